@@ -1,0 +1,1 @@
+"""An image-classification pipeline: one script here for each stage of `dvc.yaml`."""

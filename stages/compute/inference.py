@@ -1,0 +1,55 @@
+"""A network over many inputs, batch by batch, with nothing left changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stages.compute.device import Machine
+from stages.project.console import bar
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[nn.Module]:
+    """Evaluation mode inside the block; every module is left in the mode it was found in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield network
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def outputs(
+    network: nn.Module, inputs: np.ndarray, machine: Machine, batch_size: int = 500, what: str | None = None
+) -> Tensor:
+    """The network's outputs for all `inputs`, float32 on the CPU, in order.
+
+    Args:
+        network: on `machine.device`; takes what `inputs` holds (uint8 images or float features).
+        inputs: (N, ...), also memory-mapped.
+        machine: device and precision of the forward pass.
+        batch_size: rows at a time.
+        what: a title shows a progress bar.
+    """
+    if len(inputs) == 0:
+        raise ValueError("no inputs")
+    with evaluating(network), torch.inference_mode(), machine.autocast():
+        batches = [network(batch).float().cpu() for batch in _batches(inputs, machine, batch_size, what)]
+    return torch.cat(batches)
+
+
+def _batches(inputs: np.ndarray, machine: Machine, size: int, what: str | None) -> Iterator[Tensor]:
+    shown = bar(len(inputs), what) if what else None
+    for start in range(0, len(inputs), size):
+        rows = np.ascontiguousarray(inputs[start : start + size])
+        if not rows.flags.writeable:  # torch warns of read-only memory
+            rows = rows.copy()
+        yield torch.from_numpy(rows).to(machine.device)
+        if shown is not None:
+            shown.update(len(rows))
+    if shown is not None:
+        shown.close()

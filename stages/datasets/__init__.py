@@ -1,0 +1,1 @@
+"""Raw images to arrays: readers, decoding and rejects, splits, the on-disk format."""

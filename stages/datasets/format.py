@@ -1,0 +1,141 @@
+"""The one on-disk format of everything that a model can learn from.
+
+A folder with `dataset.json` and, for each of `train`, `val` and `test`, `inputs.npy` and `targets.npy`:
+
+    images    inputs uint8 (N, height, width, channels)
+    features  inputs float16 (N, dimensions); train may hold several views, one after the other
+
+`targets.npy` is int64 (N,), indices into `class_names`. The arrays are memory-mapped, so a data set
+larger than memory can be used.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from stages.project.console import Refusal
+from stages.project.files import read_json, sha256, write_json
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `dataset.json` says.
+
+    Attributes:
+        kind: "images" or "features".
+        shape: of one input: [height, width, channels] or [dimensions].
+        class_names: by target index.
+        mean, std: per channel of train's inputs; of images on the scale 0 to 1.
+        counts: of rows, by split, then by class name.
+        provenance: of the raw data: `name`, `status` (official, variant or stand-in), `source`,
+            `digest` and `licence`; features add `backbone` (its name and the provenance of its weights).
+        digest: SHA-256 over the arrays of all splits, in hexadecimal.
+    """
+
+    kind: Literal["images", "features"]
+    shape: list[int]
+    class_names: list[str]
+    mean: list[float]
+    std: list[float]
+    counts: dict[str, dict[str, int]]
+    provenance: dict[str, Any]
+    digest: str
+
+
+@dataclass(frozen=True)
+class PreparedSet:
+    """A data set opened for reading; arrays stay on disk until they are indexed."""
+
+    folder: Path
+    about: Description
+
+    def inputs(self, split: Split) -> np.ndarray:
+        """Inputs of a split, memory-mapped, read-only."""
+        return _mapped(self.folder / split / "inputs.npy")
+
+    def targets(self, split: Split) -> np.ndarray:
+        """Targets of a split, int64 (N,)."""
+        return _mapped(self.folder / split / "targets.npy")
+
+
+def _mapped(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except (FileNotFoundError, ValueError, EOFError) as error:
+        raise Refusal(f"{path} cannot be read ({error}); `dvc repro` makes it again once it is deleted") from error
+
+
+def open_set(folder: Path) -> PreparedSet:
+    """Open a folder of this format.
+
+    Raises:
+        Refusal: `dataset.json` is missing or damaged, or a split's arrays do not fit it.
+    """
+    try:
+        prepared = PreparedSet(folder, Description(**read_json(folder / "dataset.json")))
+    except TypeError as error:
+        raise Refusal(f"{folder / 'dataset.json'} does not describe a data set: {error}") from error
+    for split in SPLITS:
+        inputs, targets = prepared.inputs(split), prepared.targets(split)
+        if list(inputs.shape[1:]) != prepared.about.shape or len(inputs) != len(targets):
+            raise Refusal(
+                f"{folder / split}: inputs {inputs.shape} and targets {targets.shape} do not fit dataset.json"
+            )
+    return prepared
+
+
+def array_file(folder: Path, split: Split, rows: int, shape: list[int], kind: str) -> np.ndarray:
+    """Create `inputs.npy` of a split on disk, to be filled in place; uint8 for images, float16 for features."""
+    (folder / split).mkdir(parents=True, exist_ok=True)
+    dtype = np.uint8 if kind == "images" else np.float16
+    path = folder / split / "inputs.npy"
+    if rows == 0:  # an empty file cannot be mapped
+        np.save(path, np.zeros((0, *shape), dtype))
+        return np.load(path)  # type: ignore[no-any-return]
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(rows, *shape))
+
+
+def write_targets(folder: Path, split: Split, targets: np.ndarray) -> None:
+    """Write `targets.npy` of a split."""
+    (folder / split).mkdir(parents=True, exist_ok=True)
+    np.save(folder / split / "targets.npy", np.asarray(targets, np.int64))
+
+
+def describe(
+    folder: Path,
+    kind: Literal["images", "features"],
+    class_names: list[str],
+    mean: list[float],
+    std: list[float],
+    provenance: dict[str, Any],
+) -> Description:
+    """Write `dataset.json` for arrays that are complete; shape, counts and digest are read off them."""
+    targets = {split: _mapped(folder / split / "targets.npy") for split in SPLITS}
+    about = Description(
+        kind=kind,
+        shape=list(_mapped(folder / "train" / "inputs.npy").shape[1:]),
+        class_names=class_names,
+        mean=mean,
+        std=std,
+        counts={split: _counts(targets[split], class_names) for split in SPLITS},
+        provenance=provenance,
+        digest=_digest(folder),
+    )
+    write_json(folder / "dataset.json", asdict(about))
+    return about
+
+
+def _counts(targets: np.ndarray, class_names: list[str]) -> dict[str, int]:
+    counts = np.bincount(targets, minlength=len(class_names))
+    return {name: int(count) for name, count in zip(class_names, counts, strict=True)}
+
+
+def _digest(folder: Path) -> str:
+    digests = [sha256(folder / split / file) for split in SPLITS for file in ("inputs.npy", "targets.npy")]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()

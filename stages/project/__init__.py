@@ -1,0 +1,1 @@
+"""What every room stands on: where things lie, how files are written, how a stage speaks."""

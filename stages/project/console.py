@@ -1,0 +1,65 @@
+"""How a stage speaks to the person at the terminal: messages, refusals, progress bars."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+# A bar that is redrawn in a log file becomes thousands of lines: there, one line in ten seconds.
+_REDRAW_SECONDS = 0.1 if sys.stderr.isatty() else 10.0
+
+
+class Refusal(Exception):
+    """What was asked cannot be done; the message names the file or the key, and the fix."""
+
+
+def say(message: str) -> None:
+    """Print one line of news."""
+    print(message, flush=True)
+
+
+def warn(message: str) -> None:
+    """Print one line that must not be missed, to stderr."""
+    print(f"WARNING: {message}", file=sys.stderr, flush=True)
+
+
+def bar(total: int | None, what: str, unit: str = "image", scale: bool = False) -> Any:
+    """A progress bar (tqdm); call its `update(n)`, use it as a context manager."""
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total,
+        desc=what,
+        unit=unit,
+        unit_scale=scale,
+        mininterval=_REDRAW_SECONDS,
+        leave=False,
+        dynamic_ncols=True,
+    )
+
+
+def progress(items: Iterable[T], what: str, total: int | None = None, unit: str = "image") -> Iterator[T]:
+    """Yield `items` while a bar shows how many are done."""
+    with bar(total, what, unit) as shown:
+        for item in items:
+            yield item
+            shown.update(1)
+
+
+def open_door(main: Callable[[str], None], description: str, what: str) -> NoReturn:
+    """Run a stage script: parse its one argument, call `main` with it, turn refusals into one line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("name", help=what)
+    run_or_refuse(lambda: main(parser.parse_args().name))
+
+
+def run_or_refuse(work: Callable[[], None]) -> NoReturn:
+    """Exit with 0 after `work`, or with 1 and the message of its `Refusal`, without a traceback."""
+    try:
+        work()
+    except Refusal as refusal:
+        print(f"ERROR: {refusal}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    sys.exit(0)

@@ -1,0 +1,32 @@
+"""Where things lie, relative to the repository's root, which is every stage's working folder.
+
+Names come from `params.yaml`, where the schema admits only letters, digits, `_` and `-`,
+so no name can leave the folder it is put into.
+"""
+
+import os
+from pathlib import Path
+
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared")
+AUGMENTED = Path("data/augmented")
+WEIGHTS = Path("data/weights")
+FEATURES = Path("data/features")
+MODELS = Path("models")
+EXPORTS = Path("exports")
+REPORTS = Path("reports")
+MODEL_REPORTS = REPORTS / "models"
+
+
+def model_report(name: str) -> Path:
+    """The folder of one model's metrics, plots and pictures."""
+    return MODEL_REPORTS / name
+
+
+def home() -> Path:
+    """The repository that the user works in, also when DVC runs a stage in a throw-away copy.
+
+    `dvc exp run --temp` and `--queue` run stages elsewhere and name the original in `DVC_ROOT`;
+    what must outlive the copy (the MLflow store, resume states) lies under this folder.
+    """
+    return Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
