@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -38,7 +38,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         yield partial
         shutil.rmtree(path, ignore_errors=True)
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
