@@ -27,6 +27,15 @@ class Machine:
     threads: int
     name: str
 
+    def facts(self) -> dict[str, str | int]:
+        """What a run records of its machine."""
+        return {
+            "device": self.device.type,
+            "machine": self.name,
+            "precision": self.precision,
+            "threads": self.threads,
+        }
+
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which forward passes run."""
         if self.precision == "fp32":
@@ -45,12 +54,18 @@ def set_up(device: str, precision: str, threads: int, convolutions: bool) -> Mac
         Refusal: the device asked for is not there.
     """
     chosen = _device(device)
-    count = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or os.cpu_count()
-    torch.set_num_threads(count or 1)
+    torch.set_num_threads(threads or _cores())
     _deterministic()
     fast_bf16 = convolutions and _multiplies_bf16(chosen)
     resolved = ("bf16" if fast_bf16 else "fp32") if precision == "auto" else precision
     return Machine(chosen, resolved, torch.get_num_threads(), _name(chosen))
+
+
+def _cores() -> int:
+    """Cores that this process may use; in a container or a batch job these can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _device(asked: str) -> torch.device:
@@ -72,7 +87,7 @@ def _deterministic() -> None:
     torch.use_deterministic_algorithms(True, warn_only=False)
     torch.backends.cudnn.benchmark = False
     # the check for this flag would fill every empty tensor, also those about to be overwritten
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _multiplies_bf16(device: torch.device) -> bool:

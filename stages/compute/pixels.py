@@ -9,6 +9,13 @@ def to_unit(pixels: Tensor) -> Tensor:
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 
+def normalization(kind: str, mean: list[float], std: list[float]) -> dict[str, list[float]]:
+    """`mean` and `std` for `Normalize`: train's own for "standard", 0.5 for "symmetric" (0..1 becomes -1..1)."""
+    if kind == "symmetric":
+        mean, std = [0.5] * len(mean), [0.5] * len(std)
+    return {"mean": mean, "std": std}
+
+
 class Normalize(nn.Module):
     """`(x - mean) / std` per channel of float (N, C, H, W) on the scale 0 to 1."""
 

@@ -66,7 +66,7 @@ class PreparedSet:
 
 def _mapped(path: Path) -> np.ndarray:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        return np.load(path, mmap_mode="r", allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError) as error:
         raise Refusal(f"{path} cannot be read ({error}); `dvc repro` makes it again once it is deleted") from error
 
@@ -97,7 +97,7 @@ def array_file(folder: Path, split: Split, rows: int, shape: list[int], kind: st
     path = folder / split / "inputs.npy"
     if rows == 0:  # an empty file cannot be mapped
         np.save(path, np.zeros((0, *shape), dtype))
-        return np.load(path)  # type: ignore[no-any-return]
+        return np.load(path)
     return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(rows, *shape))
 
 

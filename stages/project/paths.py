@@ -7,11 +7,12 @@ so no name can leave the folder it is put into.
 import os
 from pathlib import Path
 
-RAW = Path("data/raw")
-PREPARED = Path("data/prepared")
-AUGMENTED = Path("data/augmented")
-WEIGHTS = Path("data/weights")
-FEATURES = Path("data/features")
+DATA = Path("data")
+RAW = DATA / "raw"
+PREPARED = DATA / "prepared"
+AUGMENTED = DATA / "augmented"
+WEIGHTS = DATA / "weights"
+FEATURES = DATA / "features"
 MODELS = Path("models")
 EXPORTS = Path("exports")
 REPORTS = Path("reports")

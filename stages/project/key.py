@@ -1,0 +1,37 @@
+"""The key of a training: equal keys mean that the same bits come out."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+# Tracking and the schema change no result; a key that moved with them would tell a lie.
+_NOT_IN_RESULTS = ("stages.tracking", "stages.params")
+
+
+def run_key(values: dict[str, Any], data: list[Path], code: str) -> str:
+    """16 hexadecimal digits of the SHA-256 over everything that a training's outcome depends on.
+
+    Args:
+        values: the declared params, and the device, precision and threads they resolved to.
+        data: files whose bytes stand for the data (`dataset.json` holds its arrays' digest).
+        code: of `code_digest()`.
+    """
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in data]
+    text = json.dumps({"values": values, "data": digests, "code": code}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def code_digest() -> str:
+    """SHA-256 over the sources of all the project's modules in use, by module name."""
+    digest = hashlib.sha256()
+    for name, module in sorted(sys.modules.items()):
+        source = getattr(module, "__file__", None)
+        if _changes_results(name) and source:
+            digest.update(f"{name}\n".encode() + Path(source).read_bytes())
+    return digest.hexdigest()
+
+
+def _changes_results(module: str) -> bool:
+    return module.startswith("stages.") and not module.startswith(_NOT_IN_RESULTS)

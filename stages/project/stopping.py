@@ -1,0 +1,41 @@
+"""Ctrl-C and SIGTERM as a flag, looked at where stopping is safe.
+
+Raising from a signal handler can leave MLflow's database locked in the middle of a write.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stopped(Exception):
+    """The person or the system asked the stage to stop."""
+
+
+class StopFlag:
+    """Set by the first signal; the second one acts as if there were no handler."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def check(self) -> None:
+        """Raise `Stopped` when a signal has come."""
+        if self.signal is not None:
+            raise Stopped(f"stopped by {self.signal.name}")
+
+    def _set(self, number: int, frame: FrameType | None) -> None:
+        self.signal = signal.Signals(number)
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def stop_flag() -> Iterator[StopFlag]:
+    """Turn SIGINT and SIGTERM into a flag inside the block."""
+    flag = StopFlag()
+    before = {number: signal.signal(number, flag._set) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

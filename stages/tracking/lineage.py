@@ -1,0 +1,58 @@
+"""Where a run came from: commit, DVC stage and experiment, versions, machine, data."""
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from stages.project.versions import versions
+
+
+def lineage_tags() -> dict[str, str]:
+    """Tags of the code's and the machine's state; those that cannot be known are left out."""
+    tags = {
+        "git.commit": _git("rev-parse", "HEAD"),
+        "git.dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower(),
+        "dvc.stage": os.environ.get("DVC_STAGE", ""),
+        "host": socket.gethostname(),
+        "host.pid": str(os.getpid()),
+    }
+    tags |= {f"version.{package}": version for package, version in versions().items()}
+    tags |= experiment_tags()
+    return {name: value for name, value in tags.items() if value}
+
+
+def experiment_tags() -> dict[str, str]:
+    """The DVC experiment that runs now; the tag with its name in its own name is kept for each of them."""
+    name = os.environ.get("DVC_EXP_NAME", "")
+    return {"dvc.exp_name": name, f"dvc.exp.{name}": "1"} if name else {}
+
+
+def _git(*arguments: str) -> str:
+    """Git's answer, or nothing where there is no git or no commit yet."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def dataset_input(description: dict[str, Any], folder: Path) -> Any:
+    """MLflow's record of a data set: name, digest and where it came from.
+
+    Args:
+        description: the contents of `dataset.json`.
+        folder: of the data set.
+    """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    provenance = description["provenance"]
+    dataset = Dataset(
+        name=str(folder.relative_to("data")),
+        digest=description["digest"][:16],
+        source_type="dvc",
+        source=str({"path": str(folder), "status": provenance["status"], "source": provenance["source"]}),
+        profile=str({split: sum(counts.values()) for split, counts in description["counts"].items()}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])

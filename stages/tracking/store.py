@@ -1,0 +1,80 @@
+"""The MLflow store: opened late, once, under a lock."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.params import load
+from stages.project.paths import home
+
+# Must be set before MLflow is imported. An unreachable server may cost seconds, not minutes.
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store: MLflow's client, its address and the project's experiment."""
+
+    client: Any
+    uri: str
+    experiment_id: str
+
+
+def mode() -> str:
+    """`on`, `off` or `strict`, from the environment variable TRACKING."""
+    return os.environ.get("TRACKING", "on")
+
+
+def tracking_uri() -> str:
+    """MLFLOW_TRACKING_URI, else the param; `auto` is a database in the repository's root.
+
+    The address is absolute: DVC runs experiments in throw-away copies, where a relative one is lost.
+    """
+    (settings,) = load("mlflow")
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
+    return f"sqlite:///{home() / 'mlflow.db'}" if uri == "auto" else uri
+
+
+def open_store() -> Store:
+    """Open the store, making database and experiment where there are none.
+
+    Two processes that make the database at once break it, hence the lock.
+    """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    (settings,) = load("mlflow")
+    uri = tracking_uri()
+    with exclusive("mlflow-open"):
+        client = MlflowClient(tracking_uri=uri)
+        experiment = client.get_experiment_by_name(settings.experiment)
+        if experiment is None:
+            return Store(client, uri, client.create_experiment(settings.experiment, _artifact_location(uri)))
+    return Store(client, uri, experiment.experiment_id)
+
+
+def _artifact_location(uri: str) -> str | None:
+    """Beside the database; a server knows its own place."""
+    return (home() / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+
+
+@contextmanager
+def exclusive(name: str) -> Iterator[None]:
+    """Hold a lock between processes, in the repository's `.dvc/tmp`; it vanishes with its holder."""
+    folder = home() / ".dvc" / "tmp" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with Path(folder / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

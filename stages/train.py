@@ -1,0 +1,102 @@
+"""Train a model of params.yaml, on the GPU when there is one; writes models/MODEL and its training report."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stages.augmentation.policy import read_policy
+from stages.compute.device import set_up
+from stages.compute.pixels import normalization
+from stages.datasets.format import Description, PreparedSet, open_set
+from stages.models.build import build, settings_of
+from stages.models.checkpoint import Checkpoint, save_checkpoint
+from stages.params import load
+from stages.params.schema import AnyModel
+from stages.project.console import open_door, say
+from stages.project.files import read_json, replacing_folder, write_json, write_text
+from stages.project.key import code_digest, run_key
+from stages.project.paths import AUGMENTED, DATA, MODELS, model_report
+from stages.project.stopping import stop_flag
+from stages.project.versions import versions
+from stages.tracking.runs import train_run
+from stages.training.batches import Rows
+from stages.training.history import Epoch, write_history
+from stages.training.inputs import FeatureInputs, ImageInputs, class_weights
+from stages.training.loop import Task, fit
+from stages.training.summary import summary
+
+
+def main(name: str) -> None:
+    """Train the model `name`."""
+    seed, device, precision, threads, model = load("seed", "device", "precision", "threads", f"models.{name}")
+    machine = set_up(device, precision, threads, convolutions=model.architecture == "cnn")
+    folder, policy = DATA / model.inputs, AUGMENTED / model.augmentation / "policy.json"
+    data = open_set(folder)
+    task = _task(name, model, data, policy, machine.device, seed)
+
+    settings, code = {"seed": seed, "model": model.model_dump(), **machine.facts()}, code_digest()
+    key = run_key(settings, [folder / "dataset.json", policy], code)
+    facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": data.about.provenance["status"]}
+    with stop_flag() as stop, train_run(name, key, settings, folder, facts) as run:
+
+        def after_epoch(epoch: Epoch) -> None:
+            run.metrics(epoch.metrics(), step=epoch.epoch)
+            stop.check()
+
+        outcome = fit(task, model.train, machine, after_epoch)
+        report = {**facts, **machine.facts(), **summary(outcome, task.network, _frozen(folder))}
+        _write_model(name, model, data.about, outcome.weights, {**settings, **report})
+        write_json(model_report(name) / "train.json", report)
+        write_history(model_report(name) / "history.csv", outcome.history)
+        run.artifacts(model_report(name) / "history.csv", model_report(name) / "train.json")
+    say(f"{name}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
+
+
+def _task(name: str, model: AnyModel, data: PreparedSet, policy: Path, device: torch.device, seed: int) -> Task:
+    """The network on its device, the data and what becomes of a batch."""
+    torch.manual_seed(seed)
+    network = build(model.architecture, settings_of(model), data.about.shape, len(data.about.class_names))
+    scale = normalization(model.normalize, data.about.mean, data.about.std)
+    if data.about.kind == "images":
+        inputs: Any = ImageInputs(read_policy(policy).apply, **scale, seed=seed, device=device)
+        network = network.to(memory_format=torch.channels_last)
+    else:
+        inputs = FeatureInputs(**scale, device=device)
+    train, val = (Rows(data.inputs(split), data.targets(split), device) for split in ("train", "val"))
+    weights = class_weights(list(data.about.counts["train"].values()), model.train.class_weights, device)
+    return Task(name, network.to(device), train, val, inputs.to_train, inputs.to_val, weights, seed)
+
+
+def _frozen(folder: Path) -> int:
+    """Parameters of the backbone that the features came from."""
+    backbone = folder / "backbone.json"
+    return int(read_json(backbone)["parameters"]) if backbone.exists() else 0
+
+
+def _write_model(
+    name: str, model: AnyModel, about: Description, weights: dict[str, Tensor], training: dict[str, Any]
+) -> None:
+
+    checkpoint = Checkpoint(
+        name=name,
+        architecture=model.architecture,
+        settings=settings_of(model),
+        input_shape=about.shape,
+        class_names=about.class_names,
+        normalize=normalization(model.normalize, about.mean, about.std),
+        backbone=None,
+        state_dict=weights,
+        provenance=about.provenance,
+        training=training,
+        versions=versions(),
+        metrics={},
+    )
+    with replacing_folder(MODELS / name) as folder:
+        save_checkpoint(folder / "checkpoint.pth", checkpoint)
+        write_text(folder / "key", training["key"] + "\n")
+
+
+if __name__ == "__main__":
+    open_door(main, __doc__, "a model of params.yaml")

@@ -1,0 +1,73 @@
+"""Rows on the device, handed out in whole batches."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.training.keyed import generator
+
+# Of the memory that is free: the rest is for the network, its gradients and its activations.
+_SHARE_OF_FREE_MEMORY = 0.5
+
+
+class Rows:
+    """The inputs and targets of a split: on the device when they fit there, else memory-mapped.
+
+    Args:
+        inputs: uint8 (N, H, W, C) or float16 (N, D).
+        targets: int64 (N,).
+        device: where batches are wanted.
+    """
+
+    def __init__(self, inputs: np.ndarray, targets: np.ndarray, device: torch.device) -> None:
+        self._device = device
+        self._mapped = inputs
+        self._inputs = _copied(inputs).to(device) if _fits(inputs.nbytes, device) else None
+        self._targets = _copied(targets).to(device)
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of `rows` (int64, on the CPU), on the device."""
+        there = rows.to(self._device)
+        if self._inputs is not None:
+            return self._inputs[there], self._targets[there]
+        return torch.from_numpy(self._mapped[rows.numpy()]).to(self._device), self._targets[there]
+
+    def shuffled(self, batch_size: int, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All rows in an order keyed by `(seed, epoch)`, in `steps(batch_size)` batches."""
+        order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
+        for rows in _split(order, batch_size):
+            yield self.take(rows)
+
+    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All rows in the order they are stored in."""
+        for rows in torch.arange(len(self)).split(batch_size):
+            yield self.take(rows)
+
+    def steps(self, batch_size: int) -> int:
+        """Batches in an epoch."""
+        return len(_split(torch.empty(len(self)), batch_size))
+
+
+def _split(order: Tensor, batch_size: int) -> list[Tensor]:
+    """Batches of `batch_size`; a last batch of one row, which batch norm refuses, joins the one before."""
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def _copied(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(array))
+
+
+def _fits(size: int, device: torch.device) -> bool:
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return size < free * _SHARE_OF_FREE_MEMORY
+    # main memory: the mapped file's pages are already there as the system's cache
+    return size < 2**30
