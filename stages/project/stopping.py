@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from stages.project.console import Refusal
 
-class Stopped(Exception):
+
+class Stopped(Refusal):
     """The person or the system asked the stage to stop."""
 
 

@@ -1,0 +1,46 @@
+# `make` sets everything up and runs the pipeline; `make help` lists the rest.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+# DVC runs `python` from PATH: it must be the environment's own
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: run setup test test-slow lint ui clean help
+.DEFAULT_GOAL := run
+
+run: setup  ## set up, run the pipeline, print the leaderboard (the default)
+	vision check --fix
+	dvc repro
+	@cat reports/leaderboard.md
+	@echo
+	@echo "Next:  open reports/index.html   or   make ui   (every run, side by side)"
+	@echo "Keep:  git add dvc.lock reports && git commit -m 'Results'"
+
+setup: $(INSTALLED)  ## make the environment in .venv
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --progress-bar=on -r requirements.lock
+	python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+test: setup  ## run the tests, minutes
+	python -m pytest
+
+test-slow: setup  ## run the tests that take longer, too
+	python -m pytest -m "slow or not slow"
+
+lint: setup  ## check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: setup  ## open MLflow's page of all runs
+	vision ui
+
+clean:  ## remove what can be made again (not the environment, not the downloads)
+	rm -rf models exports data/prepared data/augmented/*-* data/features reports/models/*/*.png reports/index.html .ckpt dvc_plots
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
