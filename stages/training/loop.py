@@ -79,12 +79,13 @@ def fit(task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Ep
     outcome = Outcome()
     with bar(settings.epochs * steps, task.name, unit="step") as shown:
         for number in range(1, settings.epochs + 1):
-            shown.set_description(f"{task.name} epoch {number}/{settings.epochs}")
+            shown.set_description(f"{task.name} epoch {number}/{settings.epochs}", refresh=False)
             trained = _train_epoch(task, settings, machine, optimizer, number, shown)
             epoch = Epoch(number, optimizer.param_groups[0]["lr"], *trained, *_validate(task, machine))
             outcome.add(epoch, task.network)
             after_epoch(epoch)
-            shown.set_postfix_str(f"loss {epoch.train_loss:.4f}, validation accuracy {epoch.val_accuracy:.4f}")
+            figures = f"loss {epoch.train_loss:.4f}, validation accuracy {epoch.val_accuracy:.4f}"
+            shown.set_postfix_str(figures, refresh=False)
             if _exhausted(outcome, settings.patience):
                 break
     return outcome
@@ -113,7 +114,7 @@ def _train_epoch(
         correct += (logits.argmax(1) == targets).sum()
         shown.update(1)
         if time.monotonic() - told > _SECONDS_BETWEEN_LOSSES_SHOWN:  # reading the loss waits for the device
-            shown.set_postfix_str(f"loss {loss.item():.4f}")
+            shown.set_postfix_str(f"loss {loss.item():.4f}", refresh=False)
             told = time.monotonic()
     _refuse_infinite(task.name, losses, epoch, settings)
     return (losses * counts).sum().item() / len(task.train), correct.item() / len(task.train)

@@ -1,0 +1,63 @@
+"""`vision ui`: MLflow's page of all runs, in the browser."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from stages.project.console import Refusal, say
+
+_TRIES = 20
+_SECONDS_TO_START = 60
+
+
+def ui(
+    port: Annotated[int, typer.Option(help="Port on this machine; the next free one is taken.")] = 5000,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Open MLflow's page of all runs (127.0.0.1 only); Ctrl-C ends it."""
+    from stages.tracking.store import open_store
+
+    store = open_store()
+    port = _free_port(port)
+    page = f"http://127.0.0.1:{port}/#/experiments/{store.experiment_id}/runs"
+    say(f"Runs: {page}\nCurves of all runs: {page}?compareRunsMode=CHART\nCtrl-C ends it.")
+    if browser:
+        threading.Thread(target=_open_when_ready, args=(port, page), daemon=True).start()
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri, "--port", str(port)]
+    # without MLflow's job queue there is one process less, and nothing here uses it
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    try:
+        subprocess.run([*command, "--host", "127.0.0.1"], check=False, env=environment)
+    except KeyboardInterrupt:
+        say("closed")
+
+
+def _free_port(first: int) -> int:
+    for port in range(first, first + _TRIES):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Refusal(f"ports {first} to {first + _TRIES - 1} are taken; name another with --port")
+
+
+def _open_when_ready(port: int, page: str) -> None:
+    for _ in range(_SECONDS_TO_START):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
+        except OSError:
+            time.sleep(1)
+        else:
+            webbrowser.open(page)
+            return

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stages.compute.device import Machine, set_up
+from stages.compute.inference import evaluating, outputs
+from stages.compute.pixels import FromPixels, Normalize, normalization, to_unit
+from stages.project.console import Refusal
+
+CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
+
+
+def test_pixels_become_channels_first_on_the_scale_0_to_1():
+    pixels = torch.tensor([[[[0, 255, 51]]]], dtype=torch.uint8)
+    unit = to_unit(pixels)
+    assert unit.shape == (1, 3, 1, 1)
+    assert unit.flatten().tolist() == pytest.approx([0, 1, 0.2])
+
+
+def test_symmetric_normalization_reaches_minus_one_and_one():
+    normalize = Normalize(**normalization("symmetric", [0.1, 0.2], [0.3, 0.4]))
+    unit = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+    assert normalize(unit).flatten().tolist() == [-1.0, 1.0]
+    assert normalization("standard", [0.1], [0.3]) == {"mean": [0.1], "std": [0.3]}
+
+
+def test_normalization_is_no_part_of_the_saved_weights():
+    network = FromPixels(nn.Flatten(), [0.5], [0.5])
+    assert list(network.state_dict()) == []
+
+
+def test_outputs_are_in_order_and_leave_every_mode_as_it_was():
+    network = nn.Sequential(nn.Dropout(0.5), nn.Flatten())
+    network[1].eval()
+    inputs = np.arange(10, dtype=np.float32).reshape(5, 2)
+    inputs.setflags(write=False)
+    assert torch.equal(outputs(network, inputs, CPU, batch_size=2), torch.from_numpy(inputs.copy()))
+    assert [module.training for module in network.modules()] == [True, True, False]
+
+
+def test_the_mode_is_restored_after_an_error():
+    network = nn.Linear(2, 2)
+    with pytest.raises(RuntimeError), evaluating(network):
+        raise RuntimeError
+    assert network.training
+
+
+def test_the_machine_asked_for_is_there_or_refused():
+    machine = set_up("cpu", "auto", 2, convolutions=False)
+    assert (machine.device.type, machine.precision, machine.threads) == ("cpu", "fp32", 2)
+    assert set_up("cpu", "bf16", 1, convolutions=False).precision == "bf16"
+    if not torch.cuda.is_available():
+        with pytest.raises(Refusal, match="device is 'cuda', which this machine lacks; it has: cpu"):
+            set_up("cuda", "auto", 1, convolutions=True)

@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from stages.project.console import Refusal
+from stages.project.files import read_json, replacing_folder, sha256, write_json, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "report.json"
+    write_json(path, {"accuracy": 0.5})
+    with pytest.raises(ValueError, match="nan"):
+        write_json(path, {"accuracy": float("nan")})
+    assert json.loads(path.read_text()) == {"accuracy": 0.5}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "out"
+    with replacing_folder(folder) as partial:
+        write_text(partial / "a", "1")
+    with pytest.raises(RuntimeError), replacing_folder(folder) as partial:
+        write_text(partial / "b", "2")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "a"]
+    with replacing_folder(folder) as partial:
+        write_text(partial / "c", "3")
+    assert [path.name for path in folder.iterdir()] == ["c"]
+
+
+def test_what_a_killed_run_left_behind_is_removed(tmp_path):
+    (tmp_path / ".out.partial").mkdir()
+    (tmp_path / ".out.partial" / "old").touch()
+    with replacing_folder(tmp_path / "out") as partial:
+        assert list(partial.iterdir()) == []
+
+
+def test_reading_names_the_file(tmp_path):
+    with pytest.raises(Refusal, match=r"gone\.json is missing"):
+        read_json(tmp_path / "gone.json")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(Refusal, match=r"bad\.json is not valid JSON"):
+        read_json(tmp_path / "bad.json")
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "abc").write_text("abc")
+    assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

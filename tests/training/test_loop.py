@@ -1,0 +1,106 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stages.compute.device import Machine
+from stages.params.schema import Train
+from stages.project.console import Refusal
+from stages.project.stopping import Stopped
+from stages.training.batches import Rows
+from stages.training.loop import Task, fit
+
+CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
+SETTINGS = Train(
+    epochs=3, batch_size=8, optimizer="adam", lr=0.05, momentum=0.0, weight_decay=0.0, schedule="constant",
+    warmup=0.0, label_smoothing=0.0, class_weights="none", clip_norm=0.0, patience=0,
+)  # fmt: skip
+
+
+class Watched(nn.Module):
+    """A classifier that notes in which mode it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropout, self.linear, self.modes = nn.Dropout(0.2), nn.Linear(4, 2), []
+
+    def forward(self, inputs):
+        self.modes.append(self.training)
+        return self.linear(self.dropout(inputs))
+
+
+def a_task() -> Task:
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(48, 4)).astype(np.float16)
+    targets = (inputs[:, 0] > 0).astype(np.int64)
+    torch.manual_seed(0)
+    train, val = Rows(inputs[:32], targets[:32], CPU.device), Rows(inputs[32:], targets[32:], CPU.device)
+    return Task("toy", Watched(), train, val, lambda x, epoch, step: x.float(), torch.Tensor.float, None, 0)
+
+
+def test_it_learns_and_keeps_the_weights_of_the_best_epoch():
+    task, seen = a_task(), []
+    outcome = fit(task, SETTINGS.model_copy(update={"epochs": 8}), CPU, seen.append)
+    assert outcome.history == seen
+    assert len(seen) == 8
+    assert seen[-1].train_loss < seen[0].train_loss
+    best = max(seen, key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss))
+    assert outcome.best == best
+    rebuilt = Watched()
+    rebuilt.load_state_dict(outcome.weights)
+    with torch.no_grad():
+        inputs, targets = next(task.val.in_order(100))
+        correct = rebuilt.eval()(inputs.float()).argmax(1) == targets
+    assert correct.float().mean().item() == pytest.approx(best.val_accuracy)
+
+
+def test_the_same_training_gives_the_same_bits():
+    first, second = (fit(a_task(), SETTINGS, CPU, lambda epoch: None) for _ in range(2))
+    assert first.history == second.history
+    assert all(torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
+
+
+def test_training_mode_only_inside_the_loop():
+    task = a_task()
+    fit(task, SETTINGS.model_copy(update={"epochs": 1}), CPU, lambda epoch: None)
+    assert task.network.modes == [True] * 4 + [False]
+
+
+def test_patience_stops_early():
+    task = a_task()
+    hopeless = SETTINGS.model_copy(update={"lr": 1e-30, "optimizer": "sgd", "epochs": 50, "patience": 2})
+    assert len(fit(task, hopeless, CPU, lambda epoch: None).history) == 3
+
+
+def test_an_infinite_loss_names_epoch_step_and_rate():
+    task = replace(a_task(), to_train=lambda x, epoch, step: x.float() / (0.0 if (epoch, step) == (2, 1) else 1.0))
+    with pytest.raises(Refusal, match=r"loss of toy is not finite from epoch 2, step 2 of 4 on, .* rate of 0\.05"):
+        fit(task, SETTINGS, CPU, lambda epoch: None)
+
+
+def test_running_out_of_memory_names_the_batch_size():
+    def too_much(inputs):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    task = a_task()
+    task.network.forward = too_much
+    with pytest.raises(Refusal, match=r"lower models\.toy\.train\.batch_size \(it is 8\)"):
+        fit(task, SETTINGS, CPU, lambda epoch: None)
+
+
+def test_what_is_raised_after_an_epoch_ends_the_training():
+    def stop(epoch):
+        raise Stopped("now")
+
+    with pytest.raises(Stopped):
+        fit(a_task(), SETTINGS, CPU, stop)
+
+
+def test_clipping_bounds_the_step():
+    task = a_task()
+    before = task.network.linear.weight.detach().clone()
+    settings = {"optimizer": "sgd", "lr": 1.0, "clip_norm": 1e-3, "epochs": 1, "batch_size": 32}
+    fit(task, SETTINGS.model_copy(update=settings), CPU, lambda epoch: None)
+    assert 0 < (task.network.linear.weight - before).norm().item() <= 1.001e-3

@@ -1,0 +1,116 @@
+from itertools import chain
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stages.params.schema import Train
+from stages.training.batches import Rows
+from stages.training.history import Epoch, read_history, write_history
+from stages.training.inputs import FeatureInputs, ImageInputs, class_weights
+from stages.training.optimizers import build_optimizer, rate_at
+
+SETTINGS = {
+    "epochs": 1, "batch_size": 4, "optimizer": "sgd", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0,
+    "schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0, "class_weights": "none", "clip_norm": 0.0,
+    "patience": 0,
+}  # fmt: skip
+CPU = torch.device("cpu")
+
+
+def rows(count: int) -> Rows:
+    return Rows(np.arange(count, dtype=np.uint8).reshape(count, 1, 1, 1), np.arange(count), CPU)
+
+
+def test_every_row_comes_once_an_epoch_in_a_keyed_order():
+    first, again, second = ([t.tolist() for _, t in rows(10).shuffled(4, 0, epoch)] for epoch in (1, 1, 2))
+    assert first == again != second
+    assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(10))
+    assert [len(batch) for batch in first] == [4, 4, 2]
+
+
+def test_a_last_batch_of_one_joins_the_one_before():
+    assert [len(targets) for _, targets in rows(9).shuffled(4, 0, 1)] == [4, 5]
+    assert rows(9).steps(4) == 2
+    assert [len(targets) for _, targets in rows(1).shuffled(4, 0, 1)] == [1]
+
+
+def test_938_batches_of_64_make_60000_images():
+    assert rows(0).steps(64) == 1
+    assert Rows(np.zeros((60_000, 1), np.uint8), np.zeros(60_000, np.int64), CPU).steps(64) == 938
+
+
+def test_mapped_rows_equal_rows_in_memory(tmp_path, monkeypatch):
+    inputs = np.random.default_rng(0).integers(0, 255, (7, 2, 2, 1), dtype=np.uint8)
+    np.save(tmp_path / "inputs.npy", inputs)
+    monkeypatch.setattr("stages.training.batches._fits", lambda size, device: False)
+    mapped = Rows(np.load(tmp_path / "inputs.npy", mmap_mode="r"), np.arange(7), CPU)
+    assert all(torch.equal(x, torch.from_numpy(inputs[y.numpy()])) for x, y in mapped.shuffled(3, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "rates"),
+    [
+        ("constant", 0.0, [1, 1, 1, 1, 1]),
+        ("linear", 0.0, [1, 0.75, 0.5, 0.25, 0]),
+        ("cosine", 0.0, [1, 0.853553, 0.5, 0.146447, 0]),
+        ("constant", 0.4, [1 / 3, 2 / 3, 1, 1, 1]),
+        ("one-cycle", 0.4, [0.28, 0.76, 1, 0.500002, 4e-6]),
+    ],
+)
+def test_learning_rates(schedule, warmup, rates):
+    settings = Train(**SETTINGS | {"schedule": schedule, "warmup": warmup})
+    assert [rate_at(step, 5, settings) for step in range(5)] == pytest.approx(rates, abs=1e-6)
+
+
+def test_sgd_subtracts_rate_times_gradient_exactly():
+    network = nn.Linear(2, 1)
+    before, optimizer = network.weight.detach().clone(), build_optimizer(network, Train(**SETTINGS | {"lr": 0.5}))
+    network(torch.tensor([[1.0, -2.0]])).sum().backward()
+    optimizer.step()
+    assert torch.equal(network.weight.detach(), before - 0.5 * torch.tensor([[1.0, -2.0]]))
+
+
+def test_biases_and_frozen_parameters_are_left_out():
+    network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
+    network[0].requires_grad_(False)
+    groups = build_optimizer(network, Train(**SETTINGS | {"weight_decay": 0.1, "optimizer": "adamw"})).param_groups
+    assert [(sum(p.numel() for p in group["params"]), group["weight_decay"]) for group in groups] == [(6, 0.1), (2, 0)]
+
+
+def test_balanced_weights_give_every_class_the_same_say():
+    weights = class_weights([30, 10], "balanced", CPU)
+    assert weights.tolist() == pytest.approx([2 / 3, 2])
+    assert (weights * torch.tensor([30, 10])).tolist() == pytest.approx([20, 20])
+    assert class_weights([30, 10], "none", CPU) is None
+
+
+def test_validation_inputs_are_not_augmented():
+    def darken(pixels, seed, epoch, step):
+        return torch.zeros(1, 1, 1, 1)
+
+    images = ImageInputs(darken, [0.5], [0.5], 0, CPU)
+    pixels = torch.full((1, 1, 1, 1), 255, dtype=torch.uint8)
+    assert images.to_train(pixels, 1, 0).item() == -1
+    assert images.to_val(pixels).item() == 1
+
+
+def test_features_are_standardised():
+    features = FeatureInputs([1.0, 2.0], [2.0, 4.0], CPU)
+    assert features.to_train(torch.tensor([[3.0, 2.0]], dtype=torch.float16), 1, 0).tolist() == [[1.0, 0.0]]
+
+
+def test_history_round_trip(tmp_path):
+    history = [Epoch(1, 0.1, 1.5, 0.25, 1.25, 0.5), Epoch(2, 0.01, 0.5, 0.75, 0.625, 0.875)]
+    write_history(tmp_path / "history.csv", history)
+    assert read_history(tmp_path / "history.csv") == history
+    header = (tmp_path / "history.csv").read_text().splitlines()[0]
+    assert header == "epoch,lr,train_loss,train_accuracy,val_loss,val_accuracy"
+
+
+def test_the_best_epoch_has_the_highest_accuracy_then_the_lowest_loss():
+    low, high, higher_loss = Epoch(1, 0, 0, 0, 1, 0.5), Epoch(2, 0, 0, 0, 1, 0.6), Epoch(3, 0, 0, 0, 2, 0.6)
+    assert low.better_than(None)
+    assert high.better_than(low)
+    assert not higher_loss.better_than(high)
