@@ -1,11 +1,13 @@
 """Where a run came from: commit, DVC stage and experiment, versions, machine, data."""
 
+import json
 import os
 import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from stages.project.files import read_json
 from stages.project.versions import versions
 
 
@@ -38,21 +40,17 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def dataset_input(description: dict[str, Any], folder: Path) -> Any:
-    """MLflow's record of a data set: name, digest and where it came from.
-
-    Args:
-        description: the contents of `dataset.json`.
-        folder: of the data set.
-    """
+def dataset_input(folder: Path) -> Any:
+    """MLflow's record of a data set in the prepared format: name, digest and where it came from."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    provenance = description["provenance"]
+    about = read_json(folder / "dataset.json")
+    provenance = about["provenance"]
     dataset = Dataset(
-        name=str(folder.relative_to("data")),
-        digest=description["digest"][:16],
+        name=folder.name,
+        digest=about["digest"][:16],
         source_type="dvc",
-        source=str({"path": str(folder), "status": provenance["status"], "source": provenance["source"]}),
-        profile=str({split: sum(counts.values()) for split, counts in description["counts"].items()}),
+        source=json.dumps({"path": str(folder), "status": provenance["status"], "source": provenance["source"]}),
+        profile=json.dumps({split: sum(counts.values()) for split, counts in about["counts"].items()}),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])

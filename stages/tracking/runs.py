@@ -34,22 +34,15 @@ class Run:
 
     def metrics(self, values: dict[str, float], step: int = 0) -> None:
         """Log metrics in one request."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        self.do("metrics", lambda c: c.log_batch(self.id, metrics=[Metric(k, v, now, step) for k, v in values.items()]))
+        self.do("metrics", partial(_log_metrics, self.id, values, step))
 
     def params(self, values: dict[str, Any]) -> None:
         """Log params; MLflow refuses to change one that is there."""
-        from mlflow.entities import Param
-
-        self.do("params", lambda c: c.log_batch(self.id, params=[Param(k, str(v)) for k, v in values.items()]))
+        self.do("params", partial(_log_params, self.id, values))
 
     def tags(self, values: dict[str, str]) -> None:
         """Set tags."""
-        from mlflow.entities import RunTag
-
-        self.do("tags", lambda c: c.log_batch(self.id, tags=[RunTag(k, v) for k, v in values.items()]))
+        self.do("tags", partial(_set_tags, self.id, values))
 
     def artifacts(self, *paths: Path, folder: str = "") -> None:
         """Log files."""
@@ -58,8 +51,7 @@ class Run:
 
     def dataset(self, folder: Path) -> None:
         """Log the data set of a folder in the prepared format as the run's input."""
-        given = dataset_input(read_json(folder / "dataset.json"), folder)
-        self.do("the data set", lambda c: c.log_inputs(self.id, [given]))
+        self.do("the data set", lambda c: c.log_inputs(self.id, [dataset_input(folder)]))
 
     def finish(self, status: str) -> None:
         """End the run: FINISHED, FAILED or KILLED."""
@@ -74,6 +66,25 @@ class Run:
         except Exception as error:
             give_up(f"{what} and all that follows", error)
             self._store, self.id = None, None
+
+
+def _log_metrics(run_id: str | None, values: dict[str, float], step: int, client: Any) -> None:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
+
+
+def _log_params(run_id: str | None, values: dict[str, Any], client: Any) -> None:
+    from mlflow.entities import Param
+
+    client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
+
+
+def _set_tags(run_id: str | None, values: dict[str, str], client: Any) -> None:
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(name, value) for name, value in values.items()])
 
 
 def _log_artifact(run_id: str | None, path: str, folder: str, client: Any) -> None:

@@ -1,0 +1,141 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.project.stopping import Stopped
+from stages.tracking.runs import attach, train_run
+from stages.tracking.store import open_store
+
+KEY = "0123456789abcdef"
+
+
+def train(**tags: str):
+    return train_run("mnist-mlp", KEY, {"seed": 0, "model": {"train": {"lr": 0.1}}}, Path("data/prepared/mnist"), tags)
+
+
+def runs() -> list:
+    store = open_store()
+    return store.client.search_runs([store.experiment_id])
+
+
+def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace):
+    with train(dataset="mnist") as run:
+        run.metrics({"val_accuracy": 0.5}, step=1)
+        run.metrics({"val_accuracy": 0.75}, step=2)
+        run.artifacts(Path("reports/models/mnist-mlp/history.csv"))
+    (logged,) = runs()
+    assert logged.info.run_name == "mnist-mlp"
+    assert logged.info.status == "FINISHED"
+    assert logged.data.params == {"seed": "0", "model.train.lr": "0.1"}
+    assert {"pipeline.key": KEY, "dataset": "mnist", "model": "mnist-mlp"}.items() <= logged.data.tags.items()
+    assert logged.inputs.dataset_inputs[0].dataset.digest == "d" * 16
+    client = open_store().client
+    assert [m.value for m in client.get_metric_history(logged.info.run_id, "val_accuracy")] == [0.5, 0.75]
+    assert [file.path for file in client.list_artifacts(logged.info.run_id)] == ["history.csv"]
+    assert list((workspace / "mlartifacts").rglob("history.csv"))
+
+
+@pytest.mark.parametrize(("error", "status"), [(Stopped("now"), "KILLED"), (RuntimeError("broken"), "FAILED")])
+def test_a_run_tells_how_it_ended(workspace, error, status):
+    with pytest.raises(type(error)), train():
+        raise error
+    assert [run.info.status for run in runs()] == [status]
+
+
+def test_evaluate_finds_the_run_of_the_training_again_and_again(workspace):
+    with train() as run:
+        trained = run.id
+    with attach("mnist-mlp") as run:
+        run.metrics({"test.accuracy": 0.9})
+    with attach("mnist-mlp") as run:
+        run.tags({"export": "done"})
+    (logged,) = runs()
+    assert logged.info.run_id == trained
+    assert logged.data.metrics["test.accuracy"] == 0.9
+    assert logged.data.tags["export"] == "done"
+
+
+def test_failed_and_killed_trainings_are_not_the_models_run(workspace):
+    with pytest.raises(RuntimeError), train() as run:
+        failed = run.id
+        raise RuntimeError
+    with attach("mnist-mlp") as run:
+        assert run.id != failed
+
+
+def test_a_model_from_the_cache_gets_its_run_back_from_the_reports(workspace):
+    with attach("mnist-mlp") as run:
+        restored = run.id
+    with attach("mnist-mlp") as run:
+        assert run.id == restored
+    (logged,) = runs()
+    assert logged.info.status == "FINISHED"
+    assert logged.data.tags["restored"] == "true"
+    assert logged.data.tags["provenance"] == "stand-in"
+    assert logged.data.params["train.lr"] == "0.003"
+    history = open_store().client.get_metric_history(restored, "val_accuracy")
+    assert [(point.step, point.value) for point in history] == [(1, 0.2), (2, 0.6)]
+
+
+def test_a_killed_training_is_closed_by_the_next(workspace):
+    code = (
+        "import os; from tests.tracking.test_runs import train\n"
+        "with train() as run: os._exit(9)"
+    )  # fmt: skip
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "PYTHONPATH": str(root)})
+    assert done.returncode == 9
+    assert [run.info.status for run in runs()] == ["RUNNING"]
+    with train():
+        pass
+    assert sorted(run.info.status for run in runs()) == ["FINISHED", "KILLED"]
+
+
+def test_experiments_are_tagged(workspace, monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "brave-cat")
+    with train():
+        pass
+    monkeypatch.setenv("DVC_EXP_NAME", "shy-dog")
+    with attach("mnist-mlp"):
+        pass
+    (logged,) = runs()
+    assert logged.data.tags["dvc.exp_name"] == "shy-dog"
+    assert logged.data.tags["dvc.exp.brave-cat"] == logged.data.tags["dvc.exp.shy-dog"] == "1"
+
+
+def test_an_unreachable_store_is_said_once_and_stops_nothing(workspace, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with train() as run:
+        run.metrics({"val_accuracy": 0.5})
+        assert run.id is None
+    assert capsys.readouterr().err.count("WARNING: MLflow: this stage could not be logged") == 1
+
+
+def test_a_store_that_fails_midway_is_said_once(workspace, monkeypatch, capsys):
+    with train() as run:
+        monkeypatch.setattr(run._store.client, "log_batch", lambda *a, **k: 1 / 0)
+        run.metrics({"a": 1.0})
+        run.metrics({"b": 2.0})
+    assert capsys.readouterr().err.count("WARNING") == 1
+
+
+def test_strict_fails(workspace, monkeypatch):
+    monkeypatch.setenv("TRACKING", "strict")
+    with pytest.raises(ZeroDivisionError), train() as run:
+        monkeypatch.setattr(run._store.client, "log_batch", lambda *a, **k: 1 / 0)
+        run.metrics({"a": 1.0})
+
+
+def test_off_does_not_even_import_mlflow(workspace):
+    code = (
+        "import sys; from stages.tracking.runs import attach\n"
+        "with attach('mnist-mlp') as run: run.metrics({'a': 1.0}); assert run.id is None\n"
+        "sys.exit('mlflow' in sys.modules)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "TRACKING": "off"}
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
