@@ -1,0 +1,124 @@
+"""The catalogue: what is known of every public data set and of the backbones' weights, as typed data."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+
+from stages.params.schema import Name, Strict
+from stages.project.console import Refusal
+
+WEIGHTS_CATALOG = Path(__file__).parent / "catalog" / "weights.yaml"
+
+Format = Literal["idx", "cifar-binary", "zip", "parquet"]
+Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s?#]+$")]
+# file names are joined to folders: none may hold a slash or start with a dot
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256Start = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
+Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Bytes = Annotated[int, Field(ge=1)]
+
+
+class Unfit(Exception):
+    """Files that are there but do not fit the catalogue; the message says what differs."""
+
+
+class RemoteFile(Strict):
+    """One file of a release; without a checksum it is judged by its pixels."""
+
+    name: FileName
+    size: Bytes | None = None
+    sha256: Sha256 | None = None
+
+
+class Columns(Strict):
+    """What the columns of a Parquet release are called."""
+
+    image: str
+    label: str
+
+
+class Release(Strict):
+    """One published form of a data set; `urls` are mirrors, each the folder that holds `files`."""
+
+    format: Format
+    urls: Annotated[list[Url], Field(min_length=1)]
+    files: Annotated[list[RemoteFile], Field(min_length=1)]
+    mirror_folders: Annotated[list[str], Field(default_factory=list)]
+    columns: Columns | None = None
+    limit: Bytes = 1_000_000_000
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Release":
+        if any(not url.endswith("/") for url in self.urls):
+            raise ValueError("urls are folders: each must end in /")
+        if (self.format == "parquet") != (self.columns is not None and bool(self.mirror_folders)):
+            raise ValueError("a parquet release, and no other, has columns and mirror_folders")
+        if self.format != "parquet" and any(file.sha256 is None for file in self.files):
+            raise ValueError("every file of an archive release needs its sha256")
+        return self
+
+
+class SplitPixels(Strict):
+    """MD5 of a split's decoded arrays; `also_at`: where its equal blocks start in a known reordering."""
+
+    images: Md5
+    labels: Md5
+    also_at: Annotated[list[int], Field(default_factory=list)]
+
+
+class Pixels(Strict):
+    """The decoded arrays of the official release, by which any lossless copy is known."""
+
+    shape: Annotated[list[int], Field(min_length=2, max_length=3)]
+    train: SplitPixels
+    test: SplitPixels
+
+
+class CatalogEntry(Strict):
+    """A public data set."""
+
+    name: Name
+    licence: str
+    class_names: Annotated[list[str], Field(min_length=2)]
+    rows: dict[Literal["train", "test"], Annotated[int, Field(ge=1)]]
+    releases: Annotated[list[Release], Field(min_length=1)]
+    pixels: Pixels | None = None
+
+
+class WeightsEntry(Strict):
+    """Pretrained weights of one backbone, by URL or inside an installed package."""
+
+    licence: str
+    file: FileName
+    sha256: Sha256Start
+    limit: Bytes
+    url: Url | None = None
+    package: str | None = None
+
+
+def read_entry(path: Path) -> CatalogEntry:
+    """Read and validate one data set's entry.
+
+    Raises:
+        Refusal: the file is missing, is not YAML or breaks the schema; the message names the file and the key.
+    """
+    return _validated(path, TypeAdapter(CatalogEntry))
+
+
+def read_weights() -> dict[str, WeightsEntry]:
+    """Read and validate the entries of all backbones' weights, by backbone."""
+    return _validated(WEIGHTS_CATALOG, TypeAdapter(dict[str, WeightsEntry]))
+
+
+def _validated(path: Path, adapter: TypeAdapter[Any]) -> Any:
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        return adapter.validate_python(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise Refusal(f"{path} is not a readable catalogue entry: {error}") from error
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors()]
+        raise Refusal(f"{path} is not a valid catalogue entry:\n" + "\n".join(lines)) from error

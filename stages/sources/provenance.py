@@ -1,0 +1,49 @@
+"""What is said of raw data: `provenance.json`, the same bytes on every run and in every folder."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from stages.project.files import sha256
+
+FILE = "provenance.json"
+
+
+def provenance(
+    name: str,
+    status: str,
+    source: str,
+    kind: str,
+    folder: Path,
+    licence: str,
+    class_names: list[str],
+    note: str = "",
+    url: str = "",
+) -> dict[str, Any]:
+    """Describe the files that lie in `folder`.
+
+    Args:
+        name: of the data set.
+        status: "official" (the publisher's bytes or pixels), "variant", "stand-in" or "own" (a user's folder).
+        source: "official", "mirror", "stand-in" or "folder".
+        kind: the files' format: "idx", "cifar-binary", "zip" or "parquet".
+        folder: holds the files, and no others.
+        licence: of the data.
+        class_names: by target index.
+        note: what a reader should know, or "".
+        url: where the publisher has the files, or "".
+    """
+    files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.name != FILE}
+    listing = "".join(f"{digest}  {file}\n" for file, digest in files.items())
+    return {
+        "name": name,
+        "status": status,
+        "source": source,
+        "format": kind,
+        "files": files,
+        "digest": hashlib.sha256(listing.encode()).hexdigest(),
+        "licence": licence,
+        "class_names": class_names,
+        "note": note,
+        **({"url": url} if url else {}),
+    }

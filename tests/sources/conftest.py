@@ -1,0 +1,47 @@
+"""What the tests of the sources share."""
+
+from pathlib import Path
+
+import pytest
+from tiny_set import Tiny
+
+from stages.sources import fetch as fetching
+
+
+@pytest.fixture
+def tiny() -> Tiny:
+    """The made-up data set."""
+    return Tiny()
+
+
+@pytest.fixture
+def into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to obtain into, in a repository of its own, without a mirror."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATA_MIRROR", raising=False)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    folder = tmp_path / "into"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty mirror, named by a relative path."""
+    monkeypatch.setenv("DATA_MIRROR", "mirror")
+    (tmp_path / "mirror").mkdir()
+    return tmp_path / "mirror"
+
+
+@pytest.fixture
+def internet(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """An internet that holds what a test puts in: URL to bytes; everything else cannot be reached."""
+    pages: dict[str, bytes] = {}
+
+    def receive(url: str, partial: Path, start: int, size: int | None, limit: int) -> None:
+        if url not in pages:
+            raise OSError("unreachable")
+        partial.write_bytes(pages[url])
+
+    monkeypatch.setattr(fetching, "_receive", receive)
+    return pages

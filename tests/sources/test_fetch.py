@@ -1,0 +1,347 @@
+"""Downloads from a local server that misbehaves in every way that real ones do."""
+
+import hashlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.project.console import Refusal
+from stages.sources import fetch as fetching
+from stages.sources.fetch import FetchFailed, fetch
+
+CONTENT = bytes(range(256)) * 2000
+SIZE = len(CONTENT)
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The path says how to answer; `server.log` holds (path, Range, bytes sent)."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        """Answer as the path says."""
+        self.sent = 0
+        self.close_connection = True
+        try:
+            getattr(self, "answer_" + self.path.strip("/").split("/")[0])()
+        except OSError:  # the client has hung up
+            pass
+        finally:
+            self.server.log.append((self.path, self.headers.get("Range"), self.sent))  # type: ignore[attr-defined]
+
+    def head(self, status: int, **headers: object) -> None:
+        """Status and headers; `Content_Range` for `Content-Range`."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+
+    def body(self, content: bytes) -> None:
+        """Send and count."""
+        self.wfile.write(content)
+        self.sent += len(content)
+
+    def start(self) -> int:
+        """The first byte that the Range header asks for."""
+        asked = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        return int(asked[1]) if asked else 0
+
+    def ranged(self, until: int = SIZE) -> None:
+        """The rest of the content up to byte `until`, as an honest server sends it, cut off there."""
+        start = self.start()
+        if start >= SIZE:
+            self.head(416, Content_Range=f"bytes */{SIZE}", Content_Length=0)
+        elif start:
+            self.head(206, Content_Length=SIZE - start, Content_Range=f"bytes {start}-{SIZE - 1}/{SIZE}")
+            self.body(CONTENT[start:until])
+        else:
+            self.head(200, Content_Length=SIZE)
+            self.body(CONTENT[:until])
+
+    def answer_good(self) -> None:
+        """All is well."""
+        self.ranged()
+
+    def answer_half(self) -> None:
+        """Breaks off at the half, whatever is asked."""
+        self.ranged(SIZE // 2)
+
+    def answer_flaky(self) -> None:
+        """Breaks off after every third of the whole."""
+        self.ranged(self.start() + SIZE // 3 + 1)
+
+    def answer_norange(self) -> None:
+        """Does not know Range."""
+        self.head(200, Content_Length=SIZE)
+        self.body(CONTENT)
+
+    def answer_elsewhere(self) -> None:
+        """Resumes at another byte than asked for."""
+        if start := self.start():
+            self.head(206, Content_Length=SIZE - 1, Content_Range=f"bytes 1-{SIZE - 1}/{SIZE}")
+            self.body(CONTENT[1:])
+        else:
+            self.ranged(start + SIZE)
+
+    def answer_corrupt(self) -> None:
+        """The right size, one bit wrong."""
+        self.head(200, Content_Length=SIZE)
+        self.body(CONTENT[:-1] + b"\x00")
+
+    def answer_toolong(self) -> None:
+        """More than there should be, without saying how much."""
+        self.head(200)
+        self.body(CONTENT + CONTENT)
+
+    def answer_othersize(self) -> None:
+        """Says at once that it has another file."""
+        self.head(200, Content_Length=5)
+        self.body(b"hello")
+
+    def answer_unknownlength(self) -> None:
+        """Does not say how long the file is, and breaks off."""
+        self.head(200)
+        self.body(CONTENT[:1000])
+
+    def answer_missing(self) -> None:
+        """404."""
+        self.head(404, Content_Length=0)
+
+    def answer_error(self) -> None:
+        """500."""
+        self.head(500, Content_Length=0)
+
+    def answer_redirect(self) -> None:
+        """To the good file."""
+        self.head(302, Location="/good/file", Content_Length=0)
+
+    def answer_loop(self) -> None:
+        """To itself."""
+        self.head(302, Location="/loop", Content_Length=0)
+
+    def answer_hops(self) -> None:
+        """Ever further."""
+        number = int(self.path.rsplit("/", 1)[1])
+        self.head(302, Location=f"/hops/{number + 1}", Content_Length=0)
+
+    def answer_tofile(self) -> None:
+        """Out of HTTP."""
+        self.head(302, Location="file:///etc/hostname", Content_Length=0)
+
+    def answer_silent(self) -> None:
+        """Accepts, and never answers."""
+        self.server.over.wait(20)  # type: ignore[attr-defined]
+
+    def answer_stall(self) -> None:
+        """Sends a little, then nothing."""
+        self.head(200, Content_Length=SIZE)
+        self.body(CONTENT[:100])
+        self.wfile.flush()
+        self.server.over.wait(20)  # type: ignore[attr-defined]
+
+    def answer_drip(self) -> None:
+        """A few bytes now and then, so that no single wait is long."""
+        self.head(200, Content_Length=SIZE)
+        while not self.server.over.wait(0.05):  # type: ignore[attr-defined]
+            self.body(b"x")
+            self.wfile.flush()
+
+
+class Server:
+    """A running server and what it was asked."""
+
+    def __init__(self) -> None:
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.http.log = []  # type: ignore[attr-defined]
+        self.http.over = threading.Event()  # type: ignore[attr-defined]
+        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def url(self, path: str) -> str:
+        """The address of a path."""
+        return f"http://127.0.0.1:{self.http.server_address[1]}/{path}"
+
+    def log(self, requests: int) -> list[tuple[str, str | None, int]]:
+        """The log, once it holds `requests` entries (an entry is made after the client has its bytes)."""
+        log: list[tuple[str, str | None, int]] = self.http.log  # type: ignore[attr-defined]
+        for _ in range(1000):
+            if len(log) >= requests:
+                break
+            time.sleep(0.01)
+        return log
+
+    def stop(self) -> None:
+        """Stop serving and let waiting answers go."""
+        self.http.over.set()  # type: ignore[attr-defined]
+        self.http.shutdown()
+        self.http.server_close()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server on 127.0.0.1, reached without a proxy."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    running = Server()
+    yield running
+    running.stop()
+
+
+def why(failure: pytest.ExceptionInfo[FetchFailed]) -> list[str]:
+    """The reasons of a failure."""
+    return [reason for _, reason in failure.value.tried]
+
+
+def test_a_file_is_fetched_and_verified(server: Server, tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file.bin"
+    assert fetch([server.url("good")], target, SIZE, DIGEST) == server.url("good")
+    assert target.read_bytes() == CONTENT
+    assert not (tmp_path / "deep" / "file.bin.partial").exists()
+
+
+def test_a_file_that_is_there_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(CONTENT)
+    fetch([server.url("missing")], tmp_path / "file", SIZE, DIGEST)
+    assert server.log(0) == []
+
+
+def test_the_published_start_of_a_checksum_is_enough(server: Server, tmp_path: Path) -> None:
+    fetch([server.url("good")], tmp_path / "file", None, DIGEST[:8])
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    with pytest.raises(FetchFailed, match="expected 00000000"):
+        fetch([server.url("good")], tmp_path / "other", None, "00000000")
+
+
+def test_a_broken_download_is_resumed_where_it_broke_off(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match=f"ended after {SIZE // 2} of {SIZE} bytes"):
+        fetch([server.url("half")], tmp_path / "file", SIZE, DIGEST)
+    assert (tmp_path / "file.partial").read_bytes() == CONTENT[: SIZE // 2]
+    asked = len(server.log(2))
+    fetch([server.url("good")], tmp_path / "file", SIZE, DIGEST)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert server.log(asked + 1)[asked:] == [("/good", f"bytes={SIZE // 2}-", SIZE - SIZE // 2)]
+
+
+def test_a_flaky_host_is_asked_again_while_it_brings_bytes(server: Server, tmp_path: Path) -> None:
+    fetch([server.url("flaky")], tmp_path / "file", SIZE, DIGEST)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert sum(sent for _, _, sent in server.log(3)) == SIZE
+
+
+def test_the_next_mirror_continues_the_file(server: Server, tmp_path: Path) -> None:
+    used = fetch([server.url("half"), server.url("good")], tmp_path / "file", SIZE, DIGEST)
+    assert used == server.url("good")
+    assert server.log(3)[-1] == ("/good", f"bytes={SIZE // 2}-", SIZE - SIZE // 2)
+
+
+def test_a_killed_run_that_had_every_byte_asks_for_none(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.partial").write_bytes(CONTENT)
+    fetch([server.url("missing")], tmp_path / "file", SIZE, DIGEST)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert server.log(0) == []
+
+
+@pytest.mark.parametrize("answer", ["norange", "elsewhere"])
+def test_a_server_that_cannot_resume_sends_the_whole_file(server: Server, tmp_path: Path, answer: str) -> None:
+    (tmp_path / "file.partial").write_bytes(CONTENT[:1000])
+    fetch([server.url(answer)], tmp_path / "file", SIZE, DIGEST)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("garbage", [b"g" * 1000, b"g" * SIZE, b"g" * (SIZE + 7)])
+@pytest.mark.parametrize("size", [SIZE, None])
+def test_a_wrong_partial_file_is_thrown_away(server: Server, tmp_path: Path, garbage: bytes, size: int | None) -> None:
+    (tmp_path / "file.partial").write_bytes(garbage)
+    fetch([server.url("good")], tmp_path / "file", size, DIGEST)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_without_a_checksum_nothing_is_resumed(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.partial").write_bytes(b"g" * 1000)
+    fetch([server.url("good")], tmp_path / "file", SIZE, None)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert server.log(1)[0][1] is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("missing", "HTTP 404"),
+        ("error", "HTTP 500"),
+        ("corrupt", f"expected {DIGEST}"),
+        ("toolong", f"sent more than {SIZE} bytes"),
+        ("othersize", f"offers 5 bytes, expected {SIZE}"),
+        ("unknownlength", f"ended after 1000 of {SIZE} bytes"),
+        ("loop", "infinite loop"),
+        ("hops/0", "infinite loop"),
+        ("tofile", "not allowed"),
+    ],
+)
+def test_what_goes_wrong_is_said_and_the_next_mirror_is_used(
+    server: Server, tmp_path: Path, answer: str, reason: str
+) -> None:
+    with pytest.raises(FetchFailed) as failure:
+        fetch([server.url(answer)], tmp_path / "file", SIZE, DIGEST)
+    assert reason in why(failure)[0]
+    assert not (tmp_path / "file").exists()
+    assert fetch([server.url(answer), server.url("redirect")], tmp_path / "file", SIZE, DIGEST)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_redirects_are_few(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed):
+        fetch([server.url("hops/0")], tmp_path / "file", SIZE, DIGEST)
+    assert len(server.log(6)) == fetching.REDIRECTS + 1
+
+
+@pytest.mark.parametrize("answer", ["silent", "stall"])
+def test_a_host_that_falls_silent_is_left(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr(fetching, "TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(FetchFailed) as failure:
+        fetch([server.url(answer)], tmp_path / "file", SIZE, DIGEST)
+    assert why(failure) == ["no answer for 0.2 s"]
+
+
+def test_a_host_that_drips_is_left(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "WINDOW_SECONDS", 0.3)
+    monkeypatch.setattr(fetching, "ATTEMPTS", 1)
+    assert fetch([server.url("drip"), server.url("norange")], tmp_path / "file", SIZE, DIGEST) == server.url("norange")
+    with pytest.raises(FetchFailed, match="stalled: "):
+        fetch([server.url("drip")], tmp_path / "other", SIZE, DIGEST)
+
+
+def test_the_limit_holds_where_no_size_is_known(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="sent more than 10000 bytes"):
+        fetch([server.url("toolong")], tmp_path / "file", None, None, limit=10_000)
+    assert (tmp_path / "file.partial").stat().st_size == 0
+
+
+def test_every_mirror_is_listed_with_its_reason(server: Server, tmp_path: Path) -> None:
+    with socket.socket() as closed:  # bound, so that nobody else answers there, but not listening
+        closed.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
+        urls = [server.url("missing"), dead, "ftp://127.0.0.1/x", "file:///etc/hostname"]
+        with pytest.raises(FetchFailed) as failure:
+            fetch(urls, tmp_path / "file", SIZE, DIGEST)
+    assert [url for url, _ in failure.value.tried] == urls
+    assert all(url in str(failure.value) for url in urls)
+    assert "refused" in why(failure)[1]
+    assert why(failure)[2:] == ["unknown url type: ftp", "unknown url type: file"]
+
+
+def test_a_disk_that_cannot_be_written_is_not_the_mirror_s_fault(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.partial").mkdir()
+    with pytest.raises(Refusal, match=r"file\.partial cannot be written"):
+        fetch([server.url("good")], tmp_path / "file", SIZE, DIGEST)

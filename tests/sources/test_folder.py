@@ -1,0 +1,125 @@
+"""A user's folder of class folders becomes Parquet, or is refused with the reason."""
+
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from stages.project.console import Refusal
+from stages.sources.folder import pack_folder
+
+
+def fill(root: Path, *files: str) -> None:
+    """Make files that hold their own names."""
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+
+
+def packed(into: Path, split: str) -> list[tuple[str, str, int]]:
+    """(path, content, label) of every row."""
+    table = pq.read_table(into / f"{split}-00000-of-00001.parquet")
+    images = table["image"].to_pylist()
+    return [
+        (i["path"], i["bytes"].decode(), label) for i, label in zip(images, table["label"].to_pylist(), strict=True)
+    ]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two classes with two images each."""
+    fill(tmp_path / "own", "rose/b.jpg", "rose/a.PNG", "daisy/1.jpeg", "daisy/deep/2.webp")
+    return tmp_path / "own"
+
+
+def test_rows_are_sorted_and_labelled(root: Path, into: Path) -> None:
+    fill(root, ".DS_Store", "rose/.hidden.jpg", "daisy/.cache/x.jpg", ".git/objects/x.jpg", "README.md")
+    assert pack_folder(root, into) == ["daisy", "rose"]
+    assert packed(into, "train") == [
+        ("daisy/1.jpeg", "daisy/1.jpeg", 0),
+        ("daisy/deep/2.webp", "daisy/deep/2.webp", 0),
+        ("rose/a.PNG", "rose/a.PNG", 1),
+        ("rose/b.jpg", "rose/b.jpg", 1),
+    ]
+    assert not (into / "test-00000-of-00001.parquet").exists()
+
+
+def test_train_and_test(tmp_path: Path, into: Path) -> None:
+    fill(tmp_path / "own", "train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png")
+    assert pack_folder(tmp_path / "own", into) == ["a", "b"]
+    assert packed(into, "train") == [("a/1.png", "train/a/1.png", 0), ("b/2.png", "train/b/2.png", 1)]
+    assert packed(into, "test") == [("a/3.png", "test/a/3.png", 0), ("b/4.png", "test/b/4.png", 1)]
+
+
+def test_the_same_images_give_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "elsewhere", "rose/a.PNG", "daisy/deep/2.webp", "rose/b.jpg", "daisy/1.jpeg")
+    os.utime(tmp_path / "elsewhere/rose/a.PNG", (0, 0))
+    for name in ("own", "elsewhere"):
+        (tmp_path / f"from {name}").mkdir()
+        pack_folder(tmp_path / name, tmp_path / f"from {name}")
+    file = "train-00000-of-00001.parquet"
+    assert (tmp_path / "from own" / file).read_bytes() == (tmp_path / "from elsewhere" / file).read_bytes()
+
+
+def test_what_is_no_image_is_left_out_and_named(root: Path, into: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(root, "rose/Thumbs.db")
+    pack_folder(root, into)
+    assert len(packed(into, "train")) == 4
+    assert f"1 files are no images by their names and are left out, such as {root}/rose/Thumbs.db" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ([], "is not a folder"),
+        (["readme.txt"], "too few class folders .found: none"),
+        (["a/1.png"], "too few class folders .found: a"),
+        (["a/1.png", "b/notes.txt"], "/b has no images"),
+        (["a/1.png", "b/.hidden.png"], "/b has no images"),
+        (["train/a/1.png", "train/b/2.png", "val/a/3.png"], "val stands beside train/"),
+        (["train/a/1.png", "train/b/2.png", "test/a/3.png"], "test/b has no images"),
+        (["train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png", "test/c/5.png"], "c is a class that"),
+    ],
+)
+def test_a_folder_that_makes_no_data_set_is_refused(tmp_path: Path, into: Path, files: list[str], told: str) -> None:
+    fill(tmp_path / "own", *files)
+    with pytest.raises(Refusal, match=told):
+        pack_folder(tmp_path / "own", into)
+
+
+def test_a_link_within_the_folder_is_followed(root: Path, into: Path) -> None:
+    (root / "rose/c.jpg").symlink_to("b.jpg")
+    pack_folder(root, into)
+    assert packed(into, "train")[-1] == ("rose/c.jpg", "rose/b.jpg", 1)
+
+
+@pytest.mark.parametrize("target", ["../../secret.jpg", "/etc/hostname", "../daisy"])
+def test_a_link_that_leads_out_or_to_a_folder_is_refused(root: Path, into: Path, target: str) -> None:
+    fill(root.parent, "secret.jpg")
+    (root / "rose/link.jpg").symlink_to(target)
+    with pytest.raises(Refusal, match=r"rose/link\.jpg is a link"):
+        pack_folder(root, into)
+
+
+def test_a_class_that_is_a_link_is_refused(root: Path, into: Path) -> None:
+    fill(root.parent, "outside/x.jpg")
+    (root / "tulip").symlink_to("../outside")
+    with pytest.raises(Refusal, match="tulip is a link"):
+        pack_folder(root, into)
+
+
+def test_a_huge_file_is_refused_unread(root: Path, into: Path) -> None:
+    with (root / "rose/huge.png").open("wb") as file:
+        file.truncate(257 << 20)
+    with pytest.raises(Refusal, match=r"rose/huge\.png is larger than 256 MB"):
+        pack_folder(root, into)
+
+
+def test_a_pipe_does_not_block(root: Path, into: Path) -> None:
+    os.mkfifo(root / "rose/pipe.jpg")
+    pack_folder(root, into)
+    assert len(packed(into, "train")) == 4

@@ -1,0 +1,99 @@
+"""What is said of the data at hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.params.schema import Backbone, Dataset
+from stages.sources import notices
+from stages.sources.notices import data_notices, weight_notices
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _dataset(source: str = "auto", kind: str = "catalog") -> dict[str, Dataset]:
+    prepare = {"size": 28, "channels": 1, "validation": 0.1, "test": 0.1}
+    path = str(ROOT / "stages/sources/catalog/mnist.yaml")
+    return {"mnist": Dataset.model_validate({"kind": kind, "path": path, "source": source, "prepare": prepare})}
+
+
+def _at_hand(folder: Path, status: str, source: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "provenance.json").write_text(json.dumps({"status": status, "source": source}))
+
+
+def _better(monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
+    def better(*args: Any) -> str | None:
+        assert args[-1] is True
+        return answer
+
+    monkeypatch.setattr(notices, "better_source", better)
+    monkeypatch.setattr(notices, "better_weights", better)
+
+
+@pytest.mark.parametrize(
+    ("status", "source", "wanted", "better", "line"),
+    [
+        ("stand-in", "stand-in", "auto", "mirror", "mnist is a stand-in, but the mirror has real images"),
+        (
+            "stand-in",
+            "stand-in",
+            "official",
+            "official",
+            "mnist is a stand-in, but the official source can be reached and has real images",
+        ),
+        ("stand-in", "stand-in", "auto", None, "mnist is a stand-in; with real images in DATA_MIRROR, or a network"),
+        ("variant", "mirror", "auto", "mirror", "mnist is at hand (variant), but the mirror has other files"),
+        (
+            "official",
+            "official",
+            "stand-in",
+            "stand-in",
+            "mnist is at hand (official), but params.yaml asks for the stand-in",
+        ),
+    ],
+)
+def test_one_line_with_the_command(
+    status: str, source: str, wanted: str, better: str | None, line: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    _at_hand(tmp_path / "mnist", status, source)
+    _better(monkeypatch, better)
+    (notice,) = data_notices(_dataset(wanted), tmp_path, network=True)
+    assert str(notice) == f"{line}: dvc repro -f -s download@mnist"
+    assert notice.better == (better is not None)
+
+
+def test_silence_when_all_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _better(monkeypatch, None)
+    assert list(data_notices(_dataset(), tmp_path, network=True)) == []
+    _at_hand(tmp_path / "mnist", "official", "mirror")
+    assert list(data_notices(_dataset(), tmp_path, network=True)) == []
+
+
+def test_a_stand_in_that_was_asked_for_is_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _at_hand(tmp_path / "mnist", "stand-in", "stand-in")
+    _better(monkeypatch, None)
+    assert list(data_notices(_dataset("stand-in"), tmp_path, network=True)) == []
+
+
+def test_a_folder_of_ones_own_has_no_other_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _better(monkeypatch, "mirror")
+    assert list(data_notices(_dataset(kind="folder"), tmp_path, network=True)) == []
+
+
+def test_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbones = {"densenet121": Backbone(source="auto", batch_size=1)}
+    _better(monkeypatch, None)
+    assert list(weight_notices(backbones, tmp_path, network=True)) == []
+    _at_hand(tmp_path / "densenet121", "random", "random")
+    (notice,) = weight_notices(backbones, tmp_path, network=True)
+    assert (notice.stage, notice.better) == ("weights@densenet121", False)
+    assert str(notice).startswith("densenet121 has random weights; with real ones in DATA_MIRROR, or a network: dvc ")
+    _better(monkeypatch, "package")
+    (notice,) = weight_notices(backbones, tmp_path, network=True)
+    assert notice.about == "densenet121 has random weights, but an installed package has real ones"
+    wanted = {"densenet121": Backbone(source="random", batch_size=1)}
+    _better(monkeypatch, None)
+    assert list(weight_notices(wanted, tmp_path, network=True)) == []

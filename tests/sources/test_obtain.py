@@ -1,0 +1,226 @@
+"""Which source a data set is taken from, and what is said of it."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from tiny_set import ARCHIVES, Tiny
+
+from stages.project.console import Refusal
+from stages.sources.entries import CatalogEntry
+from stages.sources.obtain import obtain
+
+HUB = "https://hub.invalid/"
+
+
+def put(folder: Path, files: dict[str, bytes] = ARCHIVES) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("place", ["", "tiny"])
+def test_official_archives_of_the_mirror(tiny: Tiny, into: Path, mirror: Path, place: str) -> None:
+    put(mirror / place)
+    about = obtain(tiny.entry(), "auto", into)
+    listing = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in ARCHIVES.items())
+    assert about == {
+        "name": "tiny",
+        "status": "official",
+        "source": "mirror",
+        "format": "idx",
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in ARCHIVES.items()},
+        "digest": hashlib.sha256(listing.encode()).hexdigest(),
+        "licence": "none",
+        "class_names": ["a", "b"],
+        "note": "",
+    }
+    assert names(into) == ["one.gz", "two.gz"]
+    assert (into / "one.gz").stat().st_nlink == 1  # a copy: DVC write-protects what it is given
+
+
+@pytest.mark.parametrize("place", ["tiny/plain", "someone/tiny/plain"])
+@pytest.mark.parametrize("order", [None, [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]])
+def test_parquet_with_the_official_pixels(
+    tiny: Tiny, into: Path, mirror: Path, place: str, order: list[int] | None
+) -> None:
+    tiny.write(mirror / place, order)
+    about = obtain(tiny.entry(), "mirror", into)
+    assert (about["status"], about["format"], about["note"]) == ("official", "parquet", "")
+    assert names(into) == [
+        "test-00000-of-00001.parquet",
+        "train-00000-of-00002.parquet",
+        "train-00001-of-00002.parquet",
+    ]
+
+
+def test_one_other_pixel_makes_a_variant(tiny: Tiny, into: Path, mirror: Path) -> None:
+    entry = tiny.entry()
+    tiny.images["train"][3, 0, 0] ^= 1
+    tiny.labels["test"][0] ^= 1
+    tiny.write(mirror / "tiny/plain")
+    about = obtain(entry, "auto", into)
+    assert about["status"] == "variant"
+    assert about["note"] == (
+        "pixels of train differ from the official release's; labels of test differ from the official release's"
+    )
+
+
+def test_another_row_count_makes_a_variant(tiny: Tiny, into: Path, mirror: Path) -> None:
+    tiny.write(mirror / "tiny/plain")
+    about = obtain(tiny.entry(rows={"train": 23_410, "test": 4}), "auto", into)
+    assert about["status"] == "variant"
+    assert about["note"] == "train has 10 images, the official release 23,410"
+
+
+def test_images_that_cannot_be_read_make_a_variant(tiny: Tiny, into: Path, mirror: Path) -> None:
+    from stages.sources.parquet import write_rows
+
+    tiny.write(mirror / "tiny/plain")
+    rows = [(b"no image", "x.png", 0)] * 4
+    write_rows(mirror / "tiny/plain/test-00000-of-00001.parquet", rows, ["a", "b"])
+    assert obtain(tiny.entry(), "auto", into)["note"] == "pixels of test differ from the official release's"
+
+
+def test_swapped_classes_are_not_used(tiny: Tiny, into: Path, mirror: Path) -> None:
+    tiny.write(mirror / "tiny/plain", class_names=("b", "a"))
+    with pytest.raises(Refusal, match=r"has the classes \['b', 'a'\], expected \['a', 'b'\]"):
+        obtain(tiny.entry(), "mirror", into)
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"one.gz": ARCHIVES["one.gz"]}, "lacks two.gz"),
+        ({**ARCHIVES, "two.gz": b"short"}, "has 5 bytes, expected 14"),
+        ({**ARCHIVES, "two.gz": b"second archivE"}, "expected " + hashlib.sha256(ARCHIVES["two.gz"]).hexdigest()),
+    ],
+)
+def test_a_damaged_archive_is_not_used(
+    tiny: Tiny, into: Path, mirror: Path, files: dict[str, bytes], told: str
+) -> None:
+    put(mirror, files)
+    with pytest.raises(Refusal, match=told):
+        obtain(tiny.entry(), "mirror", into)
+    assert names(into) == []
+    tiny.write(mirror / "tiny/plain")
+    assert obtain(tiny.entry(), "mirror", into)["format"] == "parquet"
+
+
+def test_a_missing_shard_is_named(tiny: Tiny, into: Path, mirror: Path) -> None:
+    tiny.write(mirror / "tiny/plain")
+    (mirror / "tiny/plain/train-00001-of-00002.parquet").unlink()
+    with pytest.raises(Refusal, match=r"train-00001-of-00002\.parquet"):
+        obtain(tiny.entry(), "mirror", into)
+
+
+def test_a_file_that_is_not_parquet_is_named(tiny: Tiny, into: Path, mirror: Path) -> None:
+    tiny.write(mirror / "tiny/plain")
+    (mirror / "tiny/plain/test-00000-of-00001.parquet").write_bytes(b"PAR1 no, it is not PAR1")
+    with pytest.raises(Refusal, match=r"test-00000-of-00001\.parquet is not a Parquet file"):
+        obtain(tiny.entry(), "mirror", into)
+
+
+def test_a_mirror_that_is_not_there_is_refused(tiny: Tiny, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_MIRROR", "nowhere")
+    with pytest.raises(Refusal, match="DATA_MIRROR is 'nowhere', but there is no such folder"):
+        obtain(tiny.entry(), "auto", into)
+
+
+def test_a_forced_mirror_that_is_not_set_is_refused(tiny: Tiny, into: Path) -> None:
+    with pytest.raises(Refusal, match="DATA_MIRROR is not set"):
+        obtain(tiny.entry(), "mirror", into)
+
+
+def test_a_relative_mirror_counts_from_the_repository(
+    tiny: Tiny, into: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(mirror)
+    monkeypatch.setenv("DVC_ROOT", str(mirror.parent))
+    monkeypatch.chdir(into)
+    assert obtain(tiny.entry(), "auto", into)["source"] == "mirror"
+
+
+def test_official_archives_from_the_second_mirror(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
+    internet.update({f"https://two.invalid/{name}": content for name, content in ARCHIVES.items()})
+    about = obtain(tiny.entry(), "auto", into)
+    assert (about["status"], about["source"]) == ("official", "official")
+    assert about["url"] == "https://one.invalid/"  # whichever mirror answered, the same bytes are written
+    assert names(into) == ["one.gz", "two.gz"]
+
+
+def test_an_empty_mirror_falls_through_and_says_so(
+    tiny: Tiny, into: Path, mirror: Path, internet: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    internet.update({f"https://one.invalid/{name}": content for name, content in ARCHIVES.items()})
+    assert obtain(tiny.entry(), "auto", into)["source"] == "official"
+    assert f"tiny: mirror: {mirror} has nothing to use for it" in capsys.readouterr().out
+
+
+def test_hub_parquet_where_the_archives_cannot_be_had(
+    tiny: Tiny, into: Path, tmp_path: Path, internet: dict[str, bytes]
+) -> None:
+    tiny.write(tmp_path / "hub")
+    internet.update({HUB + path.name: path.read_bytes() for path in (tmp_path / "hub").iterdir()})
+    about = obtain(tiny.entry(), "official", into)
+    assert (about["status"], about["format"], about["url"]) == ("official", "parquet", HUB)
+
+
+def test_a_web_page_instead_of_parquet_is_not_used(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
+    for file in tiny.entry().releases[1].files:
+        internet[HUB + file.name] = b"<html>Please log in</html>"
+    with pytest.raises(Refusal, match="is not a Parquet file"):
+        obtain(tiny.entry(), "official", into)
+    assert names(into) == []
+
+
+def test_what_was_fetched_is_kept_when_the_rest_fails(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
+    internet["https://one.invalid/one.gz"] = ARCHIVES["one.gz"]
+    with pytest.raises(Refusal) as refusal:
+        obtain(tiny.entry(), "official", into)
+    for url in ("https://one.invalid/two.gz", "https://two.invalid/two.gz", HUB + "train-00000-of-00002.parquet"):
+        assert f"{url}: unreachable" in str(refusal.value)
+    internet.clear()
+    internet["https://one.invalid/two.gz"] = ARCHIVES["two.gz"]
+    assert obtain(tiny.entry(), "official", into)["status"] == "official"
+
+
+def test_the_last_resort_is_the_stand_in(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
+    entry = tiny.entry(name="cifar10", class_names=[str(number) for number in range(10)])
+    about = obtain(entry, "auto", into)
+    assert (about["status"], about["source"], about["format"]) == ("stand-in", "stand-in", "parquet")
+    assert about["note"] == "1,800 images drawn by this project"
+    assert internet == {}
+
+
+def test_a_data_set_without_a_stand_in_is_refused(tiny: Tiny, into: Path) -> None:
+    with pytest.raises(Refusal, match="tiny: there is no stand-in"):
+        obtain(tiny.entry(), "stand-in", into)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "status", "note"),
+    [
+        ("mnist", "official", ""),
+        (
+            "cifar10",
+            "variant",
+            "pixels of train differ from the official release's; pixels of test differ from the official release's",
+        ),
+        ("cats_dogs", "variant", "train has 10,000 images, the official release 25,000"),
+    ],
+)
+def test_the_real_images(
+    real_data: Path, repository: Path, into: Path, monkeypatch: pytest.MonkeyPatch, name: str, status: str, note: str
+) -> None:
+    from stages.sources.entries import read_entry
+
+    monkeypatch.setenv("DATA_MIRROR", str(real_data))
+    entry: CatalogEntry = read_entry(repository / f"stages/sources/catalog/{name}.yaml")
+    about = obtain(entry, "auto", into)
+    assert (about["status"], about["source"], about["note"]) == (status, "mirror", note)

@@ -1,0 +1,101 @@
+"""The stage `download`, run as DVC runs it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, repository: Path) -> Path:
+    """A folder with the project's params and code."""
+    shutil.copy(repository / "params.yaml", tmp_path / "params.yaml")
+    (tmp_path / "stages").symlink_to(repository / "stages")
+    return tmp_path
+
+
+def download(workspace: Path, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the stage with no way out: every connection goes to a port where nobody listens."""
+    clean = {key: value for key, value in os.environ.items() if key not in ("DATA_MIRROR", "DVC_ROOT")}
+    closed = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    return subprocess.run(
+        [sys.executable, "-m", "stages.download", name],
+        cwd=workspace,
+        env={**clean, **closed, "PYTHONPATH": str(workspace), **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def change(workspace: Path, old: str, new: str) -> None:
+    """Replace a piece of params.yaml, once."""
+    text = (workspace / "params.yaml").read_text()
+    assert old in text
+    (workspace / "params.yaml").write_text(text.replace(old, new, 1))
+
+
+def test_without_a_way_out_the_stand_in_is_made_and_said(workspace: Path) -> None:
+    done = download(workspace, "mnist")
+    assert done.returncode == 0, done.stderr
+    assert "mnist: https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz: " in done.stdout
+    warnings = [line for line in done.stderr.splitlines() if "WARNING" in line]
+    assert len(warnings) == 1
+    assert "`dvc repro -f -s download@mnist`" in warnings[0]
+    folder = workspace / "data/raw/mnist"
+    about = json.loads((folder / "provenance.json").read_text())
+    assert (about["name"], about["status"]) == ("mnist", "stand-in")
+    assert {path.name for path in folder.iterdir()} == {*about["files"], "provenance.json"}
+    assert str(workspace) not in (folder / "provenance.json").read_text()
+    assert [path.name for path in folder.parent.iterdir()] == ["mnist"]
+
+
+def test_official_alone_is_an_error_that_lists_what_was_tried(workspace: Path) -> None:
+    change(workspace, "source: auto", "source: official")
+    done = download(workspace, "mnist")
+    assert done.returncode == 1
+    for host in ("ossci-datasets.s3.amazonaws.com", "storage.googleapis.com", "huggingface.co"):
+        assert f"  https://{host}/" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (workspace / "data/raw/mnist").exists()
+
+
+def test_a_folder_of_one_s_own(workspace: Path) -> None:
+    for name in ("rose/1.png", "daisy/2.png"):
+        (workspace / "own" / name).parent.mkdir(parents=True)
+        (workspace / "own" / name).write_text(name)
+    change(workspace, "kind: catalog ", "kind: folder ")
+    change(workspace, "path: stages/sources/catalog/mnist.yaml", "path: own")
+    done = download(workspace, "mnist")
+    assert done.returncode == 0, done.stderr
+    about = json.loads((workspace / "data/raw/mnist/provenance.json").read_text())
+    assert (about["name"], about["status"], about["source"], about["format"]) == ("mnist", "own", "folder", "parquet")
+    assert about["class_names"] == ["daisy", "rose"]
+    assert list(about["files"]) == ["train-00000-of-00001.parquet"]
+
+
+def test_an_unknown_name_is_refused_with_a_hint(workspace: Path) -> None:
+    done = download(workspace, "mnits")
+    assert done.returncode == 1
+    assert "has no datasets.mnits; did you mean 'mnist'?" in done.stderr
+
+
+@pytest.mark.real
+def test_the_mirror_gives_the_same_bytes_in_every_folder(workspace: Path, real_data: Path) -> None:
+    written = []
+    for root in (workspace, workspace / "other"):
+        if root != workspace:
+            root.mkdir()
+            shutil.copy(workspace / "params.yaml", root)
+            (root / "stages").symlink_to(workspace / "stages")
+        done = download(root, "cats_dogs", DATA_MIRROR=str(real_data.resolve()))
+        assert done.returncode == 0, done.stderr
+        folder = root / "data/raw/cats_dogs"
+        written.append((folder / "provenance.json").read_bytes())
+        assert (folder / "train-00000-of-00002.parquet").read_bytes() == (
+            real_data / "cats_vs_dogs/data/train-00000-of-00002.parquet"
+        ).read_bytes()
+    assert written[0] == written[1]
