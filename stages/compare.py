@@ -1,0 +1,42 @@
+"""Rank all models and show them on one page: reports/leaderboard.csv, leaderboard.md and index.html.
+
+A stage of dvc.yaml: `dvc repro compare`. It ranks the models that params.yaml lists and that have been evaluated.
+"""
+
+from stages.evaluation.leaderboard import as_markdown, evaluated, for_terminal, leaderboard, warnings
+from stages.evaluation.report import Material, page
+from stages.evaluation.tables import write_table
+from stages.params import load
+from stages.project.console import Refusal, run_or_refuse, say, warn
+from stages.project.files import read_json, write_text
+from stages.project.paths import AUGMENTED, MODEL_REPORTS, REPORTS
+
+
+def main() -> None:
+    """Write the leaderboard and the page, print the leaderboard."""
+    (models,) = load("models")
+    done, missing = evaluated(models, MODEL_REPORTS)
+    if not done:
+        raise Refusal(f"{MODEL_REPORTS} has no evaluated model of params.yaml; `dvc repro` evaluates them all")
+    table = leaderboard(done, MODEL_REPORTS)
+    facts = {name: read_json(MODEL_REPORTS / name / "data.json") for name in done}
+    settings = {name: models[name].model_dump() for name in done}
+    policies = {models[name].augmentation for name in done} - {"none"}
+    sheets = {policy: AUGMENTED / policy / "preview.png" for policy in policies}
+    notes = warnings(table, facts)
+
+    write_table(REPORTS / "leaderboard.csv", table)
+    write_text(REPORTS / "leaderboard.md", as_markdown(table, notes, missing))
+    material = Material(MODEL_REPORTS, facts, settings, sheets)
+    write_text(REPORTS / "index.html", page(table, material, notes, missing))
+
+    say(f"\n{for_terminal(table)}\n")
+    for note in notes:
+        warn(note)
+    if missing:
+        say(f"Not evaluated yet: {', '.join(missing)}")
+    say(f"Next: open {REPORTS / 'index.html'} in a browser; `make ui` shows the runs in MLflow.")
+
+
+if __name__ == "__main__":
+    run_or_refuse(main)

@@ -1,0 +1,90 @@
+"""Evaluate a model on its test set: figures, tables and pictures in reports/models/MODEL.
+
+A stage of dvc.yaml: `dvc repro evaluate@MODEL`. The test set is touched here and nowhere before.
+"""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stages.datasets.format import PreparedSet, open_set
+from stages.evaluation.facts import data_facts
+from stages.evaluation.metrics import f1_by_class, score, summary
+from stages.evaluation.model_report import PICTURES, TABLES, Evaluated, write_pictures, write_tables
+from stages.evaluation.tables import read_words
+from stages.params import load
+from stages.project.console import Refusal, open_door, say
+from stages.project.files import read_json, write_json
+from stages.project.paths import DATA, MODELS, PREPARED, model_report
+
+if TYPE_CHECKING:
+    from stages.compute.device import Machine
+    from stages.models.checkpoint import Checkpoint
+
+
+def main(name: str) -> None:
+    """Write reports/models/NAME/: metrics.json, data.json, the tables and the pictures; log them to MLflow."""
+    device, threads, settings, dataset, inputs = load(
+        "device", "threads", "evaluate", f"models.{name}.dataset", f"models.{name}.inputs"
+    )
+    from stages.compute.device import set_up
+    from stages.models.checkpoint import load_checkpoint
+    from stages.tracking.runs import attach
+
+    machine = set_up(device, "fp32", threads, convolutions=False)
+    given, pictured = open_set(DATA / inputs), open_set(PREPARED / dataset)
+    checkpoint = load_checkpoint(MODELS / name / "checkpoint.pth")
+    _check(checkpoint, given, pictured)
+    scores = score(_logits(checkpoint, given, machine), given.targets("test"))
+    tested = Evaluated(
+        scores, checkpoint.class_names, pictured.inputs("test"), read_words(pictured.folder / "test/rows.csv")
+    )
+
+    folder = model_report(name)
+    train, figures = read_json(folder / "train.json"), summary(scores, settings.bins)
+    about = {"dataset": dataset, "provenance": given.about.provenance["status"], "device": str(machine.device)}
+    sizes = {key: train[key] for key in ("parameters", "trainable_parameters")}
+    write_json(folder / "metrics.json", figures | sizes | about)
+    backbone, rejects = given.about.provenance.get("backbone"), read_words(pictured.folder / "rejects.csv")
+    write_json(folder / "data.json", data_facts(asdict(pictured.about), rejects, backbone))
+    write_tables(folder, tested, settings.bins)
+    write_pictures(folder, tested, settings.bins, settings.worst, train["best_epoch"])
+    low, high = figures["accuracy_low"], figures["accuracy_high"]
+    say(f"{name}: {figures['accuracy']:.2%} of {figures['images']:,} test images right ({low:.2%} to {high:.2%})")
+
+    with attach(name) as run:
+        logged = figures | f1_by_class(scores, checkpoint.class_names)
+        run.metrics({f"test.{key}": float(value) for key, value in logged.items()})
+        run.tags({f"evaluate.{key}": str(value) for key, value in settings.model_dump().items()})
+        run.artifacts(*(folder / file for file in ("metrics.json", "data.json", *TABLES, *PICTURES)), folder="test")
+
+
+def _check(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) -> None:
+    name = checkpoint.name
+    if (checkpoint.input_shape, checkpoint.class_names) != (given.about.shape, given.about.class_names):
+        raise Refusal(f"{MODELS / name} was trained on other data than {given.folder}; `dvc repro train@{name}`")
+    if not np.array_equal(given.targets("test"), pictured.targets("test")):
+        raise Refusal(f"the test rows of {given.folder} are not those of {pictured.folder}; `dvc repro` remakes them")
+    if len(given.targets("test")) == 0:
+        raise Refusal(f"{given.folder} has no test images; raise `prepare.test` of the data set in params.yaml")
+
+
+def _logits(checkpoint: "Checkpoint", given: PreparedSet, machine: "Machine") -> np.ndarray:
+    """float32 (N, classes) of the test split, from pixels or from standardised features."""
+    from stages.compute.inference import outputs
+    from stages.models.checkpoint import from_pixels, rebuild
+
+    inputs, pixels = given.inputs("test"), given.about.kind == "images"
+    if not pixels:
+        mean, std = (np.array(checkpoint.normalize[key], np.float32) for key in ("mean", "std"))
+        inputs = (inputs.astype(np.float32) - mean) / std
+    network = from_pixels(checkpoint) if pixels else rebuild(checkpoint)
+    logits = outputs(network.to(machine.device), inputs, machine, what="evaluating").numpy()
+    if not np.isfinite(logits).all():
+        raise Refusal(f"{MODELS / checkpoint.name} gives scores that are not finite; train it with a lower lr")
+    return logits
+
+
+if __name__ == "__main__":
+    open_door(main, __doc__ or "", "model of params.yaml")

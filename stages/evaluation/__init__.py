@@ -1,0 +1,1 @@
+"""What a model is worth: metrics, tables, figures, the leaderboard, the report."""

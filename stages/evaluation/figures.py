@@ -1,0 +1,173 @@
+"""The pictures of a model's report: learning curves, confusion, reliability, the worst mistakes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from stages.evaluation.metrics import Reliability, Scores
+from stages.evaluation.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, look, save, shortened
+
+_NUMBERED = 20  # classes; in a larger confusion matrix numbers could not be read
+_NAMED = 40  # classes; in a larger one names could not be read
+_ACROSS = 6  # mistakes in a row
+
+
+def draw_learning_curves(path: Path, history: pd.DataFrame, best_epoch: int) -> None:
+    """Loss and accuracy of train and validation by epoch, the kept epoch marked.
+
+    Args:
+        path: of the PNG.
+        history: columns epoch, train_loss, val_loss, train_accuracy, val_accuracy.
+        best_epoch: whose weights were kept.
+    """
+    with look():
+        figure = Figure(figsize=(9, 3.6), layout="constrained")
+        loss, accuracy = figure.subplots(1, 2)
+        _curves(loss, history, "loss", best_epoch)
+        _curves(accuracy, history, "accuracy", best_epoch)
+        loss.set_title("Loss")
+        loss.set_ylim(bottom=0)
+        accuracy.set_title("Accuracy")
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
+        save(figure, path)
+
+
+def _curves(axes: Axes, history: pd.DataFrame, quantity: str, best_epoch: int) -> None:
+    marker = "o" if len(history) <= 30 else None
+    for split, title, colour in (("train", "training", BLUE), ("val", "validation", ORANGE)):
+        values = history[f"{split}_{quantity}"]
+        axes.plot(history["epoch"], values, color=colour, label=title, marker=marker, markersize=3.5)
+    best = history.loc[history["epoch"] == best_epoch, f"val_{quantity}"]
+    axes.axvline(best_epoch, color=MUTED, linewidth=1, linestyle=(0, (3, 3)), zorder=0)
+    axes.plot([best_epoch] * len(best), best, "o", color=ORANGE, markersize=8, markeredgecolor="white", zorder=5)
+    axes.plot([], [], color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label=f"kept: epoch {best_epoch}")
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.set_xlim(history["epoch"].min() - 0.5, history["epoch"].max() + 0.5)
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.legend(loc="best")
+
+
+def draw_confusion(path: Path, confusion: np.ndarray, class_names: Sequence[str]) -> None:
+    """Counts by true (rows) and predicted class (columns), coloured by their share of the true class."""
+    classes = len(class_names)
+    size = float(np.clip(1.5 + 0.42 * classes, 3.6, 12))
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    with look():
+        figure = Figure(figsize=(size + 0.9, size), layout="constrained")
+        axes = figure.subplots()
+        drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        _class_axes(axes, [shortened(name, 16) for name in class_names])
+        if classes <= _NUMBERED:
+            _counts(axes, confusion, shares)
+        bar = figure.colorbar(drawn, ax=axes, fraction=0.045, format=PercentFormatter(1.0, decimals=0))
+        bar.set_label("share of the true class", color=MUTED)
+        bar.outline.set_visible(False)
+        save(figure, path)
+
+
+def _class_axes(axes: Axes, names: list[str]) -> None:
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("actual")
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.tick_params(which="minor", length=0)
+    if len(names) > _NAMED:
+        return
+    long = max(len(name) for name in names) > 4 and len(names) > 2
+    axes.set_xticks(range(len(names)), names, rotation=45 if long else 0, ha="right" if long else "center")
+    axes.set_yticks(range(len(names)), names)
+    if long:
+        for label in axes.get_xticklabels():
+            label.set_rotation_mode("anchor")
+
+
+def _counts(axes: Axes, confusion: np.ndarray, shares: np.ndarray) -> None:
+    for (row, column), count in np.ndenumerate(confusion):
+        if count:
+            colour = "white" if shares[row, column] > 0.5 else INK
+            axes.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=9)
+
+
+def draw_reliability(path: Path, bins: Reliability) -> None:
+    """Accuracy by confidence against the diagonal of a calibrated model, above the images in each bin."""
+    edges = np.linspace(0, 1, len(bins.count) + 1)
+    filled = bins.count > 0
+    with look():
+        figure = Figure(figsize=(5, 5.4), layout="constrained")
+        curve, histogram = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        curve.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
+        accuracy = np.where(filled, bins.accuracy, 0)
+        curve.bar(edges[:-1], accuracy, np.diff(edges), align="edge", color=BLUE, alpha=0.25, edgecolor="white")
+        curve.plot(bins.confidence[filled], bins.accuracy[filled], "o-", color=BLUE, clip_on=False, label="this model")
+        curve.set_title(f"Expected calibration error {bins.ece:.2%}", pad=30)
+        curve.set_ylabel("accuracy")
+        curve.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2)
+        histogram.bar(edges[:-1], bins.count, np.diff(edges), align="edge", color=BLUE, edgecolor="white")
+        histogram.set_ylabel("images")
+        histogram.set_xlabel("confidence")
+        histogram.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
+        for axes in (curve, histogram):
+            axes.grid(axis="y")
+            axes.spines["left"].set_visible(False)
+        for axis in (curve.yaxis, histogram.xaxis):
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        histogram.set_xlim(0, 1)
+        curve.set_ylim(0, 1)
+        save(figure, path)
+
+
+def draw_mistakes(path: Path, scores: Scores, images: np.ndarray, class_names: Sequence[str], count: int) -> None:
+    """The most confident wrong predictions, each with its image, truth, prediction and confidence.
+
+    Args:
+        path: of the PNG.
+        scores: of the test set.
+        images: uint8 (N, height, width, 1 or 3), in the order of `scores`; only those drawn are read.
+        class_names: by class index.
+        count: the most to draw.
+    """
+    worst, wrong, total = scores.worst(count), int((~scores.correct).sum()), len(scores.targets)
+    rows = max(1, -(-len(worst) // _ACROSS))
+    with look():
+        figure = Figure(figsize=(9.6, 0.7 + 2.15 * rows if len(worst) else 0.8), layout="constrained")
+        figure.suptitle(_mistakes_title(len(worst), wrong, total), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        if len(worst):
+            grid = figure.subplots(rows, _ACROSS, squeeze=False).ravel()
+            for axes in grid:
+                axes.axis("off")
+            for axes, row in zip(grid, worst, strict=False):
+                _mistake(axes, images[row], scores, int(row), class_names)
+        else:
+            figure.text(0.01, 0.3, "Nothing to show: every prediction is right.", color=GREEN)
+        save(figure, path)
+
+
+def _mistakes_title(drawn: int, wrong: int, total: int) -> str:
+    share = f"{wrong:,} of {total:,} test images wrong"
+    if drawn == wrong:
+        return f"All mistakes, the most confident first ({share})" if wrong else f"No mistakes ({share})"
+    return f"The {drawn} most confident mistakes ({share})"
+
+
+def _mistake(axes: Axes, image: np.ndarray, scores: Scores, row: int, class_names: Sequence[str]) -> None:
+    small = image.shape[0] < 100
+    axes.imshow(
+        image.squeeze(-1) if image.shape[-1] == 1 else image,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        interpolation="nearest" if small else "antialiased",
+    )
+    truth, predicted = (shortened(class_names[index], 17) for index in (scores.targets[row], scores.predictions[row]))
+    axes.text(0.5, -0.05, f"is {truth}", transform=axes.transAxes, ha="center", va="top", color=INK, fontsize=9)
+    said = f"said {predicted}\n{scores.confidence[row]:.1%} sure"
+    axes.text(0.5, -0.16, said, transform=axes.transAxes, ha="center", va="top", color=RED, fontsize=9, linespacing=1.3)

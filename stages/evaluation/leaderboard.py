@@ -1,0 +1,116 @@
+"""All models side by side: the leaderboard as a table, as Markdown and for the terminal."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.evaluation.facts import random_weights
+from stages.evaluation.tables import records
+from stages.project.console import Refusal
+from stages.project.files import read_json
+
+# Other tools read the first seven by position.
+FROM_METRICS = ("dataset", "provenance", "accuracy", "accuracy_low", "accuracy_high", "parameters")
+MORE_METRICS = ("loss", "ece", "macro_f1")
+FROM_TRAIN = ("device", "precision", "epochs", "trainable_parameters")
+COLUMNS = ("model", *FROM_METRICS, *MORE_METRICS, *FROM_TRAIN)
+
+_READABLE = ("Rank", "Model", "Data set", "Data", "Accuracy", "95 % interval", "Parameters", "Epochs", "Device")
+_WORDS = {"Model", "Data set", "Data", "Device"}  # aligned to the left
+
+
+def evaluated(models: Iterable[str], reports: Path) -> tuple[list[str], list[str]]:
+    """The models that have been evaluated, and those that have not, each in the order given."""
+    models = list(models)
+    done = [name for name in models if (reports / name / "metrics.json").is_file()]
+    return done, [name for name in models if name not in done]
+
+
+def leaderboard(models: Sequence[str], reports: Path) -> pd.DataFrame:
+    """One row of `COLUMNS` per model: by data set in the order of first mention, then by falling accuracy.
+
+    Raises:
+        Refusal: a report is missing or lacks a figure.
+    """
+    rows = pd.DataFrame([_row(name, reports / name) for name in models], columns=list(COLUMNS))
+    rows["order"] = rows["dataset"].map({name: place for place, name in enumerate(rows["dataset"].unique())})
+    rows = rows.sort_values(["order", "accuracy", "model"], ascending=[True, False, True], ignore_index=True)
+    return rows.drop(columns="order")
+
+
+def _row(name: str, folder: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {"model": name}
+    for file, keys in (("metrics.json", FROM_METRICS + MORE_METRICS), ("train.json", FROM_TRAIN)):
+        figures = read_json(folder / file)
+        if lacking := [key for key in keys if key not in figures]:
+            raise Refusal(f"{folder / file} lacks {', '.join(lacking)}; `dvc repro -f evaluate@{name}` makes it again")
+        row |= {key: figures[key] for key in keys}
+    return row
+
+
+def warnings(table: pd.DataFrame, facts: dict[str, dict[str, Any]]) -> list[str]:
+    """What a reader must know before the figures, one sentence each.
+
+    Args:
+        table: of `leaderboard`.
+        facts: `data.json` by model.
+    """
+    lines = [
+        f"{dataset}: the figures are from stand-in data, not from the real images; compare them with nothing published."
+        for dataset in table.loc[table["provenance"] == "stand-in", "dataset"].unique()
+    ]
+    return lines + [
+        f"{name}: its backbone {facts[name]['backbone']['name']} has random weights, not pretrained ones."
+        for name in table["model"]
+        if random_weights(facts[name])
+    ]
+
+
+def _readable(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    ranks = table.groupby("dataset", sort=False).cumcount() + 1
+    return [_readable_row(rank, row) for rank, row in zip(ranks, records(table), strict=True)]
+
+
+def _readable_row(rank: int, row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        str(rank),
+        row["model"],
+        row["dataset"],
+        "STAND-IN" if row["provenance"] == "stand-in" else row["provenance"],
+        f"{row['accuracy']:.2%}",
+        f"{row['accuracy_low']:.2%} to {row['accuracy_high']:.2%}",
+        f"{row['parameters']:,}",
+        str(row["epochs"]),
+        row["device"],
+    )
+
+
+def as_markdown(table: pd.DataFrame, notes: Sequence[str], missing: Sequence[str]) -> str:
+    """The leaderboard as a Markdown page: the notes first, then the table, then what is not in it."""
+    lines = ["# Leaderboard", ""]
+    lines += [part for note in notes for part in (f"> **Warning.** {note}", "")]
+    lines += [_line(_READABLE), _line(":--" if column in _WORDS else "--:" for column in _READABLE)]
+    lines += [_line(row) for row in _readable(table)]
+    lines += ["", "Accuracy on the test set with its 95 % Wilson interval, ranked within each data set."]
+    if missing:
+        lines += ["", f"Not evaluated yet: {', '.join(missing)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def for_terminal(table: pd.DataFrame) -> str:
+    """The leaderboard in aligned columns, an empty line above each data set."""
+    rows = [_READABLE, *_readable(table)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_READABLE))]
+    return "\n".join(("\n" if row[0] == "1" else "") + _aligned(row, widths) for row in rows)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    columns = zip(_READABLE, row, widths, strict=True)
+    cells = (cell.ljust(width) if column in _WORDS else cell.rjust(width) for column, cell, width in columns)
+    return "  ".join(cells).rstrip()

@@ -1,0 +1,101 @@
+"""The ranking, and how it is written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.evaluation.leaderboard import as_markdown, evaluated, for_terminal, leaderboard, warnings
+from stages.evaluation.tables import write_table
+from stages.project.console import Refusal
+
+HEADER = (
+    "model,dataset,provenance,accuracy,accuracy_low,accuracy_high,parameters,"
+    "loss,ece,macro_f1,device,precision,epochs,trainable_parameters"
+)
+
+
+def report(folder: Path, name: str, dataset: str, accuracy: float, status: str = "official") -> None:
+    (folder / name).mkdir(parents=True)
+    metrics = {"dataset": dataset, "provenance": status, "accuracy": accuracy, "parameters": 7850, "device": "mps"}
+    interval = {"accuracy_low": accuracy - 0.01, "accuracy_high": accuracy + 0.01}
+    more = {"loss": 0.25, "ece": 0.02, "macro_f1": 0.9, "images": 100}
+    train = {"device": "cuda", "precision": "bf16", "epochs": 5, "trainable_parameters": 7850}
+    (folder / name / "metrics.json").write_text(json.dumps(metrics | interval | more))
+    (folder / name / "train.json").write_text(json.dumps(train))
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    report(tmp_path, "a-slow", "mnist", 0.9)
+    report(tmp_path, "pets", "cats_dogs", 0.99, "stand-in")
+    report(tmp_path, "b-fast", "mnist", 0.95)
+    report(tmp_path, "c-fast", "mnist", 0.95)
+    return tmp_path
+
+
+NAMES = ["a-slow", "pets", "c-fast", "b-fast"]
+
+
+def facts(**backbones: Any) -> dict[str, dict[str, Any]]:
+    return {name: {"backbone": backbones.get(name)} for name in NAMES}
+
+
+def test_csv_header_and_order(reports: Path, tmp_path: Path) -> None:
+    write_table(tmp_path / "l.csv", leaderboard(NAMES, reports))
+    lines = (tmp_path / "l.csv").read_text().splitlines()
+    assert lines[0] == HEADER
+    assert [line.split(",")[0] for line in lines[1:]] == ["b-fast", "c-fast", "a-slow", "pets"]
+    assert lines[1] == (
+        "b-fast,mnist,official,0.950000,0.940000,0.960000,7850,0.250000,0.020000,0.900000,cuda,bf16,5,7850"
+    )
+
+
+def test_only_listed_models_are_ranked_and_missing_ones_are_named(reports: Path) -> None:
+    assert evaluated(["new", "pets", "newer"], reports) == (["pets"], ["new", "newer"])
+    assert leaderboard(["pets"], reports)["model"].tolist() == ["pets"]
+
+
+def test_a_report_without_a_figure_is_refused_by_name(reports: Path) -> None:
+    (reports / "pets" / "train.json").write_text('{"device": "cpu", "precision": "fp32", "epochs": 1}')
+    with pytest.raises(Refusal, match=r"pets/train.json lacks trainable_parameters"):
+        leaderboard(NAMES, reports)
+
+
+def test_warnings_name_stand_ins_and_random_weights(reports: Path) -> None:
+    weights = {"name": "densenet121", "weights": {"status": "random"}}
+    lines = warnings(leaderboard(NAMES, reports), facts(pets=weights))
+    assert lines == [
+        "cats_dogs: the figures are from stand-in data, not from the real images; compare them with nothing published.",
+        "pets: its backbone densenet121 has random weights, not pretrained ones.",
+    ]
+    real = {"name": "densenet121", "weights": {"status": "pretrained"}}
+    assert warnings(leaderboard(["a-slow"], reports), {"a-slow": {"backbone": real}}) == []
+
+
+def test_markdown_starts_with_the_warning(reports: Path) -> None:
+    text = as_markdown(leaderboard(["a-slow", "pets"], reports), ["Mind this."], ["new"])
+    assert text == (
+        "# Leaderboard\n\n> **Warning.** Mind this.\n\n"
+        "| Rank | Model | Data set | Data | Accuracy | 95 % interval | Parameters | Epochs | Device |\n"
+        "| --: | :-- | :-- | :-- | --: | --: | --: | --: | :-- |\n"
+        "| 1 | a-slow | mnist | official | 90.00% | 89.00% to 91.00% | 7,850 | 5 | cuda |\n"
+        "| 1 | pets | cats_dogs | STAND-IN | 99.00% | 98.00% to 100.00% | 7,850 | 5 | cuda |\n\n"
+        "Accuracy on the test set with its 95 % Wilson interval, ranked within each data set.\n\n"
+        "Not evaluated yet: new.\n"
+    )
+
+
+def test_terminal_columns_are_aligned(reports: Path) -> None:
+    lines = for_terminal(leaderboard(NAMES, reports)).splitlines()
+    assert [line.split()[:2] for line in lines if line] == [
+        ["Rank", "Model"],
+        ["1", "b-fast"],
+        ["2", "c-fast"],
+        ["3", "a-slow"],
+        ["1", "pets"],
+    ]
+    assert [index for index, line in enumerate(lines) if not line] == [1, 5]  # a line between data sets
+    starts = {line.index(word) for line, word in zip(lines[2:5], ("mnist",) * 3, strict=True)}
+    assert starts == {lines[0].index("Data set")}

@@ -1,0 +1,154 @@
+"""The page: self-contained, safe with hostile names, the same bytes every time."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_reports import write_reports
+
+from stages.evaluation.leaderboard import leaderboard
+from stages.evaluation.report import Material, _axis, flat, page
+from stages.project.console import Refusal
+from stages.project.files import read_json
+
+HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>')
+
+
+class Elements(HTMLParser):
+    """Collects every start tag with its attributes, and checks that tags are closed in order."""
+
+    VOID = frozenset({"meta", "img", "input", "link", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def material(reports: Path, names: list[str], **more: Any) -> Material:
+    settings = {name: {"architecture": "mlp", "augmentation": "shift", "train": {"lr": 0.01}} for name in names}
+    facts = {name: read_json(reports / name / "data.json") for name in names}
+    return Material(reports, facts, settings, more.get("sheets", {}))
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reports")
+    write_reports(folder / "good", ease=9.0)
+    write_reports(folder / "bad", ease=0.5)
+    weights = {"name": "densenet121", "weights": {"status": "random"}}
+    write_reports(folder / "hostile", "pets", "stand-in", HOSTILE, backbone=weights)
+    return folder
+
+
+NAMES = ["good", "bad", "hostile"]
+
+
+def rendered(reports: Path, names: list[str], **more: Any) -> str:
+    shown = material(reports, names, **more)
+    return page(leaderboard(names, reports), shown, more.get("notes", []), more.get("missing", []))
+
+
+def test_the_page_loads_nothing_from_elsewhere(reports: Path) -> None:
+    elements = Elements(rendered(reports, NAMES)).found
+    addresses = [
+        value
+        for _, attributes in elements
+        for name, value in attributes.items()
+        if name in {"src", "href", "srcset", "action", "poster", "data"} and value
+    ]
+    assert len([value for value in addresses if value.startswith("data:image/png;base64,")]) == 3 * 4
+    assert [value for value in addresses if not value.startswith(("data:image/png;base64,", "#"))] == []
+    assert {tag for tag, _ in elements} & {"script", "link", "iframe", "object", "embed", "base"} == set()
+    assert "@import" not in rendered(reports, NAMES)
+    assert "url(" not in rendered(reports, NAMES)
+
+
+def test_every_tag_is_closed_and_every_link_has_its_target(reports: Path) -> None:
+    parsed = Elements(rendered(reports, NAMES))
+    assert parsed.open == []
+    targets = [attributes["id"] for _, attributes in parsed.found if "id" in attributes]
+    assert len(targets) == len(set(targets))
+    links = {attributes["href"] for _, attributes in parsed.found if "href" in attributes}
+    assert links == {f"#{target}" for target in targets}
+
+
+def test_hostile_names_are_shown_and_do_nothing(reports: Path) -> None:
+    text = rendered(reports, ["hostile"], notes=["<b>note</b>"])
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "&lt;b&gt;note&lt;/b&gt;" in text
+    for tag, attributes in Elements(text).found:
+        assert tag != "script"
+        assert not any(name.startswith("on") for name in attributes)
+        assert attributes.get("src", "data:").startswith("data:")  # type: ignore[union-attr]
+
+
+def test_the_page_is_the_same_every_time(reports: Path, tmp_path: Path) -> None:
+    first = rendered(reports, NAMES)
+    assert rendered(reports, NAMES) == first
+    write_reports(tmp_path / "good", ease=9.0)
+    assert rendered(tmp_path, ["good"]) == rendered(reports, ["good"])
+    assert str(tmp_path) not in rendered(tmp_path, ["good"])
+
+
+def test_models_stand_in_the_leaderboards_order_under_their_data_set(reports: Path) -> None:
+    text = rendered(reports, ["bad", "hostile", "good"])
+    places = [
+        text.index(f'id="{part}"') for part in ("data-mnist", "model-good", "model-bad", "data-pets", "model-hostile")
+    ]
+    assert places == sorted(places)
+
+
+def test_stand_ins_random_weights_and_missing_models_are_said(reports: Path) -> None:
+    text = rendered(reports, NAMES, notes=["Mind this."], missing=["new-one"])
+    assert 'class="badge stand-in"' in text
+    assert "random densenet121" in text
+    assert '<p class="warning"><strong>Warning.</strong> Mind this.</p>' in text
+    assert "Not evaluated yet: new-one." in text
+
+
+def test_sheets_of_used_policies_are_shown_where_they_are_there(reports: Path, tmp_path: Path) -> None:
+    (tmp_path / "preview.png").write_bytes(b"PNG")
+    sheets = {"shift": tmp_path / "preview.png", "unused": tmp_path / "preview.png"}
+    text = rendered(reports, ["good"], sheets=sheets)
+    assert "What training sees: shift" in text
+    assert '"data:image/png;base64,UE5H"' in text
+    assert "unused" not in text
+    assert "What training sees" not in rendered(reports, ["good"], sheets={"shift": tmp_path / "gone.png"})
+
+
+def test_intervals_lie_within_the_axis(reports: Path) -> None:
+    for left, width in re.findall(r'<i style="left:([\d.]+)%;width:([\d.]+)%">', rendered(reports, NAMES)):
+        assert 0 <= float(left) <= float(left) + float(width) <= 100.01
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "axis"),
+    [(0.912, 0.951, (0.91, 0.96)), (0.52, 0.98, (0.5, 1.0)), (0.999, 1.0, (0.99, 1.0)), (0.0, 0.2, (0.0, 0.2))],
+)
+def test_axis(low: float, high: float, axis: tuple[float, float]) -> None:
+    assert _axis(low, high) == axis
+
+
+def test_a_missing_picture_is_named(reports: Path, tmp_path: Path) -> None:
+    write_reports(tmp_path / "good", targets=np.array([0]), images=np.zeros((1, 4, 4, 1), np.uint8))
+    (tmp_path / "good" / "mistakes.png").unlink()
+    with pytest.raises(Refusal, match=r"good/mistakes\.png is missing"):
+        rendered(tmp_path, ["good"])
+
+
+def test_flat() -> None:
+    assert flat({"hidden": [1], "train": {"lr": 0.1}}) == {"hidden": [1], "train.lr": 0.1}

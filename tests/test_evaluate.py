@@ -1,0 +1,209 @@
+"""The stage evaluate, on a tiny data set and a network whose answers are known."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from made_up_reports import write_training
+
+from stages import evaluate
+from stages.datasets.format import SPLITS, array_file, describe, write_targets
+from stages.models.checkpoint import Checkpoint, save_checkpoint
+from stages.project.console import Refusal
+
+CLASSES = ["dark", "bright"]
+TARGETS = np.array([0, 1, 0, 1, 1])
+# the fourth is bright by its target and dark by its pixels: the one mistake
+PIXELS = np.array([0, 255, 20, 30, 250], np.uint8)
+FILES = {
+    "train.json",
+    "history.csv",
+    "metrics.json",
+    "data.json",
+    "confusion.csv",
+    "reliability.csv",
+    "per_class.csv",
+    "predictions.csv",
+    "learning_curves.png",
+    "confusion.png",
+    "reliability.png",
+    "mistakes.png",
+}
+
+
+def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray = TARGETS) -> None:
+    """The same rows in every split."""
+    for split in SPLITS:
+        array_file(folder, split, len(inputs), list(inputs.shape[1:]), kind)[:] = inputs
+        write_targets(folder, split, targets)
+        rows = pd.DataFrame(
+            {"hash": [f"{i:064x}" for i in range(len(inputs))], "name": [f"{i}.png" for i in range(len(inputs))]}
+        )
+        rows.to_csv(folder / split / "rows.csv", index=False)
+    (folder / "rejects.csv").write_text("file,reason\nCat/666.jpg,not an image\n")
+    provenance = {
+        "name": "tiny",
+        "status": "variant",
+        "source": "mirror",
+        "digest": "00" * 32,
+        "licence": "MIT",
+        "note": "",
+    }
+    if kind == "features":
+        provenance["backbone"] = {"name": "densenet121", "weights": {"status": "random"}}  # type: ignore[assignment]
+    describe(folder, kind, CLASSES, [0.5], [0.5], provenance)  # type: ignore[arg-type]
+
+
+def write_model(name: str, architecture: str, shape: list[int], mean: float, std: float) -> None:
+    """A linear network: the second class's score is 10 times the mean of its inputs, the first's is 0."""
+    dimensions = int(np.prod(shape))
+    settings = {"hidden": [], "activation": "relu", "dropout": 0.0}
+    settings |= {"batch_norm": False} if architecture == "mlp" else {}
+    from stages.models.build import build
+
+    network = build(architecture, settings, shape, 2)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        weight = next(parameter for parameter in network.parameters() if parameter.ndim == 2)
+        weight[1] = 10 / dimensions
+    checkpoint = Checkpoint(
+        name=name,
+        architecture=architecture,
+        settings=settings,
+        input_shape=shape,
+        class_names=CLASSES,
+        normalize={"mean": [mean] * shape[-1], "std": [std] * shape[-1]},
+        backbone=None,
+        state_dict=network.state_dict(),
+        provenance={},
+        training={},
+        versions={},
+        metrics={},
+    )
+    save_checkpoint(Path("models") / name / "checkpoint.pth", checkpoint)
+
+
+def images() -> np.ndarray:
+    return np.repeat(PIXELS, 16).reshape(5, 4, 4, 1)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(repository / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRACKING", "off")
+    write_set(Path("data/prepared/mnist"), "images", images())
+    write_model("mnist-mlp", "mlp", [4, 4, 1], mean=0.5, std=0.5)
+    write_training(Path("reports/models/mnist-mlp"), {"parameters": 34, "trainable_parameters": 34})
+    return tmp_path / "reports/models/mnist-mlp"
+
+
+def test_what_is_written(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate.main("mnist-mlp")
+    assert {path.name for path in workspace.iterdir()} == FILES
+    metrics = json.loads((workspace / "metrics.json").read_text())
+    # pixels 0, 255, 20, 30, 250 on -1..1, times 10, are the second class's scores
+    scores = (PIXELS.astype(float) / 255 - 0.5) / 0.5 * 10
+    chance = 1 / (1 + np.exp(-scores))
+    loss = -np.log(np.where(TARGETS == 1, chance, 1 - chance)).mean()
+    assert metrics.pop("loss") == pytest.approx(loss, abs=2e-6)
+    assert metrics.pop("ece") == pytest.approx(abs(np.maximum(chance, 1 - chance) - [1, 1, 1, 0, 1]).mean(), abs=0.01)
+    assert metrics == {
+        "accuracy": 0.8,
+        "accuracy_low": 0.375535,
+        "accuracy_high": 0.963776,
+        "macro_f1": 0.8,
+        "images": 5,
+        "correct": 4,
+        "parameters": 34,
+        "trainable_parameters": 34,
+        "dataset": "mnist",
+        "provenance": "variant",
+        "device": metrics["device"],
+    }
+    assert "80.00% of 5 test images right (37.55% to 96.38%)" in capsys.readouterr().out
+
+
+def test_every_prediction_is_written(workspace: Path) -> None:
+    evaluate.main("mnist-mlp")
+    table = pd.read_csv(workspace / "predictions.csv")
+    assert table["name"].tolist() == ["0.png", "1.png", "2.png", "3.png", "4.png"]
+    assert table["actual"].tolist() == ["dark", "bright", "dark", "bright", "bright"]
+    assert table["predicted"].tolist() == ["dark", "bright", "dark", "dark", "bright"]
+    assert table["p(dark)"][3] == pytest.approx(1 / (1 + np.exp((30 / 255 - 0.5) / 0.5 * 10)), abs=1e-6)
+    assert (workspace / "confusion.csv").read_text().splitlines()[1:] == [
+        "dark,dark",
+        "dark,dark",
+        "bright,dark",
+        "bright,bright",
+        "bright,bright",
+    ]
+
+
+def test_facts_of_the_data(workspace: Path) -> None:
+    evaluate.main("mnist-mlp")
+    facts = json.loads((workspace / "data.json").read_text())
+    assert facts["rejected"] == 1
+    assert facts["rejects"] == [{"file": "Cat/666.jpg", "reason": "not an image"}]
+    assert facts["counts"]["test"] == {"dark": 2, "bright": 3}
+    assert facts["backbone"] is None
+
+
+def test_a_second_run_writes_the_same_bytes(workspace: Path) -> None:
+    evaluate.main("mnist-mlp")
+    first = {path.name: path.read_bytes() for path in workspace.iterdir()}
+    evaluate.main("mnist-mlp")
+    assert {path.name: path.read_bytes() for path in workspace.iterdir()} == first
+
+
+def test_a_model_on_features_is_fed_standardised_features_and_shown_the_images(workspace: Path) -> None:
+    name = "cats_dogs-densenet121"
+    features = PIXELS.astype(np.float16)[:, None] / 8
+    write_set(Path("data/prepared/cats_dogs"), "images", images())
+    write_set(Path("data/features") / name, "features", features)
+    write_model(name, "transfer", [1], mean=16.0, std=16.0)
+    report = Path("reports/models") / name
+    write_training(report, {"parameters": 7216770, "trainable_parameters": 262914})
+    evaluate.main(name)
+    metrics = json.loads((report / "metrics.json").read_text())
+    assert (metrics["correct"], metrics["parameters"]) == (4, 7216770)
+    table = pd.read_csv(report / "predictions.csv")
+    assert table["p(bright)"][2] == pytest.approx(1 / (1 + np.exp(-(2.5 - 16) / 16 * 10)), abs=1e-6)
+    facts = json.loads((report / "data.json").read_text())
+    assert facts["shape"] == [4, 4, 1]
+    assert facts["backbone"]["weights"]["status"] == "random"
+
+
+def test_a_checkpoint_of_other_data_is_refused(workspace: Path) -> None:
+    write_model("mnist-mlp", "mlp", [5, 5, 1], mean=0.5, std=0.5)
+    with pytest.raises(Refusal, match=r"models/mnist-mlp was trained on other data .* train@mnist-mlp"):
+        evaluate.main("mnist-mlp")
+
+
+def test_features_whose_rows_are_not_the_images_rows_are_refused(workspace: Path) -> None:
+    name = "cats_dogs-densenet121"
+    write_set(Path("data/prepared/cats_dogs"), "images", images(), TARGETS[::-1].copy())
+    write_set(Path("data/features") / name, "features", PIXELS.astype(np.float16)[:, None])
+    write_model(name, "transfer", [1], mean=0.0, std=1.0)
+    with pytest.raises(Refusal, match="test rows"):
+        evaluate.main(name)
+
+
+def test_scores_that_are_not_finite_are_refused(workspace: Path) -> None:
+    write_model("mnist-mlp", "mlp", [4, 4, 1], mean=0.5, std=0.0)
+    with pytest.raises(Refusal, match="not finite"):
+        evaluate.main("mnist-mlp")
+
+
+def test_an_empty_test_split_is_refused(workspace: Path) -> None:
+    write_set(Path("data/prepared/mnist"), "images", images())
+    folder = Path("data/prepared/mnist/test")
+    np.save(folder / "inputs.npy", np.zeros((0, 4, 4, 1), np.uint8))
+    np.save(folder / "targets.npy", np.zeros(0, np.int64))
+    with pytest.raises(Refusal, match="no test images"):
+        evaluate.main("mnist-mlp")
