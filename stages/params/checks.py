@@ -1,12 +1,14 @@
 """What no single key can tell: that the sections of `params.yaml` fit together."""
 
 from collections.abc import Iterator
+from math import ceil, floor
 
-from stages.params.schema import Params, Policy, did_you_mean
+from stages.params.schema import CNN, Params, Translate, did_you_mean
 
 
 def cross_checks(params: Params) -> Iterator[str]:
     """Yield one line for each place where a key names something that is not there or does not fit."""
+    yield from _datasets(params)
     yield from _policies(params)
     yield from _features(params)
     yield from _models(params)
@@ -16,6 +18,13 @@ def _unknown(key: str, value: str, section: str, known: list[str]) -> str:
     return f"{key} is {value!r}, which is not in `{section}`; {did_you_mean(value, known)}"
 
 
+def _datasets(params: Params) -> Iterator[str]:
+    for name, dataset in params.datasets.items():
+        held_out = dataset.prepare.validation + dataset.prepare.test
+        if held_out >= 1:
+            yield f"datasets.{name}.prepare: validation and test are {held_out:g} together; allowed: less than 1"
+
+
 def _policies(params: Params) -> Iterator[str]:
     for name, policy in params.policies.items():
         key = f"policies.{name}"
@@ -23,14 +32,13 @@ def _policies(params: Params) -> Iterator[str]:
             yield f"{key}: the name `none` is taken (it means no augmentation)"
         if policy.dataset not in params.datasets:
             yield _unknown(f"{key}.dataset", policy.dataset, "datasets", list(params.datasets))
-        yield from _ranges(key, policy)
+        yield from _whole_shifts(f"{key}.translate", policy.translate)
 
 
-def _ranges(key: str, policy: Policy) -> Iterator[str]:
-    if policy.scale.factor[0] < 0.05:
-        yield f"{key}.scale.factor starts at {policy.scale.factor[0]}; allowed: 0.05 and above"
-    if policy.noise.std[0] < 0:
-        yield f"{key}.noise.std starts at {policy.noise.std[0]}; allowed: 0 and above"
+def _whole_shifts(key: str, shift: Translate) -> Iterator[str]:
+    for direction, (low, high) in (("right", shift.right), ("up", shift.up)):
+        if shift.whole_pixels and ceil(low) > floor(high):
+            yield f"{key}.{direction} is {[low, high]}; allowed: a range with a whole number, or whole_pixels: false"
 
 
 def _policy_fits(params: Params, key: str, name: str, dataset: str) -> Iterator[str]:
@@ -65,6 +73,19 @@ def _models(params: Params) -> Iterator[str]:
         elif model.inputs != f"prepared/{model.dataset}":
             yield f"{key}.inputs is {model.inputs!r}; allowed for this model: 'prepared/{model.dataset}'"
         yield from _policy_fits(params, f"{key}.augmentation", model.augmentation, model.dataset)
+        if model.architecture != "transfer" and model.batch_norm and model.train.batch_size == 1:
+            yield f"{key}.train.batch_size is 1; allowed with batch_norm: 2 and above"
+        if model.architecture == "cnn":
+            yield from _blocks(key, model, params.datasets[model.dataset].prepare.size)
+
+
+def _blocks(key: str, model: CNN, size: int) -> Iterator[str]:
+    """Each block gives floor((size + 2 padding - kernel + 1) / 2) pixels, from `size`."""
+    for block in range(1, len(model.channels) + 1):
+        size = (size + 2 * model.padding - model.kernel + 1) // 2
+        if size < 1:
+            yield f"{key}.channels: nothing is left of the image after block {block}; allowed: fewer blocks"
+            return
 
 
 def _transfer_inputs(params: Params, key: str, inputs: str, dataset: str, augmentation: str) -> Iterator[str]:

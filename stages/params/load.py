@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from stages.params.checks import cross_checks
+from stages.params.messages import line
 from stages.params.schema import Params, did_you_mean
 from stages.project.console import Refusal
 
@@ -20,24 +21,29 @@ def load(*keys: str, path: Path = PARAMS) -> tuple[Any, ...]:
     Raises:
         Refusal: the file is missing or breaks the schema (every problem is named), or has no such key.
     """
-    params = _validated(path)
+    params, wrong = _validated(path)
+    if params is None:
+        raise Refusal(f"{path} is not valid:\n" + "\n".join(f"  {one}" for one in wrong))
     return tuple(_value(params, key, path) for key in keys)
 
 
 def problems(path: Path = PARAMS) -> list[str]:
-    """Everything that is wrong with the file, one line each; empty when it is valid."""
-    raw = _parse(path)
+    """Everything that is wrong with the file, one line each; empty when it is valid.
+
+    Raises:
+        Refusal: the file is missing or is not YAML.
+    """
+    return _validated(path)[1]
+
+
+def _validated(path: Path) -> tuple[Params | None, list[str]]:
+    """The params, None where something is wrong, and what is wrong."""
     try:
-        params = Params.model_validate(raw)
+        params = Params.model_validate(_parse(path))
     except ValidationError as error:
-        return [_line(one) for one in error.errors()]
-    return list(cross_checks(params))
-
-
-def _validated(path: Path) -> Params:
-    if wrong := problems(path):
-        raise Refusal(f"{path} is not valid:\n" + "\n".join(f"  {line}" for line in wrong))
-    return Params.model_validate(_parse(path))
+        return None, [line(one) for one in error.errors(include_url=False)]
+    wrong = list(cross_checks(params))
+    return (None if wrong else params), wrong
 
 
 def _parse(path: Path) -> Any:
@@ -45,36 +51,22 @@ def _parse(path: Path) -> Any:
     from ruamel.yaml import YAML, YAMLError
 
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text())
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"{path} is missing; run from the repository's root") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise Refusal(f"{path} is not valid YAML: {error}") from error
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{path} is not a text file (UTF-8): {error.reason} at byte {error.start}") from error
+    except RecursionError:
+        raise Refusal(f"{path} is not valid: its sections are nested too deeply") from None
+    except (YAMLError, ValueError) as error:  # ValueError: a number of thousands of digits
+        raise Refusal(f"{path} is not valid YAML: {_reason(error)}") from error
 
 
-def _line(error: Any) -> str:
-    """`key.path is VALUE: what is allowed`, without the architecture that pydantic adds to the path."""
-    where = [str(part) for part in error["loc"]]
-    if where[:1] == ["models"] and len(where) > 2:
-        del where[2]
-    key = ".".join(where) or "the file"
-    if error["type"] == "missing":
-        return f"{key} is missing"
-    if error["type"] == "unknown_key":
-        return f"{key}: {error['msg']}"
-    if error["type"] == "union_tag_invalid":
-        tag = error["ctx"]["tag"]
-        return f"{key}.architecture is {tag!r}; {did_you_mean(tag, _tags(error['ctx']['expected_tags']))}"
-    return f"{key} is {_shown(error['input'])}: {error['msg']}"
-
-
-def _tags(quoted: str) -> list[str]:
-    return [tag.strip(" '") for tag in quoted.split(",")]
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _reason(error: Exception) -> str:
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}: {problem}" if problem and mark else str(error)
 
 
 def _value(params: Params, key: str, path: Path) -> Any:

@@ -1,19 +1,23 @@
 """What `params.yaml` may say: every key, its type and its range."""
 
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 # Names become folders, stage names and MLflow run names: nothing that could leave a folder.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-Probability = Annotated[float, Field(ge=0, le=1)]
+Probability = Annotated[float, Field(ge=0, le=1, description="probability, 0 to 1")]
 Share = Annotated[float, Field(gt=0, lt=0.9)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu"]
+Activation = Annotated[
+    Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu"], Field(description="between the layers")
+]
+Dropout = Annotated[float, Field(ge=0, lt=1, description="share of activations set to 0 in training")]
+BatchNorm = Annotated[bool, Field(description="batch normalisation after each layer but the last")]
 Widths = Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(max_length=64)]
+Hidden = Annotated[Widths, Field(description="sizes of the hidden layers")]
+DatasetName = Annotated[Name, Field(description="a name in `datasets`")]
 
 
 def did_you_mean(word: object, allowed: list[str]) -> str:
@@ -24,26 +28,21 @@ def did_you_mean(word: object, allowed: list[str]) -> str:
 
 def _ordered(pair: list[float]) -> list[float]:
     if pair[0] > pair[1]:
-        raise PydanticCustomError("range", "the first number must not be above the second")
+        raise PydanticCustomError("range", "two numbers, the first not above the second")
     return pair
 
 
-Range = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_ordered)]
+_PAIR = Field(min_length=2, max_length=2)
+Angles = Annotated[list[Annotated[float, Field(ge=-360, le=360)]], _PAIR, AfterValidator(_ordered)]
+Factors = Annotated[list[Annotated[float, Field(ge=0.05, le=20)]], _PAIR, AfterValidator(_ordered)]
+Pixels = Annotated[list[Annotated[float, Field(ge=-1024, le=1024)]], _PAIR, AfterValidator(_ordered)]
+Deviations = Annotated[list[Annotated[float, Field(ge=0, le=1)]], _PAIR, AfterValidator(_ordered)]
 
 
 class Strict(BaseModel):
-    """A section: unknown keys are refused with the nearest known one, types are not coerced."""
+    """A section: unknown keys are refused, types are not coerced."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, section: Any) -> Any:
-        for key in section if isinstance(section, dict) else ():
-            if key not in cls.model_fields:
-                hint = did_you_mean(key, list(cls.model_fields))
-                raise PydanticCustomError("unknown_key", "unknown key {key}; {hint}", {"key": repr(key), "hint": hint})
-        return section
 
 
 class Data(Strict):
@@ -56,7 +55,7 @@ class Prepare(Strict):
     """How raw images become arrays."""
 
     size: Annotated[int, Field(ge=4, le=1024, description="height and width, pixels")]
-    channels: Literal[1, 3]
+    channels: Annotated[Literal[1, 3], Field(description="1: grey, 3: RGB")]
     validation: Annotated[Share, Field(description="share of train held out for validation")]
     test: Annotated[Share, Field(description="share held out for test where the source has no test set")]
 
@@ -64,9 +63,11 @@ class Prepare(Strict):
 class Dataset(Strict):
     """Where a data set comes from and how it is prepared."""
 
-    kind: Literal["catalog", "folder"]
+    kind: Annotated[Literal["catalog", "folder"], Field(description="folder: a folder of class folders")]
     path: Annotated[str, Field(min_length=1, description="the catalogue entry, or your folder of class folders")]
-    source: Literal["auto", "official", "mirror", "stand-in"]
+    source: Annotated[
+        Literal["auto", "official", "mirror", "stand-in"], Field(description="auto: mirror, official, stand-in")
+    ]
     prepare: Prepare
 
 
@@ -74,39 +75,39 @@ class Rotate(Strict):
     """Rotation by an angle drawn evenly from the range, counter-clockwise."""
 
     probability: Probability
-    degrees: Range
+    degrees: Annotated[Angles, Field(description="range of the angle, counter-clockwise")]
 
 
 class Scale(Strict):
     """Zoom: a factor of 1.1 scales in by 10 % (the central 1/1.1 fills the frame), 0.9 scales out."""
 
     probability: Probability
-    factor: Range
+    factor: Annotated[Factors, Field(description="range of the factor, above 1 zooms in")]
 
 
 class Translate(Strict):
     """Shift in pixels; whole pixels are moved exactly, without interpolation."""
 
     probability: Probability
-    right: Range
-    up: Range
-    whole_pixels: bool
+    right: Annotated[Pixels, Field(description="range of the shift to the right, pixels")]
+    up: Annotated[Pixels, Field(description="range of the shift upwards, pixels")]
+    whole_pixels: Annotated[bool, Field(description="draw whole pixels only")]
 
 
 class Noise(Strict):
     """Additive Gaussian noise on [0, 1], clamped."""
 
     probability: Probability
-    std: Range
+    std: Annotated[Deviations, Field(description="range of the standard deviation, on the scale 0 to 1")]
 
 
 class Policy(Strict):
     """One augmentation policy, for one data set."""
 
-    dataset: Name
-    hflip: Probability
-    vflip: Probability
-    rot90: Probability
+    dataset: DatasetName
+    hflip: Annotated[Probability, Field(description="probability of a left-right flip")]
+    vflip: Annotated[Probability, Field(description="probability of a top-bottom flip")]
+    rot90: Annotated[Probability, Field(description="probability of a quarter turn clockwise")]
     rotate: Rotate
     scale: Scale
     translate: Translate
@@ -118,15 +119,18 @@ class Policy(Strict):
 class Backbone(Strict):
     """A pretrained network whose features are used frozen."""
 
-    source: Literal["auto", "official", "mirror", "package", "random"]
-    batch_size: Positive
+    source: Annotated[
+        Literal["auto", "official", "mirror", "package", "random"],
+        Field(description="of the weights; auto: mirror, package, official, random"),
+    ]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images at a time")]
 
 
 class Features(Strict):
     """The features of a data set's images by a backbone."""
 
-    dataset: Name
-    backbone: Literal["densenet121", "efficientnet_lite0"]
+    dataset: DatasetName
+    backbone: Annotated[Literal["densenet121", "efficientnet_lite0"], Field(description="a name in `backbones`")]
     augmentation: Annotated[Name, Field(description="policy of views after the first, or none")]
     views: Annotated[int, Field(ge=1, le=100, description="passes over train; the first is the plain image")]
 
@@ -134,24 +138,26 @@ class Features(Strict):
 class Train(Strict):
     """How a model is trained."""
 
-    epochs: Annotated[int, Field(ge=1, le=100_000)]
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    epochs: Annotated[int, Field(ge=1, le=100_000, description="passes over train")]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images per step")]
     optimizer: Literal["sgd", "adam", "adamw"]
-    lr: Annotated[float, Field(gt=0, le=100)]
+    lr: Annotated[float, Field(gt=0, le=100, description="learning rate at its highest")]
     momentum: Annotated[float, Field(ge=0, lt=1, description="of sgd (Nesterov when above 0)")]
     weight_decay: Annotated[float, Field(ge=0, le=10)]
-    schedule: Literal["constant", "linear", "cosine", "one-cycle"]
+    schedule: Annotated[
+        Literal["constant", "linear", "cosine", "one-cycle"], Field(description="of the learning rate, step by step")
+    ]
     warmup: Annotated[float, Field(ge=0, lt=1, description="share of the steps with a rising rate")]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     class_weights: Annotated[Literal["none", "balanced"], Field(description="loss weights by class frequency")]
     clip_norm: Annotated[float, Field(ge=0, description="largest gradient norm, 0: no clipping")]
-    patience: Annotated[Count, Field(description="epochs without a better validation loss before stopping, 0: never")]
+    patience: Annotated[int, Field(ge=0, description="epochs without a better validation loss, 0: never stop early")]
 
 
 class Model(Strict):
     """What every model says, whatever its architecture."""
 
-    dataset: Name
+    dataset: DatasetName
     inputs: Annotated[str, Field(description="prepared/<data set> or features/<features>")]
     augmentation: Annotated[Name, Field(description="a policy, or none")]
     normalize: Annotated[Literal["standard", "symmetric"], Field(description="train's mean and std, or -1..1")]
@@ -161,33 +167,33 @@ class Model(Strict):
 class MLP(Model):
     """Fully connected layers; without hidden layers it is logistic regression."""
 
-    architecture: Literal["mlp"]
-    hidden: Widths
+    architecture: Annotated[Literal["mlp"], Field(description="the file in stages/models")]
+    hidden: Hidden
     activation: Activation
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    batch_norm: bool
+    dropout: Dropout
+    batch_norm: BatchNorm
 
 
 class CNN(Model):
     """Convolution, activation, max-pool 2x2 per block, then fully connected layers."""
 
-    architecture: Literal["cnn"]
-    channels: Annotated[Widths, Field(min_length=1)]
-    kernel: Annotated[int, Field(ge=1, le=31)]
-    padding: Annotated[int, Field(ge=0, le=15)]
-    hidden: Widths
+    architecture: Annotated[Literal["cnn"], Field(description="the file in stages/models")]
+    channels: Annotated[Widths, Field(min_length=1, description="filters of each block")]
+    kernel: Annotated[int, Field(ge=1, le=31, description="height and width of the filters, pixels")]
+    padding: Annotated[int, Field(ge=0, le=15, description="zeros around each image, pixels")]
+    hidden: Hidden
     activation: Activation
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    batch_norm: bool
+    dropout: Dropout
+    batch_norm: BatchNorm
 
 
 class Transfer(Model):
     """A classifier head on a frozen backbone's features."""
 
-    architecture: Literal["transfer"]
-    hidden: Widths
+    architecture: Annotated[Literal["transfer"], Field(description="the file in stages/models")]
+    hidden: Hidden
     activation: Activation
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    dropout: Dropout
 
 
 AnyModel = Annotated[MLP | CNN | Transfer, Field(discriminator="architecture")]
@@ -209,16 +215,16 @@ class Export(Strict):
 class Mlflow(Strict):
     """Where runs are logged; no stage depends on it."""
 
-    experiment: Annotated[str, Field(min_length=1)]
+    experiment: Annotated[str, Field(min_length=1, description="the experiment's name")]
     tracking_uri: Annotated[str, Field(min_length=1, description="auto: sqlite in the repository's root")]
 
 
 class Params(Strict):
     """The whole of `params.yaml`."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
-    device: Literal["auto", "cuda", "mps", "cpu"]
-    precision: Literal["auto", "fp32", "bf16"]
+    seed: Annotated[int, Field(ge=0, lt=2**32, description="of initial weights, order and augmentation")]
+    device: Annotated[Literal["auto", "cuda", "mps", "cpu"], Field(description="auto: the GPU when there is one")]
+    precision: Annotated[Literal["auto", "fp32", "bf16"], Field(description="auto: bf16 where the hardware has it")]
     threads: Annotated[int, Field(ge=0, le=1024, description="CPU threads, 0: one for each core")]
     data: Data
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]

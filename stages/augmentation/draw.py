@@ -1,0 +1,138 @@
+"""The random parameters of a batch: drawn on the CPU, keyed by (seed, epoch, step).
+
+The key's text `augmentation/seed/epoch/step` is hashed (SHA-256) and its first 64 bits seed a
+torch generator, so the draws are the same on every device, after a resume, and with any number of
+workers. (torch's CPU generator, mt19937, keeps the lower 32 bits of a seed.)
+
+Each image has a row of uniform numbers with a fixed column for each parameter. So switching one
+step on or off changes no other step's draws, and an image's draws depend on its place in the batch
+and not on the batch's size. Noise is drawn after them, for the images that get any, in their order.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from math import ceil, floor
+
+import torch
+from torch import Tensor
+
+from stages.augmentation.steps import Steps
+
+# The order is part of what a seed means: add new columns at the end.
+_COLUMNS = [
+    "rot90",
+    "hflip",
+    "vflip",
+    "rotate",
+    "degrees",
+    "scale",
+    "factor",
+    "translate",
+    "right",
+    "up",
+    "noise",
+    "std",
+]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What is to be done to each of N images; all tensors on the CPU.
+
+    Attributes:
+        rot90, hflip, vflip: bool (N,).
+        degrees: float64 (N,), counter-clockwise; 0 where the image is not rotated.
+        factor: float64 (N,), above 1 zooms in; 1 where the image is not scaled.
+        right, up: float64 (N,), pixels; 0 where the image is not shifted.
+        std: float64 (N,), on the scale 0 to 1; 0 where the image gets no noise.
+        noise: float32 (count of `std` above 0, C, H, W), standard normal.
+    """
+
+    rot90: Tensor
+    hflip: Tensor
+    vflip: Tensor
+    degrees: Tensor
+    factor: Tensor
+    right: Tensor
+    up: Tensor
+    std: Tensor
+    noise: Tensor
+
+    @property
+    def resampled(self) -> Tensor:
+        """bool (N,): images that need interpolation, by rotation, scale or a shift by part of a pixel."""
+        whole = (self.right == self.right.round()) & (self.up == self.up.round())
+        return (self.degrees != 0) | (self.factor != 1) | ~whole
+
+
+def draw(steps: Steps, images: int, shape: tuple[int, int, int], seed: int, epoch: int, step: int) -> Drawn:
+    """Draw the parameters of a batch.
+
+    Args:
+        steps: of the policy.
+        images: in the batch.
+        shape: (H, W, C) of one image, for the noise.
+        seed, epoch, step: the key of the batch.
+    """
+    generator = torch.Generator().manual_seed(_seed(seed, epoch, step))
+    uniform = torch.rand(images, len(_COLUMNS), dtype=torch.float64, generator=generator)
+    columns = dict(zip(_COLUMNS, uniform.unbind(1), strict=True))
+    std = _std(steps, columns)
+    height, width, channels = shape
+    right, up = _shift(steps, columns)
+    return Drawn(
+        rot90=columns["rot90"] < (steps.rot90 or 0),
+        hflip=columns["hflip"] < (steps.hflip or 0),
+        vflip=columns["vflip"] < (steps.vflip or 0),
+        degrees=_degrees(steps, columns),
+        factor=_factor(steps, columns),
+        right=right,
+        up=up,
+        std=std,
+        noise=torch.randn(int((std > 0).sum()), channels, height, width, generator=generator),
+    )
+
+
+def _seed(seed: int, epoch: int, step: int) -> int:
+    digest = hashlib.sha256(f"augmentation/{seed}/{epoch}/{step}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def _degrees(steps: Steps, columns: dict[str, Tensor]) -> Tensor:
+    if steps.rotate is None:
+        return torch.zeros_like(columns["degrees"])
+    angle = _between(columns["degrees"], steps.rotate.degrees)
+    return torch.where(columns["rotate"] < steps.rotate.probability, angle, 0.0)
+
+
+def _factor(steps: Steps, columns: dict[str, Tensor]) -> Tensor:
+    if steps.scale is None:
+        return torch.ones_like(columns["factor"])
+    factor = _between(columns["factor"], steps.scale.factor)
+    return torch.where(columns["scale"] < steps.scale.probability, factor, 1.0)
+
+
+def _shift(steps: Steps, columns: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    if steps.translate is None:
+        return torch.zeros_like(columns["right"]), torch.zeros_like(columns["up"])
+    drawn = _whole if steps.translate.whole_pixels else _between
+    shifted = columns["translate"] < steps.translate.probability
+    right = torch.where(shifted, drawn(columns["right"], steps.translate.right), 0.0)
+    return right, torch.where(shifted, drawn(columns["up"], steps.translate.up), 0.0)
+
+
+def _std(steps: Steps, columns: dict[str, Tensor]) -> Tensor:
+    if steps.noise is None:
+        return torch.zeros_like(columns["std"])
+    std = _between(columns["std"], steps.noise.std)
+    return torch.where(columns["noise"] < steps.noise.probability, std, 0.0)
+
+
+def _between(uniform: Tensor, limits: list[float]) -> Tensor:
+    return limits[0] + uniform * (limits[1] - limits[0])
+
+
+def _whole(uniform: Tensor, limits: list[float]) -> Tensor:
+    """Each whole number within the limits, both included, with equal probability."""
+    first, last = ceil(limits[0]), floor(limits[1])
+    return first + (uniform * (last - first + 1)).floor()

@@ -1,0 +1,44 @@
+"""What a policy does to an image: the steps of `policy.json`, resolved from `params.yaml`."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from stages.params.schema import Noise, Probability, Rotate, Scale, Strict, Translate
+from stages.params.schema import Policy as Settings
+
+_NEUTRAL: dict[str, Callable[[Any], bool]] = {
+    "hflip": lambda probability: probability == 0,
+    "vflip": lambda probability: probability == 0,
+    "rot90": lambda probability: probability == 0,
+    "rotate": lambda rotate: rotate.probability == 0 or rotate.degrees == [0, 0],
+    "scale": lambda scale: scale.probability == 0 or scale.factor == [1, 1],
+    "translate": lambda shift: shift.probability == 0 or shift.right == shift.up == [0, 0],
+    "noise": lambda noise: noise.probability == 0 or noise.std == [0, 0],
+}
+_GEOMETRIC = ("rotate", "scale", "translate")
+
+
+class Steps(Strict):
+    """The steps that a policy has, with their settings; a step that it lacks is None."""
+
+    hflip: Probability | None = None
+    vflip: Probability | None = None
+    rot90: Probability | None = None
+    rotate: Rotate | None = None
+    scale: Scale | None = None
+    translate: Translate | None = None
+    noise: Noise | None = None
+    fill: Literal["zeros", "border", "reflection"] | None = None
+
+
+def resolve(name: str, policy: Settings) -> dict[str, Any]:
+    """What `policy.json` says of a policy of `params.yaml`: its name, data set and steps.
+
+    Steps that can do nothing (probability 0, or a range without any effect) are left out, so is
+    `fill` where nothing moves, and `views` says nothing about the steps: policies that act alike
+    have equal steps, and a model is not trained again for a setting that is switched off.
+    """
+    steps = {step: getattr(policy, step) for step, neutral in _NEUTRAL.items() if not neutral(getattr(policy, step))}
+    if any(step in steps for step in _GEOMETRIC):
+        steps["fill"] = policy.fill
+    return {"name": name, "dataset": policy.dataset, "steps": Steps(**steps).model_dump(exclude_none=True)}

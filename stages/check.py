@@ -1,0 +1,20 @@
+"""Validate params.yaml, and say when data could be had better than it is at hand. It is silent when all is well.
+
+A stage of dvc.yaml that runs at every `dvc repro`: DVC cannot see that the world outside has changed.
+"""
+
+from stages.params import load
+from stages.project.console import run_or_refuse, warn
+from stages.project.paths import RAW, WEIGHTS
+from stages.sources.notices import data_notices, weight_notices
+
+
+def main() -> None:
+    """Print what is wrong with params.yaml, or one line for each thing that could be had better."""
+    datasets, backbones = load("datasets", "backbones")
+    for notice in (*data_notices(datasets, RAW, network=False), *weight_notices(backbones, WEIGHTS, network=False)):
+        warn(str(notice))
+
+
+if __name__ == "__main__":
+    run_or_refuse(main)

@@ -1,0 +1,1 @@
+"""What a person types beside `dvc`: the subcommands of `vision`, one file each."""

@@ -1,0 +1,58 @@
+"""`vision check`: is params.yaml right, does dvc.yaml fit it, and is the data the best that can be had?"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages.params import load
+from stages.project.console import Refusal, say, warn
+from stages.project.paths import RAW, WEIGHTS
+from stages.sources.notices import Notice, data_notices, weight_notices
+
+
+def check(
+    fix: Annotated[bool, typer.Option("--fix", help="Fetch anew what can now be had better.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no host, only DATA_MIRROR.")] = False,
+) -> None:
+    """Validate params.yaml and dvc.yaml, and compare the data at hand with what can be had."""
+    sections = ("datasets", "policies", "backbones", "features", "models")
+    values = dict(zip(sections, load(*sections), strict=True))
+    stages = _stages()
+    data = data_notices(values["datasets"], RAW, not offline)
+    notices = [*data, *weight_notices(values["backbones"], WEIGHTS, not offline)]
+    for notice in notices:
+        warn(str(notice))
+    if fix:
+        _fetch([notice for notice in notices if notice.better])
+    counts = ", ".join(f"{len(values[section])} {section}" for section in sections)
+    say(f"OK: params.yaml is valid ({counts}) and dvc.yaml fits it ({stages} stages)")
+
+
+def _stages() -> int:
+    """The number of stages of dvc.yaml, by DVC itself, which looks up every `${...}` in params.yaml."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    if not Path("dvc.yaml").exists():
+        raise Refusal("dvc.yaml is missing; run from the repository's root")
+    try:
+        with Repo(".") as repo:
+            return len(repo.index.stages)
+    except DvcException as error:
+        causes = [str(one) for one in (error, error.__cause__) if one]
+        raise Refusal("dvc.yaml does not fit params.yaml: " + ": ".join(causes)) from error
+
+
+def _fetch(better: list[Notice]) -> None:
+    """Run the stages that fetch, by this environment's DVC and Python."""
+    if not better:
+        return
+    bin_folder = Path(sys.executable).parent
+    environment = os.environ | {"PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}"}
+    command = [sys.executable, "-m", "dvc", "repro", "-f", "-s", *(notice.stage for notice in better)]
+    if subprocess.run(command, env=environment, check=False).returncode:
+        raise Refusal(f"`dvc {' '.join(command[3:])}` failed; what went wrong stands above")

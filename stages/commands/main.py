@@ -1,0 +1,26 @@
+"""The console command `vision`: what a person types beside `dvc`."""
+
+import typer
+
+from stages.commands.check import check
+from stages.commands.predict import predict
+from stages.commands.ui import ui
+from stages.project.console import run_or_refuse
+
+app = typer.Typer(
+    help="What stands beside `dvc repro`: checks, predictions, the page of all runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (check, predict, ui):
+    app.command()(command)
+
+
+def run() -> None:
+    """Run a subcommand; a refusal is one line and exit code 1, without a traceback."""
+    run_or_refuse(app)
+
+
+if __name__ == "__main__":
+    run()

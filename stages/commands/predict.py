@@ -1,0 +1,118 @@
+"""`vision predict`: what a trained model says of images, as a table, as JSON and as a picture."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from stages.commands.predict_images import Asked, draw, files_in, read
+from stages.commands.predict_report import Answer, as_json, table
+from stages.params.schema import did_you_mean
+from stages.project.console import Refusal, progress, say
+from stages.project.files import write_text
+from stages.project.paths import EXPORTS, PREPARED
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from stages.compute.device import Machine
+    from stages.models.checkpoint import Checkpoint
+
+PICTURED = 24  # images in the picture
+_BATCH_PIXELS = 16 * 224 * 224  # more at a time are slower on a CPU
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="A checkpoint.pth, or the name of an exported model.")],
+    images: Annotated[list[Path] | None, typer.Argument(help="Image files, or folders of them.")] = None,
+    random: Annotated[int, typer.Option(min=0, help="Draw N images from the test set instead.", metavar="N")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    output: Annotated[Path, typer.Option(help="The picture, a PNG.")] = Path("predictions.png"),
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write JSON to FILE; - prints it instead of the table.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Say the class of images, with probabilities, by a trained model."""
+    if bool(images) == bool(random):
+        raise Refusal("name image files or folders, or --random N (one of the two)")
+    files = files_in(images or [])
+    from stages.models.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(checkpoint_path(model))
+    asked = (
+        draw(_test_set(checkpoint), random, seed, checkpoint.input_shape, checkpoint.class_names)
+        if random
+        else read(files, checkpoint.input_shape, checkpoint.class_names)
+    )
+    shown = progress(asked, "predicting", random or len(files))
+    answers = [_thin(place, answer) for place, answer in enumerate(predict_all(checkpoint, shown))]
+    _picture(output, answers, checkpoint.class_names)
+    report = json.dumps(as_json(checkpoint.name, answers, checkpoint.class_names), indent=2, ensure_ascii=False)
+    say(report if json_file == "-" else table(answers, checkpoint.class_names))
+    if json_file not in (None, "-"):
+        write_text(Path(str(json_file)), report + "\n")
+    if all(answer.probabilities is None for answer in answers):
+        raise Refusal("none of these images could be read")
+
+
+def checkpoint_path(model: str) -> Path:
+    """The checkpoint that a person means by a path or by the name of an exported model."""
+    if Path(model).is_file():
+        return Path(model)
+    exported = EXPORTS / model / "checkpoint.pth"
+    if Path(model).suffix == "" and Path(model).name == model and exported.is_file():
+        return exported
+    names = sorted(path.parent.name for path in EXPORTS.glob("*/checkpoint.pth"))
+    raise Refusal(f"{model} is neither a checkpoint nor an exported model; {did_you_mean(model, names)}")
+
+
+def predict_all(checkpoint: "Checkpoint", images: Iterable[Asked]) -> Iterator[Answer]:
+    """The answers to `images`, in order, batch by batch."""
+    from stages.compute.device import set_up
+    from stages.models.checkpoint import from_pixels
+
+    machine = set_up("auto", "fp32", 0, convolutions=False)
+    network = from_pixels(checkpoint).to(machine.device)
+    size = max(1, _BATCH_PIXELS // (checkpoint.input_shape[0] * checkpoint.input_shape[1]))
+    waiting = iter(images)
+    while batch := list(islice(waiting, size)):
+        pixels = [image.pixels for image in batch if image.pixels is not None]
+        rows = _probabilities(network, pixels, machine)
+        for image in batch:
+            yield Answer(image, None if image.pixels is None else next(rows))
+
+
+def _probabilities(network: "nn.Module", pixels: list[np.ndarray], machine: "Machine") -> Iterator[np.ndarray]:
+    """Of each image, float64 (classes,), with the sum 1."""
+    from stages.compute.inference import outputs
+
+    if not pixels:
+        return iter(())
+    logits = outputs(network, np.stack(pixels), machine).double()
+    if not logits.isfinite().all():
+        raise Refusal("the model gives scores that are not finite; train it with a lower lr")
+    return iter(logits.softmax(1).numpy())
+
+
+def _thin(place: int, answer: Answer) -> Answer:
+    """Without pixels, unless the picture shows them: a folder may hold more than fits into memory."""
+    return answer if place < PICTURED else replace(answer, image=replace(answer.image, pixels=None))
+
+
+def _picture(path: Path, answers: list[Answer], class_names: list[str]) -> None:
+    from stages.commands.predict_picture import draw_predictions  # matplotlib takes a second to import
+
+    if drawn := [answer for answer in answers if answer.image.pixels is not None]:
+        draw_predictions(path, drawn, class_names)
+
+
+def _test_set(checkpoint: "Checkpoint") -> Path:
+    name = str(checkpoint.training.get("dataset", ""))
+    if not name or Path(name).name != name:
+        raise Refusal(f"the checkpoint of {checkpoint.name} does not say which data set it was trained on")
+    return PREPARED / name

@@ -1,0 +1,88 @@
+"""The images that `vision predict` is asked about: files, folders, or a draw from a test set."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stages.datasets.decode import MAX_BYTES, Unreadable, decode, fit
+from stages.datasets.format import open_set
+from stages.project.console import Refusal
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One image.
+
+    Attributes:
+        name: its path, or its name in the data set.
+        pixels: uint8 (H, W, C) as the model takes them; None where it cannot be read.
+        truth: its class, where that is known.
+        error: why it cannot be read.
+    """
+
+    name: str
+    pixels: np.ndarray | None
+    truth: str | None = None
+    error: str | None = None
+
+
+def files_in(paths: Sequence[Path]) -> list[Path]:
+    """The files at `paths`, in order; a folder stands for all images in and below it, by name.
+
+    Raises:
+        Refusal: a path does not exist, or a folder holds no images.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise Refusal(f"{path} does not exist")
+        found = (
+            sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES) if path.is_dir() else [path]
+        )
+        if not found:
+            raise Refusal(f"{path} holds no images ({', '.join(sorted(_SUFFIXES))})")
+        files += found
+    return files
+
+
+def read(files: Sequence[Path], shape: Sequence[int], class_names: Sequence[str]) -> Iterator[Asked]:
+    """Each file decoded and fitted as `prepare` does it; a file in a folder named like a class has that truth.
+
+    Args:
+        files: encoded images.
+        shape: [height, width, channels] that the model takes.
+        class_names: of the model.
+    """
+    for file in files:
+        truth = file.absolute().parent.name
+        known = truth if truth in class_names else None
+        try:
+            with file.open("rb") as opened:
+                content = opened.read(MAX_BYTES + 1)
+            yield Asked(str(file), fit(decode(content), shape[0], shape[2]), known)
+        except (OSError, Unreadable) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            yield Asked(str(file), None, known, reason or "unreadable")
+
+
+def draw(folder: Path, count: int, seed: int, shape: list[int], class_names: list[str]) -> Iterator[Asked]:
+    """`count` images of a prepared test set, each at most once; the same seed gives the same images.
+
+    Raises:
+        Refusal: the set is missing, too small, or not one that the model could have been trained on.
+    """
+    prepared = open_set(folder)
+    if (prepared.about.shape, prepared.about.class_names) != (shape, class_names):
+        raise Refusal(f"{folder} has other images or classes than the model was trained on; run `dvc repro`")
+    inputs, targets = prepared.inputs("test"), prepared.targets("test")
+    if count > len(inputs):
+        raise Refusal(f"--random is {count}, but the test set in {folder} has {len(inputs)} images")
+    with (folder / "test" / "rows.csv").open(newline="") as file:
+        names = [row["name"] for row in csv.DictReader(file)]
+    for row in np.random.default_rng(seed).choice(len(inputs), count, replace=False):
+        yield Asked(names[row], np.array(inputs[row]), class_names[targets[row]])

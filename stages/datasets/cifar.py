@@ -1,0 +1,101 @@
+"""CIFAR-10's binary version (https://www.cs.toronto.edu/~kriz/cifar.html): the Python version is pickle.
+
+A `.tar.gz` of `data_batch_N.bin` and `test_batch.bin`, each a run of records: one byte of label, then
+1024 bytes each of red, green and blue, row by row.
+"""
+
+import gzip
+import io
+import re
+import tarfile
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from stages.datasets.raw import Item, Part, RawSet, check_labels, damaged
+
+_RECORD = 1 + 3 * 32 * 32
+_BATCH = re.compile(r"(data_batch_\d+|test_batch)\.bin")
+_MAX_BYTES = 1 << 30  # unpacked; the official archive has 184 MB
+
+
+def read_cifar(folder: Path, class_names: list[str]) -> RawSet:
+    """The one archive of `folder` as images (32, 32, 3), read in memory: nothing is ever extracted.
+
+    Raises:
+        Refusal: the archive is missing, cut off, too large, or a member's name leaves its folder.
+    """
+    path = _archive(folder)
+    batches = dict(sorted(_batches(path).items()))
+    if not batches:
+        raise damaged(path, "no data_batch_N.bin or test_batch.bin inside")
+    for records in batches.values():
+        check_labels(path, records[:, 0], class_names)
+
+    def items() -> Iterator[Item]:
+        for name, records in batches.items():
+            part: Part = "test" if name == "test_batch.bin" else "train"
+            images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+            for row, label in enumerate(records[:, 0]):
+                yield Item(int(label), f"{name}:{row}", part, partial(images.__getitem__, row))
+
+    return RawSet(class_names, sum(map(len, batches.values())), items)
+
+
+def _archive(folder: Path) -> Path:
+    found = sorted(folder.glob("*.tar.gz"))
+    if len(found) != 1:
+        raise damaged(folder / "*.tar.gz", f"{len(found)} such files, not one")
+    return found[0]
+
+
+def _batches(path: Path) -> dict[str, np.ndarray]:
+    """Records uint8 (N, 3073) by member name."""
+    batches: dict[str, np.ndarray] = {}
+    try:
+        with gzip.open(path) as unpacked, tarfile.open(fileobj=_Bounded(unpacked), mode="r|") as archive:
+            for member in archive:
+                _check_member(path, member)
+                name = PurePosixPath(member.name).name
+                if _BATCH.fullmatch(name) and (file := archive.extractfile(member)):
+                    batches[name] = _records(path, name, file.read())
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise damaged(path, error) from error
+    return batches
+
+
+def _check_member(path: Path, member: tarfile.TarInfo) -> None:
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts:
+        raise damaged(path, f"the name {member.name!r} leaves its folder")
+    if not (member.isfile() or member.isdir()):
+        raise damaged(path, f"{member.name!r} is neither a file nor a folder")
+
+
+def _records(path: Path, name: str, content: bytes) -> np.ndarray:
+    if len(content) == 0 or len(content) % _RECORD:
+        raise damaged(path, f"{name} has {len(content)} bytes, not a multiple of {_RECORD}")
+    return np.frombuffer(content, np.uint8).reshape(-1, _RECORD)
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that fails once it has given more than `_MAX_BYTES`: what a small archive unpacks to has no bound."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+        self._left = _MAX_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes.
+
+        Raises:
+            OSError: the bound is passed.
+        """
+        content = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(content)
+        if self._left < 0:
+            raise OSError(f"it unpacks to more than {_MAX_BYTES:,} bytes")
+        return content

@@ -1,0 +1,65 @@
+"""A raw data set as a reader hands it over: labelled images in a fixed order, read one at a time."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from stages.project.console import Refusal
+from stages.project.files import read_json
+
+Part = Literal["train", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image of a raw data set.
+
+    Attributes:
+        label: index into the set's class names.
+        name: of the file inside the archive, or of the row.
+        part: of the source; sets without an official test set have "train" only.
+        read: gives an encoded image file, or pixels uint8 (height, width, 1 or 3). Not for several
+            threads at once.
+    """
+
+    label: int
+    name: str
+    part: Part
+    read: Callable[[], bytes | np.ndarray]
+
+
+@dataclass(frozen=True)
+class RawSet:
+    """A raw data set; `items()` starts anew each time and keeps its order."""
+
+    class_names: list[str]
+    count: int
+    items: Callable[[], Iterator[Item]]
+
+
+def raw_provenance(folder: Path) -> dict[str, Any]:
+    """What `provenance.json` of a raw folder says.
+
+    Raises:
+        Refusal: it is missing, is not JSON or lacks its format.
+    """
+    provenance = read_json(folder / "provenance.json")
+    if not isinstance(provenance, dict) or "format" not in provenance:
+        raise damaged(folder / "provenance.json", "no format is named")
+    return provenance
+
+
+def damaged(path: Path, why: object) -> Refusal:
+    """The refusal of a raw file that is not what it should be; `path` lies in `data/raw/<data set>/`."""
+    return Refusal(f"{path} is damaged ({why}); fetch it again: dvc repro -f -s download@{path.parent.name}")
+
+
+def check_labels(path: Path, labels: np.ndarray, class_names: list[str]) -> None:
+    """Refuse labels outside `class_names`."""
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
+    if len(wrong):
+        row = int(wrong[0])
+        raise damaged(path, f"row {row} has label {labels[row]}, but there are {len(class_names)} classes")

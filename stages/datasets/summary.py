@@ -1,0 +1,34 @@
+"""What prepare tells the person at the terminal."""
+
+from stages.datasets.format import Description
+from stages.project.console import say, warn
+
+_IMBALANCED = 1.5  # largest class of train to the smallest
+
+
+def report(name: str, about: Description, rejected: int) -> None:
+    """Print counts per class and split, how many images were left out, and how even the classes are."""
+    for line in _table(about):
+        say(line)
+    if rejected:
+        say(f"{rejected} images left out: see data/prepared/{name}/rejects.csv")
+    report_balance(about.counts["train"])
+
+
+def report_balance(counts: dict[str, int]) -> None:
+    """Print the largest and the smallest class of train; warn when they are far apart."""
+    small, large = min(counts, key=lambda name: counts[name]), max(counts, key=lambda name: counts[name])
+    ratio = counts[large] / counts[small]
+    line = f"train: largest class {large} {counts[large]:,}, smallest {small} {counts[small]:,}, ratio {ratio:.2f}"
+    if ratio > _IMBALANCED:
+        warn(f"{line}; `models.*.train.class_weights: balanced` in params.yaml lets rare classes weigh more")
+    else:
+        say(line)
+
+
+def _table(about: Description) -> list[str]:
+    width = max(len(name) for name in [*about.class_names, "total"])
+    rows = [[name, *(f"{counts[name]:,}" for counts in about.counts.values())] for name in about.class_names]
+    totals = ["total", *(f"{sum(counts.values()):,}" for counts in about.counts.values())]
+    lines = [["class", *about.counts], *rows, totals]
+    return ["  ".join([line[0].ljust(width), *(cell.rjust(9) for cell in line[1:])]) for line in lines]

@@ -1,0 +1,54 @@
+"""Work on many images with all cores: threads, since Pillow, hashing and numpy release Python's lock."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_CHUNK_IMAGES = 64
+_CHUNK_BYTES = 4 << 20
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_chunks(
+    work: Callable[[Sequence[tuple[T, bytes | np.ndarray]]], R], images: Iterable[tuple[T, bytes | np.ndarray]]
+) -> Iterator[R]:
+    """`work` over chunks of `images` in parallel, results in order.
+
+    Only a few chunks are read ahead, so memory does not grow with the number of images. `images` is
+    iterated by the calling thread.
+    """
+    threads = cores()
+    pending: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for chunk in _chunks(images):
+            pending.append(pool.submit(work, chunk))
+            if len(pending) > 2 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _chunks(
+    images: Iterable[tuple[T, bytes | np.ndarray]],
+) -> Iterator[list[tuple[T, bytes | np.ndarray]]]:
+    chunk: list[tuple[T, bytes | np.ndarray]] = []
+    size = 0
+    for key, content in images:
+        chunk.append((key, content))
+        size += len(content) if isinstance(content, bytes) else content.nbytes
+        if len(chunk) == _CHUNK_IMAGES or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk

@@ -1,0 +1,74 @@
+"""The second pass: the chosen images decoded again, fitted and written straight to their rows on disk."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stages.datasets.decode import fit
+from stages.datasets.format import Split, array_file, write_targets
+from stages.datasets.raw import RawSet
+from stages.datasets.scan import Content, Reject, Row, pixels_of
+from stages.datasets.workers import in_chunks
+from stages.project.console import bar
+from stages.project.files import write_text
+
+Place = tuple[Split, int]
+
+
+def write_images(
+    folder: Path,
+    raw: RawSet,
+    fitted: dict[int, np.ndarray],
+    splits: dict[Split, list[Row]],
+    size: int,
+    channels: int,
+) -> np.ndarray:
+    """Write `inputs.npy`, `targets.npy` and `rows.csv` of every split; gives the inputs of train.
+
+    Images come from `fitted`, else from `raw`. Pixels go through memory maps, so the memory in use does
+    not grow with the number of images.
+    """
+    arrays = {
+        name: array_file(folder, name, len(rows), [size, size, channels], "images") for name, rows in splits.items()
+    }
+    places: dict[int, Place] = {
+        row.index: (name, place) for name, rows in splits.items() for place, row in enumerate(rows)
+    }
+
+    def write_chunk(chunk: Sequence[tuple[Place, Content]]) -> int:
+        for (name, place), content in chunk:
+            arrays[name][place] = fit(pixels_of(content), size, channels)
+        return len(chunk)
+
+    with bar(len(places), "write") as shown:
+        for count in in_chunks(write_chunk, _chosen(raw, fitted, places)):
+            shown.update(count)
+    for name, rows in splits.items():
+        write_targets(folder, name, np.array([row.label for row in rows]))
+        write_text(folder / name / "rows.csv", _csv("hash,name", ((row.hash, row.name) for row in rows)))
+    return arrays["train"]
+
+
+def write_rejects(path: Path, rejects: list[Reject]) -> None:
+    """Write `rejects.csv`: file and reason, sorted."""
+    write_text(path, _csv("file,reason", sorted(rejects)))
+
+
+def _chosen(raw: RawSet, fitted: dict[int, np.ndarray], places: dict[int, Place]) -> Iterator[tuple[Place, Content]]:
+    if fitted:
+        yield from ((place, fitted[index]) for index, place in places.items())
+        return
+    for index, item in enumerate(raw.items()):
+        if index in places:
+            yield places[index], item.read()
+
+
+def _csv(header: str, lines: Iterator[tuple[str, str]] | list[Reject]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header.split(","))
+    writer.writerows(lines)
+    return text.getvalue()

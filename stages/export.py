@@ -1,0 +1,97 @@
+"""Export a trained model: one file of each format in exports/MODEL, run over the whole test set, and a card.
+
+A stage of dvc.yaml: `dvc repro export@MODEL`. A transfer model's head is joined with its backbone first.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from stages.compute.device import Machine, set_up
+from stages.datasets.format import open_set
+from stages.exporting.card import card
+from stages.exporting.formats import write_formats
+from stages.exporting.parity import parity
+from stages.exporting.readers import check_tensors, read_onnx, read_pt2, read_safetensors
+from stages.exporting.served import log_served_model
+from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, load_weights, rebuild, save_checkpoint
+from stages.params import load
+from stages.project.console import open_door, say
+from stages.project.files import read_json, replacing_folder, write_json, write_text
+from stages.project.paths import DATA, EXPORTS, MODELS, PREPARED, model_report
+from stages.tracking.runs import attach
+
+
+def main(name: str) -> None:
+    """Write exports/NAME/ and log the card, the parity and a model to serve to the model's MLflow run."""
+    device, threads, settings, dataset, inputs = load(
+        "device", "threads", "export", f"models.{name}.dataset", f"models.{name}.inputs"
+    )
+    machine = set_up(device, "fp32", threads, convolutions=False)
+    images, metrics = open_set(PREPARED / dataset), read_json(model_report(name) / "metrics.json")
+    checkpoint = replace(load_checkpoint(MODELS / name / "checkpoint.pth"), metrics=metrics)
+    if checkpoint.architecture == "transfer":
+        checkpoint = _joined(checkpoint, DATA / inputs, images.about.shape)
+    about = {field: value for field, value in vars(checkpoint).items() if field != "state_dict"}
+
+    pixels, network = images.inputs("test"), from_pixels(checkpoint)
+    with replacing_folder(EXPORTS / name) as folder:
+        save_checkpoint(folder / "checkpoint.pth", checkpoint)
+        write_formats(folder, network, checkpoint.state_dict, about)
+        formats = _readers(checkpoint, folder, machine)
+        checked = parity(network, formats, pixels, images.targets("test"), machine, settings.max_logit_gap)
+        write_json(folder / "parity.json", checked)
+        sizes = {file: (folder / file).stat().st_size for file in formats}
+        write_text(folder / "card.md", card(about, metrics, checked, sizes))
+    gap = max(found["max_logit_gap"] for found in checked["formats"].values())
+    say(f"{name}: {len(formats)} formats agree on {len(pixels):,} test images; a logit differs by {gap:.2g} at most")
+
+    with attach(name) as run:
+        run.metrics({"export.accuracy": checked["reference"]["accuracy"], "export.max_logit_gap": gap})
+        run.tags({f"export.{key}": str(value) for key, value in settings.model_dump().items()})
+        run.artifacts(EXPORTS / name / "card.md", EXPORTS / name / "parity.json", folder="export")
+        served = EXPORTS / name / "model.onnx", np.array(pixels[:2]), len(checkpoint.class_names)
+        run.do("the model to serve", lambda client: log_served_model(client, str(run.id), name, *served))
+
+
+def _joined(head: Checkpoint, features: Path, image: list[int]) -> Checkpoint:
+    """Backbone and head as one network from pixels; `features` is the folder that the head was trained on."""
+    from stages.models.backbones import PREPROCESSING, backbone  # only transfer models need it
+    from stages.models.transfer import join
+
+    about = read_json(features / "backbone.json")
+    body, (mean, std) = backbone(about["name"]), PREPROCESSING[about["name"]]
+    load_weights(body, read_safetensors(features / "backbone.safetensors"))
+    network = join(body, head.normalize["mean"], head.normalize["std"], rebuild(head))
+    return replace(
+        head,
+        input_shape=image,
+        normalize={"mean": mean, "std": std},
+        backbone={"name": about["name"], **head.normalize, "weights": about["weights"]},
+        state_dict=network.state_dict(),
+    )
+
+
+def _readers(checkpoint: Checkpoint, folder: Path, machine: Machine) -> dict[str, Callable[[], nn.Module]]:
+    """By file, what loads it as a user would: as a module from pixels to logits."""
+    pth, safetensors, onnx, pt2 = (
+        folder / file for file in ("checkpoint.pth", "model.safetensors", "model.onnx", "model.pt2")
+    )
+
+    def same(file: str, again: Checkpoint) -> nn.Module:
+        check_tensors(file, again.state_dict, checkpoint.state_dict)
+        return from_pixels(again)
+
+    return {
+        pth.name: lambda: same(pth.name, load_checkpoint(pth)),
+        safetensors.name: lambda: same(safetensors.name, replace(checkpoint, state_dict=read_safetensors(safetensors))),
+        onnx.name: lambda: read_onnx(onnx, machine.threads),
+        pt2.name: lambda: read_pt2(pt2, machine.device),
+    }
+
+
+if __name__ == "__main__":
+    open_door(main, __doc__ or "", "a model of params.yaml")

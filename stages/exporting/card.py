@@ -1,0 +1,72 @@
+"""The model card: what a person must know before using an exported model."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_STATUS = {
+    "official": "the official release",
+    "variant": "a **variant**: its bytes differ from the official release",
+    "stand-in": "a **stand-in** for it, for the real one could not be had",
+    "own": "a folder of the user's own images",
+}
+
+
+def card(
+    about: Mapping[str, Any], metrics: Mapping[str, Any], parity: Mapping[str, Any], sizes: Mapping[str, int]
+) -> str:
+    """The card as Markdown.
+
+    Args:
+        about: the checkpoint's entries, without the tensors.
+        metrics: the model's metrics.json.
+        parity: of `parity`.
+        sizes: bytes of each file, by name.
+    """
+    height, width, channels = about["input_shape"]
+    weights = (about["backbone"] or {}).get("weights", {})
+    return (
+        _environment()
+        .get_template("card.template.md")
+        .render(
+            about=about,
+            metrics=metrics,
+            parity=parity,
+            sizes=sizes,
+            data=about["provenance"],
+            status=_STATUS[about["provenance"]["status"]],
+            kind=_kind(about),
+            height=height,
+            width=width,
+            channels="grey" if channels == 1 else "RGB",
+            backbone_status=_backbone_status(weights),
+            backbone_licence="" if weights.get("status") == "random" else weights.get("licence", ""),
+            backbone_random=weights.get("status") == "random",
+        )
+    )
+
+
+def _environment() -> Environment:
+    # Markdown, not HTML: nothing is escaped but what would break a table
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    environment.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", "\\|")
+    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return environment
+
+
+def _kind(about: Mapping[str, Any]) -> str:
+    if about["backbone"]:
+        return f"a trained head on a frozen {about['backbone']['name']}"
+    hidden = about["settings"].get("hidden")
+    if about["architecture"] == "mlp":
+        return f"fully connected layers ({', '.join(map(str, hidden))} hidden)" if hidden else "logistic regression"
+    return "a convolutional network" if about["architecture"] == "cnn" else f"the architecture {about['architecture']}"
+
+
+def _backbone_status(weights: Mapping[str, Any]) -> str:
+    return "with **random weights**" if weights.get("status") == "random" else "pretrained and frozen"

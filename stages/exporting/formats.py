@@ -1,0 +1,98 @@
+"""The formats beside the checkpoint: safetensors, ONNX and torch.export's pt2.
+
+Their bytes depend on the model alone. Left to themselves the libraries would also write the folder that the
+code was run from (stack traces in ONNX and pt2) or an order drawn anew by each process (metadata of safetensors).
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from stages.project.files import write_bytes
+
+INPUT, OUTPUT = "pixels", "logits"  # names in the ONNX graph
+
+
+def write_formats(folder: Path, network: nn.Module, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write model.safetensors, model.onnx and model.pt2 into `folder`.
+
+    Args:
+        folder: is there.
+        network: on the CPU, in evaluation mode; uint8 (N, H, W, C) to float32 (N, classes).
+        tensors: of the bare network, without what prepares its inputs.
+        about: what the files say of themselves, with `input_shape` [H, W, C].
+    """
+    write_safetensors(folder / "model.safetensors", tensors, about)
+    program = trace(network, about["input_shape"])
+    write_pt2(folder / "model.pt2", program)
+    write_onnx(folder / "model.onnx", program, about)
+
+
+def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write the bare network's tensors, with `about` as JSON under the metadata key `about`.
+
+    One key only: several would be written in an order that differs from process to process.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()}
+    write_bytes(path, save(tensors, {"about": json.dumps(about, sort_keys=True, allow_nan=False)}))
+
+
+def trace(network: nn.Module, image: Sequence[int]) -> ExportedProgram:
+    """The graph of a network from pixels, for batches of any size, without a word on where it was made.
+
+    Args:
+        network: on the CPU, in evaluation mode; uint8 (N, H, W, C) to float32 (N, classes).
+        image: [H, W, C].
+
+    Source: https://docs.pytorch.org/docs/stable/export.html
+    """
+    example = torch.zeros((2, *image), dtype=torch.uint8)  # one image would freeze the batch size
+    with torch.no_grad():
+        program = torch.export.export(network, (example,), dynamic_shapes=({0: Dim("batch", min=1)},))
+    for module in program.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            for node in module.graph.nodes:
+                node.meta.pop("stack_trace", None)
+    return program
+
+
+def write_pt2(path: Path, program: ExportedProgram) -> None:
+    """Write the graph for `torch.export.load`."""
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def write_onnx(path: Path, program: ExportedProgram, about: Mapping[str, Any]) -> None:
+    """Write the graph as ONNX, weights inside: `pixels` uint8 (batch, H, W, C) to `logits` float32 (batch, classes).
+
+    `about` becomes the model's metadata: texts as they are, all else as JSON.
+    """
+    exported = torch.onnx.export(
+        program, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], external_data=False, verbose=False
+    )
+    assert exported is not None  # as `dynamo=True` promises
+    model = exported.model_proto
+    _strip(model)
+    for key, value in sorted(about.items()):
+        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, allow_nan=False)
+        model.metadata_props.add(key=key, value=text)
+    write_bytes(path, model.SerializeToString(deterministic=True))
+
+
+def _strip(model: Any) -> None:
+    """Remove the exporter's notes on every node and value, and give the free dimension its name."""
+    graph = model.graph
+    del graph.value_info[:]  # shapes in between; a reader infers them
+    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output, graph):
+        part.ClearField("metadata_props")
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"

@@ -1,0 +1,1 @@
+"""Networks: the architectures, the pretrained backbones, and the checkpoint that rebuilds any of them."""

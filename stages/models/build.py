@@ -1,0 +1,51 @@
+"""From an architecture's name and settings to a network.
+
+An architecture is a file of this folder with `build(settings, input_shape, classes)`. It is imported only when
+it is asked for, so that a new one is no dependency of the models that are there already.
+"""
+
+from importlib import import_module
+from typing import Any, get_args
+
+from torch import nn
+
+from stages.params.schema import Model, did_you_mean
+from stages.project.console import Refusal
+
+
+def build(architecture: str, settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.Module:
+    """A network with freshly initialised weights, drawn from torch's global generator.
+
+    Args:
+        architecture: a file of this folder: mlp, cnn, transfer.
+        settings: the architecture's own keys (see `settings_of`).
+        input_shape: of one input as it is stored: [height, width, channels], or [dimensions] of features.
+        classes: the number of logits.
+
+    Returns:
+        Takes normalised float (N, C, H, W) or (N, D), gives raw logits (N, classes).
+
+    Raises:
+        Refusal: there is no such architecture, or it cannot take such inputs.
+    """
+    if architecture not in (known := _architectures()):
+        raise Refusal(f"architecture is {architecture!r}; {did_you_mean(architecture, known)}")
+    module = import_module(f"stages.models.{architecture}")
+    network: nn.Module = module.build(settings, input_shape, classes)
+    return network
+
+
+def settings_of(model: Model) -> dict[str, Any]:
+    """The architecture's own keys of a model's params, all that `build` and a checkpoint need: `hidden`, ..."""
+    return model.model_dump(exclude={"architecture", *Model.model_fields})
+
+
+def count_parameters(network: nn.Module) -> tuple[int, int]:
+    """The numbers of all parameters and of those that training changes."""
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]
+    return sum(size for size, _ in sizes), sum(size for size, trainable in sizes if trainable)
+
+
+def _architectures() -> list[str]:
+    """Those that params.yaml may name; a checkpoint, which comes from outside, can name no other module."""
+    return [get_args(section.model_fields["architecture"].annotation)[0] for section in Model.__subclasses__()]

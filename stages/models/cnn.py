@@ -1,0 +1,67 @@
+"""Convolutional network: blocks of convolution, activation and 2x2 max-pooling, then fully connected layers."""
+
+from itertools import pairwise
+from typing import Any
+
+from torch import Tensor, nn
+
+from stages.models.layers import activation, conv_out_size, linears
+from stages.project.console import Refusal
+
+
+def build(settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.Module:
+    """A CNN of `settings` channels, kernel, padding, hidden, activation, dropout, batch_norm.
+
+    Raises:
+        Refusal: the inputs are no images, or nothing is left of them before the last block.
+    """
+    if len(input_shape) != 3:
+        raise Refusal(f"a cnn takes images; these inputs have shape {input_shape}: use prepared/<data set>")
+    return _CNN(settings, input_shape, classes)
+
+
+def _flat_size(settings: dict[str, Any], height: int, width: int) -> int:
+    """How many numbers leave the last block."""
+    channels, kernel, padding = settings["channels"], settings["kernel"], settings["padding"]
+    sizes = [height, width]
+    try:
+        for _ in channels:
+            sizes = [conv_out_size(conv_out_size(size, kernel, 1, padding), 2, 2, 0) for size in sizes]
+    except ValueError as error:
+        raise Refusal(
+            f"channels {channels} with kernel {kernel} and padding {padding} leave nothing of images of "
+            f"{height}x{width} ({error}); use fewer blocks, a smaller kernel or larger images"
+        ) from error
+    return int(channels[-1] * sizes[0] * sizes[1])
+
+
+class _CNN(nn.Module):
+    """Its weights are called `convs.{i}...`, `norms.{i}...`, `hidden_layers.{i}...` and `output...`."""
+
+    def __init__(self, settings: dict[str, Any], input_shape: list[int], classes: int) -> None:
+        super().__init__()
+        height, width, depth = input_shape
+        channels, kernel, padding = settings["channels"], settings["kernel"], settings["padding"]
+        sizes = [_flat_size(settings, height, width), *settings["hidden"]]
+        pairs = pairwise([depth, *channels])
+        self.convs = nn.ModuleList(nn.Conv2d(before, after, kernel, padding=padding) for before, after in pairs)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(size) for size in channels if settings["batch_norm"])
+        self.hidden_layers = linears(sizes)
+        self.output = nn.Linear(sizes[-1], classes)
+        self.activation = activation(settings["activation"])
+        self.pool = nn.MaxPool2d(2, 2)
+        self.dropout = nn.Dropout(settings["dropout"])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised float (N, C, H, W) to raw logits (N, classes)."""
+        values = images
+        for index, conv in enumerate(self.convs):
+            values = conv(values)
+            if self.norms:
+                values = self.norms[index](values)
+            values = self.pool(self.activation(values))
+        values = self.dropout(values.flatten(1))
+        for layer in self.hidden_layers:
+            values = self.dropout(self.activation(layer(values)))
+        logits: Tensor = self.output(values)
+        return logits

@@ -1,0 +1,71 @@
+"""Features of images by a frozen backbone, batch by batch onto disk."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stages.compute.device import Machine
+from stages.compute.pixels import Normalize
+from stages.models.backbones import PREPROCESSING, feature_size
+from stages.models.folding import folded
+from stages.project.console import Refusal
+
+_SPREAD = 1e-6  # a feature that spreads less over the images is constant
+_ROWS = 4096  # of features in memory at a time, as float64
+
+
+class Extractor:
+    """A frozen backbone made ready for one machine; `size` is the number of its features."""
+
+    def __init__(self, name: str, network: nn.Module, machine: Machine, batch_size: int) -> None:
+        """`network`: the backbone called `name`, which stays as it is; `batch_size` images go through at a time."""
+        fast = folded(network).to(memory_format=torch.channels_last)
+        self._network = nn.Sequential(Normalize(*PREPROCESSING[name]), fast).to(machine.device)
+        self._name, self._machine, self._batch_size = name, machine, batch_size
+        self.size = feature_size(network)
+
+    @torch.inference_mode()
+    def write(self, images: np.ndarray, to_unit: Callable[[Tensor, int], Tensor], into: np.ndarray, shown: Any) -> None:
+        """Compute the features of `images` into `into`.
+
+        Args:
+            images: uint8 (N, H, W, 3), also memory-mapped.
+            to_unit: a batch of them and its number to float32 (N, 3, H, W) on the scale 0 to 1.
+            into: float16 (N, D), filled in place.
+            shown: a progress bar, moved on by images.
+
+        Raises:
+            Refusal: a feature is not finite, or the device's memory ran out.
+        """
+        for step, start in enumerate(range(0, len(images), self._batch_size)):
+            rows = slice(start, start + self._batch_size)
+            pixels = torch.from_numpy(np.array(images[rows])).to(self._machine.device)
+            features = self._features(to_unit(pixels, step)).half().cpu().numpy()
+            if not np.isfinite(features).all():
+                raise Refusal(f"{self._name} gives features that are not finite; are its weights damaged?")
+            into[rows] = features
+            shown.update(len(features))
+
+    def _features(self, unit: Tensor) -> Tensor:
+        try:
+            with self._machine.autocast():
+                features: Tensor = self._network(unit)
+        except torch.OutOfMemoryError as error:
+            key = f"backbones.{self._name}.batch_size"
+            raise Refusal(f"the device's memory ran out; lower {key} (it is {self._batch_size})") from error
+        return features
+
+
+def mean_and_std(features: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each column of float16 (N, D), as float32 values; 1 where it is constant."""
+    total, squares = np.zeros(features.shape[1]), np.zeros(features.shape[1])
+    for start in range(0, len(features), _ROWS):
+        total += features[start : start + _ROWS].astype(np.float64).sum(0)
+    mean = total / len(features)
+    for start in range(0, len(features), _ROWS):
+        squares += ((features[start : start + _ROWS].astype(np.float64) - mean) ** 2).sum(0)
+    std = np.sqrt(squares / len(features))
+    return mean.astype(np.float32).tolist(), np.where(std < _SPREAD, 1.0, std).astype(np.float32).tolist()

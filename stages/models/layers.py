@@ -1,0 +1,79 @@
+"""What the architectures share: the dense stack, activations by name, the arithmetic of layer sizes."""
+
+from itertools import pairwise
+from typing import Any
+
+from torch import Tensor, nn
+
+from stages.params.schema import did_you_mean
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+
+
+def activation(name: str) -> nn.Module:
+    """The activation layer called `name`.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in _ACTIVATIONS:
+        raise ValueError(f"activation is {name!r}; {did_you_mean(name, list(_ACTIVATIONS))}")
+    return _ACTIVATIONS[name]()
+
+
+def conv_out_size(w: int, f: int, s: int, p: int) -> int:
+    """The size of a convolution's or pooling's output along one axis: floor((W - F + 2P) / S) + 1.
+
+    Args:
+        w: size of the input, pixels.
+        f: size of the filter.
+        s: stride, at least 1.
+        p: padding on each side.
+
+    Raises:
+        ValueError: the filter is larger than the padded input, so nothing is left.
+    """
+    if w - f + 2 * p < 0:
+        raise ValueError(f"a filter of {f} does not fit an input of {w} with a padding of {p}")
+    return (w - f + 2 * p) // s + 1
+
+
+def linears(sizes: list[int]) -> nn.ModuleList:
+    """A fully connected layer between each size and the next."""
+    return nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(sizes))
+
+
+class Dense(nn.Module):
+    """Fully connected layers: flatten, then [linear, batch norm, activation, dropout] for each hidden size, output.
+
+    Without hidden layers it is logistic regression. Its weights are called `hidden_layers.{i}.{weight,bias}`,
+    `norms.{i}...` and `output.{weight,bias}`.
+    """
+
+    def __init__(self, inputs: int, classes: int, settings: dict[str, Any], batch_norm: bool) -> None:
+        """`inputs` numbers in, `classes` logits out; `settings` has `hidden`, `activation` and `dropout`."""
+        super().__init__()
+        sizes = [inputs, *settings["hidden"]]
+        self.hidden_layers = linears(sizes)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(size) for size in sizes[1:] if batch_norm)
+        self.output = nn.Linear(sizes[-1], classes)
+        self.activation = activation(settings["activation"])
+        self.dropout = nn.Dropout(settings["dropout"])
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Float (N, ...) to raw logits (N, classes)."""
+        values = inputs.flatten(1)
+        for index, layer in enumerate(self.hidden_layers):
+            values = layer(values)
+            if self.norms:
+                values = self.norms[index](values)
+            values = self.dropout(self.activation(values))
+        logits: Tensor = self.output(values)
+        return logits

@@ -1,0 +1,75 @@
+"""One plain line for each thing that breaks the schema: the key's path, its value, what is allowed."""
+
+import reprlib
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from stages.params.schema import Params, did_you_mean
+
+_NAMES = "1 to 64 letters, digits, _ and -, the first one a letter or a digit"
+_SECTION_TYPES = ("model_type", "model_attributes_type", "dict_type")
+
+
+def line(error: Any) -> str:
+    """The message for one of pydantic's error details."""
+    where, kind = [str(part) for part in error["loc"]], error["type"]
+    key, shown = _key(where), _shown(error["input"])
+    if kind == "missing":
+        return f"{key} is missing"
+    if kind == "extra_forbidden":
+        return f"{key}: unknown key {where[-1]!r}; {did_you_mean(where[-1], _keys_beside(where))}"
+    if kind == "union_tag_not_found":
+        return f"{key}.architecture is missing"
+    if kind == "union_tag_invalid":
+        tags = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
+        return f"{key}.architecture is {error['ctx']['tag']!r}; {did_you_mean(error['ctx']['tag'], tags)}"
+    if kind in _SECTION_TYPES:
+        return f"{key} is {'empty' if error['input'] is None else shown}; allowed: a section of `key: value` lines"
+    if where[-1:] == ["[key]"]:  # the path holds the name, then this mark
+        return f"{_key(where[:-2])}: the name {shown} is not allowed; allowed: {_allowed(error)}"
+    if kind == "invalid_key":
+        return f"{_key(where[:-1])}: the name {shown} is not allowed; allowed: {_allowed(error)}"
+    return f"{key} is {shown}; allowed: {_allowed(error)}"
+
+
+def _allowed(error: Any) -> str:
+    if error["type"] in ("string_pattern_mismatch", "invalid_key"):
+        return _NAMES
+    return str(error["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+
+
+def _key(where: list[str]) -> str:
+    """The dotted path on one line, without the architecture that pydantic puts after a model's name."""
+    return ".".join(part if part.isprintable() else ascii(part) for part in _without_tag(where)) or "the file"
+
+
+def _without_tag(where: list[str]) -> list[str]:
+    tagged = where[:1] == ["models"] and len(where) > 2 and where[2] != "[key]"
+    return where[:2] + where[3:] if tagged else where
+
+
+def _shown(value: object) -> str:
+    try:
+        text = reprlib.repr(value)  # bounded, also for values that hold each other
+    except ValueError:  # Python refuses to print integers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _keys_beside(where: list[str]) -> list[str]:
+    """The keys that may stand in the section of an unknown one."""
+    section: Any = Params
+    for part in where[:-1]:
+        section = _inside(section, part)
+    return list(section.model_fields)
+
+
+def _inside(kind: Any, part: str) -> Any:
+    """The type of what lies under `part`: a field of a section, a named section, or a model by its architecture."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind.model_fields[part].annotation
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    members = get_args(get_args(kind)[0])  # Annotated[MLP | CNN | ..., Field(discriminator="architecture")]
+    return next(member for member in members if part in get_args(member.model_fields["architecture"].annotation))

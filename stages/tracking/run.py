@@ -1,0 +1,93 @@
+"""A model's MLflow run, as a stage uses it."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stages.project.console import warn
+from stages.tracking.lineage import dataset_input
+from stages.tracking.store import Store, mode
+
+
+class Run:
+    """A model's MLflow run; every call is a no-op when nothing is tracked.
+
+    The first failure of the store is said once, loudly, and ends the logging, not the work.
+    """
+
+    def __init__(self, store: Store | None, run_id: str | None) -> None:
+        self._store = store
+        self.id = run_id
+
+    @property
+    def uri(self) -> str:
+        """The store's address; empty when nothing is tracked."""
+        return self._store.uri if self._store else ""
+
+    def metrics(self, values: dict[str, float], step: int = 0) -> None:
+        """Log metrics in one request."""
+        self.do("metrics", partial(_log_metrics, self.id, values, step))
+
+    def params(self, values: dict[str, Any]) -> None:
+        """Log params; MLflow refuses to change one that is there."""
+        self.do("params", partial(_log_params, self.id, values))
+
+    def tags(self, values: dict[str, str]) -> None:
+        """Set tags."""
+        self.do("tags", partial(_set_tags, self.id, values))
+
+    def artifacts(self, *paths: Path, folder: str = "") -> None:
+        """Log files."""
+        for path in map(str, paths):
+            self.do(path, partial(_log_artifact, self.id, path, folder))
+
+    def dataset(self, folder: Path) -> None:
+        """Log the data set of a folder in the prepared format as the run's input."""
+        self.do("the data set", lambda c: c.log_inputs(self.id, [dataset_input(folder)]))
+
+    def finish(self, status: str) -> None:
+        """End the run: FINISHED, FAILED or KILLED."""
+        self.do("the end of the run", lambda c: c.set_terminated(self.id, status))
+
+    def do(self, what: str, work: Callable[[Any], None]) -> None:
+        """Do `work` with MLflow's client; a failure is said once and ends the logging."""
+        if self._store is None:
+            return
+        try:
+            work(self._store.client)
+        except Exception as error:
+            give_up(f"{what} and all that follows", error)
+            self._store, self.id = None, None
+
+
+def _log_metrics(run_id: str | None, values: dict[str, float], step: int, client: Any) -> None:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
+
+
+def _log_params(run_id: str | None, values: dict[str, Any], client: Any) -> None:
+    from mlflow.entities import Param
+
+    client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
+
+
+def _set_tags(run_id: str | None, values: dict[str, str], client: Any) -> None:
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(name, value) for name, value in values.items()])
+
+
+def _log_artifact(run_id: str | None, path: str, folder: str, client: Any) -> None:
+    client.log_artifact(run_id, path, folder or None)
+
+
+def give_up(what: str, error: Exception) -> None:
+    """Say what was not logged; with TRACKING=strict, fail."""
+    if mode() == "strict":
+        raise error
+    first_line = (str(error).splitlines() or [""])[0]
+    warn(f"MLflow: {what} could not be logged ({type(error).__name__}: {first_line}); the results are not touched")

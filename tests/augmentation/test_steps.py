@@ -1,0 +1,69 @@
+"""policy.json says what a policy does and nothing else, so that policies that act alike are alike."""
+
+from typing import Any
+
+import pytest
+
+from stages.augmentation.steps import resolve
+from stages.params import load
+from stages.params.schema import Policy
+
+_OFF: dict[str, Any] = {
+    "dataset": "mnist",
+    "hflip": 0.0,
+    "vflip": 0.0,
+    "rot90": 0.0,
+    "rotate": {"probability": 0.0, "degrees": [-10.0, 10.0]},
+    "scale": {"probability": 0.0, "factor": [0.9, 1.1]},
+    "translate": {"probability": 0.0, "right": [-2, 2], "up": [-2, 2], "whole_pixels": True},
+    "noise": {"probability": 0.0, "std": [0.0, 0.1]},
+    "fill": "zeros",
+    "views": 0,
+}
+
+
+def _resolved(**changes: Any) -> dict[str, Any]:
+    return resolve("p", Policy.model_validate({**_OFF, **changes}))["steps"]
+
+
+def test_a_policy_with_everything_off_has_no_steps() -> None:
+    assert resolve("p", Policy.model_validate(_OFF)) == {"name": "p", "dataset": "mnist", "steps": {}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fill": "reflection"},
+        {"views": 3},
+        {"rotate": {"probability": 0.0, "degrees": [-90.0, 90.0]}},
+        {"rotate": {"probability": 1.0, "degrees": [0.0, 0.0]}},
+        {"scale": {"probability": 1.0, "factor": [1.0, 1.0]}},
+        {"translate": {"probability": 1.0, "right": [0, 0], "up": [0, 0], "whole_pixels": False}},
+        {"noise": {"probability": 1.0, "std": [0.0, 0.0]}},
+    ],
+)
+def test_a_setting_without_effect_does_not_change_the_steps(changes: dict[str, Any]) -> None:
+    assert _resolved(**changes) == {}
+
+
+def test_a_step_keeps_its_settings() -> None:
+    assert _resolved(hflip=0.5, noise={"probability": 0.2, "std": [0.0, 0.1]}) == {
+        "hflip": 0.5,
+        "noise": {"probability": 0.2, "std": [0.0, 0.1]},
+    }
+
+
+def test_fill_stands_with_the_steps_that_move_pixels_in_from_outside() -> None:
+    rotate = {"probability": 1.0, "degrees": [-10.0, 10.0]}
+    assert _resolved(rotate=rotate, fill="border") == {"rotate": rotate, "fill": "border"}
+
+
+def test_the_default_policies(monkeypatch: pytest.MonkeyPatch, repository: Any) -> None:
+    monkeypatch.chdir(repository)
+    (policies,) = load("policies")
+    steps = {name: list(resolve(name, policy)["steps"]) for name, policy in policies.items()}
+    assert steps == {
+        "mnist-shift": ["rotate", "scale", "translate", "fill"],
+        "cifar10-flip-rotate": ["hflip", "rotate", "fill"],
+        "cats_dogs-mixed": ["hflip", "rotate", "scale", "translate", "noise", "fill"],
+    }

@@ -1,0 +1,30 @@
+"""Augmented copies: each pass is a training epoch's augmentation in stored order."""
+
+import numpy as np
+import torch
+
+from stages.augmentation import views as module
+from stages.augmentation.policy import Policy
+from stages.augmentation.views import views
+
+
+def _policy(**steps: object) -> Policy:
+    return Policy.model_validate({"name": "p", "dataset": "d", "steps": steps})
+
+
+def _images(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+
+
+def test_without_steps_the_copies_are_the_images() -> None:
+    images = _images(5)
+    assert np.array_equal(np.concatenate(list(views(_policy(), images, 0, 2))), np.concatenate([images, images]))
+
+
+def test_each_pass_is_the_augmentation_of_an_epoch() -> None:
+    images, policy = _images(300), _policy(hflip=0.5)
+    batches = list(views(policy, images, 3, 2))
+    assert [len(batch) for batch in batches] == [module._BATCH, 300 - module._BATCH] * 2
+    expected = policy.apply(torch.from_numpy(images[module._BATCH :]), 3, 2, 1) * 255
+    assert np.array_equal(batches[3], expected.round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
+    assert not np.array_equal(batches[0], batches[2])

@@ -1,0 +1,66 @@
+"""Duplicates, leaks and disagreeing labels leave train, and are listed."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.datasets.clean import clean
+from stages.datasets.raw import Part
+from stages.datasets.scan import Reject, Row
+
+
+def row(index: int, part: Part, label: int, digest: str) -> Row:
+    return Row(index, part, label, f"{part}-{index}", digest)
+
+
+def test_each_reason() -> None:
+    rows = [
+        row(0, "train", 0, "alone"),
+        row(1, "train", 0, "twice"),
+        row(2, "train", 0, "twice"),
+        row(3, "train", 0, "leak"),
+        row(4, "train", 0, "disputed"),
+        row(5, "train", 1, "disputed"),
+        row(6, "train", 1, "disputed"),
+        row(7, "test", 0, "leak"),
+        row(8, "test", 0, "test twice"),
+        row(9, "test", 1, "test twice"),
+    ]
+    kept, rejects = clean(rows)
+    assert [one.index for one in kept] == [0, 1, 7, 8, 9]
+    assert rejects == [
+        Reject("train-2", "twice in train: train-1"),
+        Reject("train-3", "also in test: test-7"),
+        Reject("train-4", "labels disagree: train-5, train-6"),
+        Reject("train-5", "labels disagree: train-4"),
+        Reject("train-6", "labels disagree: train-4"),
+    ]
+
+
+rows_of_any_kind = st.lists(
+    st.tuples(st.sampled_from(["train", "test"]), st.integers(0, 2), st.sampled_from("abcdefgh")), max_size=30
+)
+
+
+@settings(deadline=None)
+@given(rows_of_any_kind, st.randoms())
+def test_what_stays_does_not_depend_on_order_or_names(specs: list[tuple[Part, int, str]], random: object) -> None:
+    shuffled = list(specs)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    def kept(order: list[tuple[Part, int, str]]) -> list[tuple[str, str, int]]:
+        rows, rejects = clean([row(index, *spec) for index, spec in enumerate(order)])
+        assert len(rows) + len(rejects) == len(order)
+        return sorted((one.part, one.hash, one.label) for one in rows)
+
+    assert kept(specs) == kept(shuffled)
+
+
+@settings(deadline=None)
+@given(rows_of_any_kind)
+def test_train_is_free_of_twins_and_leaks_and_test_is_whole(specs: list[tuple[Part, int, str]]) -> None:
+    rows = [row(index, *spec) for index, spec in enumerate(specs)]
+    kept, _ = clean(rows)
+    train = [one.hash for one in kept if one.part == "train"]
+    assert len(train) == len(set(train))
+    assert not set(train) & {one.hash for one in kept if one.part == "test"}
+    assert [one for one in kept if one.part == "test"] == [one for one in rows if one.part == "test"]

@@ -1,0 +1,35 @@
+"""Mean and standard deviation to the last bit."""
+
+import numpy as np
+import pytest
+from raw_folders import random_images
+
+from stages.datasets import statistics
+from stages.datasets.statistics import mean_and_std
+from stages.project.console import Refusal
+
+
+def test_against_numpy() -> None:
+    images = random_images(50, 9, 7, 3) // np.array([1, 2, 3], np.uint8)
+    mean, std = mean_and_std(images)
+    assert mean == pytest.approx((images / 255).mean((0, 1, 2)), abs=1e-12)
+    assert std == pytest.approx((images / 255).std((0, 1, 2)), abs=1e-12)
+
+
+def test_black_and_white_are_exact() -> None:
+    images = np.zeros((2, 3, 3, 1), np.uint8)
+    images[1] = 255
+    assert mean_and_std(images) == ([0.5], [0.5])
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = random_images(50, 9, 7, 3)
+    whole = mean_and_std(images)
+    monkeypatch.setattr(statistics, "_CHUNK_BYTES", 9 * 7 * 3 * 7)
+    assert mean_and_std(images) == whole
+    assert mean_and_std(images[::-1]) == whole
+
+
+def test_one_colour_everywhere() -> None:
+    with pytest.raises(Refusal, match="one value"):
+        mean_and_std(np.full((4, 2, 2, 3), 9, np.uint8))

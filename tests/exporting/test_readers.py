@@ -1,0 +1,45 @@
+"""What is read again from exported files, and damaged ones."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_model import tiny_checkpoint
+
+from stages.exporting.formats import trace, write_pt2, write_safetensors
+from stages.exporting.readers import check_tensors, read_pt2, read_safetensors
+from stages.models.checkpoint import from_pixels
+from stages.project.console import Refusal
+
+
+def test_one_other_bit_is_named() -> None:
+    wanted = tiny_checkpoint().state_dict
+    name = next(name for name in wanted if name.endswith("weight"))
+    found = {key: tensor.clone() for key, tensor in wanted.items()}
+    check_tensors("file", found, wanted)
+    found[name].view(torch.int32).view(-1)[0] ^= 1
+    with pytest.raises(Refusal, match=rf"^file does not hold the model's tensors: {name} differs$"):
+        check_tensors("file", found, wanted)
+
+
+@pytest.mark.parametrize(("found", "said"), [(["a"], "it lacks b"), (["a", "b", "c"], "it should not have c")])
+def test_a_tensor_too_few_or_too_many_is_named(found: list[str], said: str) -> None:
+    with pytest.raises(Refusal, match=said):
+        check_tensors("file", {name: torch.zeros(1) for name in found}, {"a": torch.zeros(1), "b": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("keep", [0, 4, 60, -1])
+def test_a_cut_off_file_is_refused(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "model.safetensors"
+    write_safetensors(path, tiny_checkpoint().state_dict, {})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(Refusal, match=r"model\.safetensors cannot be read"):
+        read_safetensors(path)
+
+
+def test_pt2_moves_to_another_device(tmp_path: Path) -> None:
+    """The graph notes the device that it was traced on; `meta` stands for a GPU."""
+    write_pt2(tmp_path / "model.pt2", trace(from_pixels(tiny_checkpoint("cnn", 3)), [8, 8, 3]))
+    network = read_pt2(tmp_path / "model.pt2", torch.device("meta"))
+    logits = network(torch.zeros((3, 8, 8, 3), dtype=torch.uint8, device="meta"))
+    assert (logits.device.type, tuple(logits.shape)) == ("meta", (3, 2))

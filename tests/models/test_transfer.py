@@ -1,0 +1,97 @@
+"""A head on a frozen backbone."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from stages.models.backbones import PREPROCESSING, backbone
+from stages.models.build import build, count_parameters
+from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, rebuild, save_checkpoint
+from stages.models.transfer import join
+
+HEAD = {"hidden": [256], "activation": "relu", "dropout": 0.2}
+
+
+def joined(name: str, features: int) -> nn.Module:
+    torch.manual_seed(0)
+    head = build("transfer", HEAD, [features], 2)
+    return join(backbone(name), [0.5] * features, [2.0] * features, head)
+
+
+def digest(network: nn.Module) -> str:
+    """Over parameters and buffers, batch-norm statistics with them."""
+    found = hashlib.sha256()
+    for key, tensor in network.state_dict().items():
+        found.update(key.encode() + tensor.contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def test_the_head_of_the_course_has_its_parameters() -> None:
+    assert count_parameters(build("transfer", HEAD, [1024], 2)) == (262_914, 262_914)
+    assert count_parameters(build("transfer", {**HEAD, "hidden": [500]}, [1024], 2)) == (513_502, 513_502)
+
+
+def test_densenet_with_its_head_trains_the_head_alone() -> None:
+    network = joined("densenet121", 1024)
+    assert count_parameters(network) == (7_216_770, 262_914)
+    assert count_parameters(network.backbone) == (6_953_856, 0)
+    before = digest(network.backbone), digest(network.head)
+    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=0.003)
+    network.train()
+    logits = network(torch.randn(4, 3, 32, 32))
+    assert logits.shape == (4, 2)
+    nn.functional.cross_entropy(logits, torch.tensor([0, 1, 0, 1])).backward()
+    optimizer.step()
+    assert all(parameter.grad is None for parameter in network.backbone.parameters())
+    assert all(parameter.grad is not None for parameter in network.head.parameters())
+    assert digest(network.backbone) == before[0]
+    assert digest(network.head) != before[1]
+
+
+def test_the_backbone_never_leaves_evaluation_mode() -> None:
+    network = joined("efficientnet_lite0", 1280).train()
+    assert network.training
+    assert network.head.training
+    assert not any(module.training for module in network.backbone.modules())
+    network.eval()
+    assert not any(module.training for module in network.modules())
+
+
+def test_the_head_gets_standardised_features() -> None:
+    network = joined("efficientnet_lite0", 1280).eval()
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(network(images), network.head((network.backbone(images) - 0.5) / 2.0))
+    assert not any(key.startswith(("mean", "std")) for key in network.state_dict())
+
+
+@pytest.mark.parametrize(("name", "features"), [("densenet121", 1024), ("efficientnet_lite0", 1280)])
+def test_a_checkpoint_rebuilds_backbone_and_head(tmp_path: Path, name: str, features: int) -> None:
+    network = joined(name, features).eval()
+    mean, std = PREPROCESSING[name]
+    written = Checkpoint(
+        name="tried",
+        architecture="transfer",
+        settings=HEAD,
+        input_shape=[32, 32, 3],
+        class_names=["cat", "dog"],
+        normalize={"mean": mean, "std": std},
+        backbone={"name": name, "mean": [0.5] * features, "std": [2.0] * features, "weights": {"status": "random"}},
+        state_dict=network.state_dict(),
+        provenance={},
+        training={},
+        versions={},
+        metrics={},
+    )
+    save_checkpoint(tmp_path / "c.pth", written)
+    read = load_checkpoint(tmp_path / "c.pth")
+    images = torch.randn(2, 3, 32, 32)
+    again = rebuild(read)
+    assert torch.equal(again(images), network(images))
+    assert count_parameters(again) == count_parameters(network)
+    pixels = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    unit = pixels.permute(0, 3, 1, 2).float() / 255
+    expected = network((unit - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1))
+    torch.testing.assert_close(from_pixels(read)(pixels), expected)

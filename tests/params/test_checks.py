@@ -1,0 +1,114 @@
+"""What no single key can tell: that the sections fit together."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages.params import problems
+
+
+@pytest.fixture
+def after(repository: Path, tmp_path: Path) -> Callable[..., list[str]]:
+    """The problems of params.yaml after `change` was applied to it."""
+
+    def check(change: Callable[[Any], Any]) -> list[str]:
+        params = YAML(typ="safe", pure=True).load(repository / "params.yaml")
+        change(params)
+        YAML(typ="safe", pure=True).dump(params, tmp_path / "params.yaml")
+        return problems(tmp_path / "params.yaml")
+
+    return check
+
+
+def _set(section: str, key: str, **values: Any) -> Callable[[Any], None]:
+    return lambda params: params[section][key].update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            _set("models", "mnist-mlp", dataset="minst"),
+            "models.mnist-mlp.dataset is 'minst', which is not in `datasets`; did you mean 'mnist'?",
+        ),
+        (
+            _set("models", "mnist-mlp", inputs="prepared/cifar10"),
+            "models.mnist-mlp.inputs is 'prepared/cifar10'; allowed for this model: 'prepared/mnist'",
+        ),
+        (
+            _set("models", "mnist-cnn", augmentation="mnist-shft"),
+            "models.mnist-cnn.augmentation is 'mnist-shft', which is not in `policies`; did you mean 'mnist-shift'?",
+        ),
+        (
+            _set("models", "mnist-cnn", augmentation="cifar10-flip-rotate"),
+            "models.mnist-cnn.augmentation is 'cifar10-flip-rotate', a policy for 'cifar10', not for 'mnist'",
+        ),
+        (
+            _set("models", "cats_dogs-densenet121", inputs="features/cats_dogs-densenet"),
+            "models.cats_dogs-densenet121.inputs is 'features/cats_dogs-densenet'; "
+            "did you mean 'features/cats_dogs-densenet121'?",
+        ),
+        (
+            _set("models", "cats_dogs-densenet121", augmentation="cats_dogs-mixed"),
+            "models.cats_dogs-densenet121.augmentation is 'cats_dogs-mixed'; "
+            "features are augmented by `features.*.augmentation`, so: 'none'",
+        ),
+        (
+            _set("models", "mnist-cnn", channels=[8] * 5),
+            "models.mnist-cnn.channels: nothing is left of the image after block 5; allowed: fewer blocks",
+        ),
+        (
+            lambda params: params["models"]["mnist-mlp-wide"]["train"].update(batch_size=1),
+            "models.mnist-mlp-wide.train.batch_size is 1; allowed with batch_norm: 2 and above",
+        ),
+        (
+            _set("policies", "mnist-shift", dataset="digits"),
+            "policies.mnist-shift.dataset is 'digits', which is not in `datasets`; allowed: cats_dogs, cifar10, mnist",
+        ),
+        (
+            lambda params: params["policies"].update(none=params["policies"]["mnist-shift"]),
+            "policies.none: the name `none` is taken (it means no augmentation)",
+        ),
+        (
+            lambda params: params["policies"]["mnist-shift"]["translate"].update(right=[0.2, 0.8]),
+            "policies.mnist-shift.translate.right is [0.2, 0.8]; "
+            "allowed: a range with a whole number, or whole_pixels: false",
+        ),
+        (
+            _set("features", "cats_dogs-densenet121", dataset="cats"),
+            "features.cats_dogs-densenet121.dataset is 'cats', which is not in `datasets`; did you mean 'cats_dogs'?",
+        ),
+        (
+            _set("features", "cats_dogs-densenet121", views=2),
+            "features.cats_dogs-densenet121.views is 2, but without a policy every view is the same; allowed: 1",
+        ),
+        (
+            lambda params: params["backbones"].pop("densenet121"),
+            "features.cats_dogs-densenet121.backbone is 'densenet121', which is not in `backbones`; "
+            "allowed: efficientnet_lite0",
+        ),
+        (
+            lambda params: params["datasets"]["mnist"]["prepare"].update(validation=0.5, test=0.5),
+            "datasets.mnist.prepare: validation and test are 1 together; allowed: less than 1",
+        ),
+    ],
+)
+def test_sections_that_do_not_fit(change: Callable[[Any], Any], line: str, after: Callable[..., list[str]]) -> None:
+    assert line in after(change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda params: params["models"]["mnist-cnn"].update(channels=[8] * 4),
+        lambda params: params["models"]["mnist-logistic"]["train"].update(batch_size=1),
+        lambda params: params["models"]["mnist-cnn"].update(augmentation="none"),
+        lambda params: params["policies"]["mnist-shift"]["translate"].update(right=[0.2, 0.8], whole_pixels=False),
+        lambda params: params["features"]["cats_dogs-densenet121"].update(views=3, augmentation="cats_dogs-mixed"),
+    ],
+)
+def test_sections_that_fit(change: Callable[[Any], Any], after: Callable[..., list[str]]) -> None:
+    assert after(change) == []

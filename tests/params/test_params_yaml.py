@@ -1,0 +1,42 @@
+"""`params.yaml` explains itself: every knob has a short comment where it first appears."""
+
+import re
+from pathlib import Path
+
+_KEY = re.compile(r"^\s*([A-Za-z0-9_-]+):")
+
+# What the word itself says, or the comment of the section that it names.
+_PLAIN = {"epochs", "lr", "weight_decay", "label_smoothing", "dropout", "batch_norm", "dataset", "backbone", "kernel"}
+# Beside a commented key of the same kind.
+_LIKE_THE_ONE_ABOVE = {"vflip", "translate", "padding", "prepare"}
+
+
+def _knobs(text: str) -> dict[str, bool]:
+    """Each key with a value, and whether its first line has a comment, or its section's line does."""
+    commented: dict[str, bool] = {}
+    heading: dict[int, bool] = {}
+    for line in text.splitlines():
+        if not (match := _KEY.match(line)):
+            continue
+        depth, has = len(line) - len(line.lstrip()), " #" in line
+        value = line.split("#")[0].split(":", 1)[1].strip()
+        heading = {level: said for level, said in heading.items() if level < depth}
+        heading[depth] = has
+        if value:
+            commented.setdefault(match[1], has or any(said for level, said in heading.items() if level < depth))
+    return commented
+
+
+def test_every_knob_has_a_comment(repository: Path) -> None:
+    text = (repository / "params.yaml").read_text()
+    silent = {knob for knob, has in _knobs(text).items() if not has}
+    assert silent <= _PLAIN | _LIKE_THE_ONE_ABOVE
+
+
+def test_a_knob_without_a_comment_would_be_found() -> None:
+    assert _knobs("a: 1 # said\nb: 2\nc: # said\n  d: 3\ne:\n  a: 4\n  f: 5\n") == {
+        "a": True,
+        "b": False,
+        "d": True,
+        "f": False,
+    }

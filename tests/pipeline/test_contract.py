@@ -1,0 +1,137 @@
+"""What dvc.yaml declares is what the stages do: params, imports, writes."""
+
+import ast
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[2]
+# Both change no result: tracking only reports, the schema has no defaults and can only refuse.
+NO_RESULT = ("stages/tracking/", "stages/params/", "stages/__init__.py")
+DOORS = ("download", "prepare", "augment", "weights", "featurize", "train", "evaluate", "export")
+
+
+def resolved_stages(root: Path) -> dict:
+    """Stage data by name, interpolated by DVC itself."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        return {
+            stage.addressing: {
+                "deps": [dep.def_path for dep in stage.deps if dep.def_path != "params.yaml"],
+                "params": [key for dep in stage.deps if hasattr(dep, "params") for key in dep.params],
+                "outs": [out.def_path for out in stage.outs],
+            }
+            for stage in repo.index.stages
+        }
+
+
+def requested_keys(door: str, name: str, monkeypatch) -> list[str]:
+    """What a door asks `load` for."""
+
+    class Asked(Exception):
+        pass
+
+    def note(*keys: str):
+        raise Asked(*keys)
+
+    module = importlib.import_module(f"stages.{door}")
+    monkeypatch.setattr(module, "load", note)
+    with pytest.raises(Asked) as asked:
+        module.main(name) if name else module.main()
+    return list(asked.value.args)
+
+
+def names_of(door: str) -> list[str]:
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    section = {"download": "datasets", "prepare": "datasets", "augment": "policies", "weights": "backbones"}
+    return list(params[section.get(door, "features" if door == "featurize" else "models")])
+
+
+@pytest.fixture(scope="module")
+def declared() -> dict:
+    return resolved_stages(ROOT)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_stage_reads_exactly_the_params_it_declares(door, declared, monkeypatch):
+    for name in names_of(door):
+        assert sorted(requested_keys(door, name, monkeypatch)) == sorted(declared[f"{door}@{name}"]["params"])
+
+
+def test_compare_reads_exactly_the_params_it_declares(declared, monkeypatch):
+    assert requested_keys("compare", "", monkeypatch) == declared["compare"]["params"]
+
+
+def test_params_are_loaded_once_in_a_door_and_nowhere_else_in_the_results():
+    for source in (ROOT / "stages").rglob("*.py"):
+        relative = source.relative_to(ROOT).as_posix()
+        calls = [
+            node
+            for node in ast.walk(ast.parse(source.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "load"
+        ]
+        if relative.count("/") == 1:
+            assert len(calls) <= 1, relative
+        elif not relative.startswith((*NO_RESULT, "stages/commands/")):
+            assert not calls, relative
+
+
+def traced(traces: Path) -> dict[str, dict]:
+    """What each stage's processes imported and wrote, by the stage's name."""
+    together: dict[str, dict] = {}
+    for file in traces.glob("*.json"):
+        note = json.loads(file.read_text())
+        name = note["stage"].removeprefix("dvc.yaml:")
+        known = together.setdefault(name, {"modules": set(), "written": set(), "heavy": set()})
+        for what in known:
+            known[what] |= set(note[what])
+    return together
+
+
+def covered(path: str, declared: list[str]) -> bool:
+    return any(path == one or path.startswith(f"{one}/") for one in declared)
+
+
+def test_every_module_that_a_stage_imports_is_in_its_deps(clones, traces, declared):
+    root = clones[0].root
+    seen = traced(traces)
+    assert set(seen) == set(declared)
+    for stage, facts in seen.items():
+        modules = [Path(file).relative_to(root).as_posix() for file in facts["modules"]]
+        used = [module for module in modules if not module.startswith(NO_RESULT)]
+        if stage != "check":  # it runs at every `dvc repro` anyway
+            missing = [module for module in used if not covered(module, declared[stage]["deps"])]
+            assert not missing, f"{stage} imports what it does not declare: {missing}"
+
+
+def final_name(path: str) -> str:
+    """The name that a temporary file or folder gets when it is complete."""
+    parts = []
+    for part in Path(path).parts:
+        if part.startswith(".") and part.endswith(".partial"):
+            pieces = part.removeprefix(".").removesuffix(".partial").split(".")
+            part = ".".join(pieces[:-1] if pieces[-1].isdigit() else pieces)
+        parts.append(part)
+    return "/".join(parts)
+
+
+def test_every_path_that_a_stage_writes_is_in_its_outs(clones, traces, declared):
+    root = clones[0].root
+    beside = ("mlartifacts", ".dvc/tmp", ".cache", *(f"mlflow.db{end}" for end in ("", "-journal", "-wal", "-shm")))
+    for stage, facts in traced(traces).items():
+        inside = [Path(path).relative_to(root) for path in facts["written"] if Path(path).is_relative_to(root)]
+        written = [final_name(path.as_posix()) for path in inside if "__pycache__" not in path.parts]
+        stray = [
+            p for p in written if not covered(p, [*declared[stage]["outs"], *beside]) and not p.startswith("mlflow.db")
+        ]
+        assert not stray, f"{stage} writes what it does not declare: {stray}"
+
+
+def test_light_stages_import_neither_torch_nor_mlflow(clones, traces):
+    seen = traced(traces)
+    light = [stage for stage in seen if stage.startswith(("check", "download", "prepare", "compare"))]
+    assert {stage: seen[stage]["heavy"] for stage in light} == {stage: set() for stage in light}

@@ -1,0 +1,135 @@
+"""The whole pipeline, as a person runs it."""
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+MODELS = (
+    "mnist-logistic", "mnist-mlp", "mnist-mlp-wide", "mnist-cnn", "cifar10-mlp", "cifar10-cnn",
+    "cats_dogs-densenet121", "cats_dogs-efficientnet_lite0",
+)  # fmt: skip
+EXPORTS = ["card.md", "checkpoint.pth", "model.onnx", "model.pt2", "model.safetensors", "parity.json"]
+
+
+def ran(output: str) -> list[str]:
+    """The stages that a `dvc repro` ran, or would run."""
+    lines = [line for line in output.splitlines() if line.startswith("Running stage '")]
+    return [line.split("'")[1] for line in lines if line.split("'")[1] != "check"]
+
+
+def runs(root: Path) -> list[tuple[str, str]]:
+    """Name and status of every MLflow run, in the order they were made."""
+    with sqlite3.connect(root / "mlflow.db") as database:
+        return database.execute("SELECT name, status FROM runs ORDER BY start_time").fetchall()
+
+
+def test_every_model_is_trained_evaluated_exported_and_ranked(clones):
+    root = clones[0].root
+    with (root / "reports/leaderboard.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert rows[0][:7] == ["model", "dataset", "provenance", "accuracy", "accuracy_low", "accuracy_high", "parameters"]
+    assert sorted(row[0] for row in rows[1:]) == sorted(MODELS)
+    assert {row[2] for row in rows[1:]} == {"stand-in"}
+    for model in MODELS:
+        assert sorted(path.name for path in (root / "exports" / model).iterdir()) == EXPORTS
+
+
+def test_parameter_counts(clones):
+    reports = clones[0].root / "reports" / "models"
+    counts = {model: json.loads((reports / model / "metrics.json").read_text())["parameters"] for model in MODELS}
+    assert counts["mnist-logistic"] == 7_850
+    assert counts["mnist-mlp"] == 109_386
+    assert counts["cifar10-cnn"] == 541_094
+    assert counts["cats_dogs-densenet121"] == 7_216_770
+    train = json.loads((reports / "cats_dogs-densenet121" / "train.json").read_text())
+    assert train["trainable_parameters"] == 262_914
+
+
+def test_every_model_has_one_finished_run_with_its_test_accuracy(clones):
+    root = clones[0].root
+    assert sorted(runs(root)) == sorted((model, "FINISHED") for model in MODELS)
+    with sqlite3.connect(root / "mlflow.db") as database:
+        (logged,) = database.execute("SELECT count(*) FROM latest_metrics WHERE key = 'test.accuracy'").fetchone()
+    assert logged == len(MODELS)
+
+
+def test_two_clones_in_different_folders_agree_to_the_bit(clones):
+    first, second = (YAML(typ="safe").load(clone.root / "dvc.lock")["stages"] for clone in clones)
+    assert first.keys() == second.keys()
+    differing = [name for name in first if first[name] != second[name]]
+    assert not differing
+
+
+def test_a_second_run_does_nothing(clones):
+    clone = clones[0]
+    before = (clone.root / "dvc.lock").read_bytes()
+    assert ran(clone.run("dvc", "repro")) == []
+    assert (clone.root / "dvc.lock").read_bytes() == before
+    assert len(runs(clone.root)) == len(MODELS)
+
+
+def test_evaluating_again_finds_the_runs_again(clones):
+    clone = clones[0]
+    clone.run("dvc", "repro", "-f", "-s", "evaluate@mnist-mlp")
+    assert len(runs(clone.root)) == len(MODELS)
+
+
+@pytest.fixture
+def params(clones):
+    """The first clone, whose params.yaml is put back afterwards."""
+    path = clones[0].root / "params.yaml"
+    before = path.read_bytes()
+    yield path
+    path.write_bytes(before)
+
+
+def test_changing_a_model_reruns_that_model_and_compare_alone(clones, params):
+    clones[0].change(**{"models__mnist-mlp__train__lr": 0.01})
+    expected = [f"{stage}@mnist-mlp" for stage in ("train", "evaluate", "export")]
+    assert sorted(ran(clones[0].run("dvc", "repro", "--dry"))) == sorted([*expected, "compare"])
+
+
+def test_adding_an_architecture_retrains_nothing(clones, params):
+    root = clones[0].root
+    new = root / "stages/models/perceptron.py"
+    new.write_text((root / "stages/models/mlp.py").read_text())
+    schema = root / "stages/params/schema.py"
+    before = schema.read_text()
+    schema.write_text(before.replace('architecture: Literal["mlp"]', 'architecture: Literal["mlp", "perceptron"]'))
+    yaml = YAML()
+    content = yaml.load(params)
+    content["models"]["mnist-new"] = {**content["models"]["mnist-mlp"], "architecture": "perceptron"}
+    yaml.dump(content, params)
+    try:
+        would_run = ran(clones[0].run("dvc", "repro", "--dry"))
+    finally:
+        new.unlink()
+        schema.write_text(before)
+    expected = [f"{stage}@mnist-new" for stage in ("train", "evaluate", "export")]
+    assert sorted(would_run) == sorted([*expected, "compare"])
+
+
+def test_an_experiment_in_a_temporary_copy_keeps_its_run(clones):
+    clone = clones[0]
+    clone.run("git", "add", "-A")
+    clone.run("git", "-c", "user.name=A tester", "-c", "user.email=tester@example.com", "commit", "-qm", "Results")
+    change = "models.mnist-logistic.train.lr=0.05"
+    clone.run("dvc", "exp", "run", "--temp", "--name", "faster", "-S", change, "train@mnist-logistic")
+    with sqlite3.connect(clone.root / "mlflow.db") as database:
+        tagged = database.execute(
+            "SELECT count(*) FROM tags WHERE key = 'dvc.exp_name' AND value = 'faster'"
+        ).fetchone()
+    assert tagged == (1,)
+    assert runs(clone.root)[-1] == ("mnist-logistic", "FINISHED")
+
+
+def test_invalid_params_stop_the_pipeline_before_any_stage_works(clones, params):
+    clones[0].change(**{"models__mnist-mlp__train__optimizer": "sdg"})
+    process = clones[0].start("dvc", "repro", "train@mnist-mlp")
+    output, _ = process.communicate()
+    assert process.returncode != 0
+    assert "models.mnist-mlp.train.optimizer is 'sdg': Input should be 'sgd', 'adam' or 'adamw'" in output

@@ -1,0 +1,338 @@
+"""Prepare from raw folder to arrays: what is left out, how it is split, that order and mirror do not matter."""
+
+import csv
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raw_folders import (
+    cifar_bytes,
+    encoded,
+    random_images,
+    write_cifar,
+    write_idx,
+    write_parquet,
+    write_provenance,
+    write_zip,
+)
+from ruamel.yaml import YAML
+
+from stages.datasets import scan, workers
+from stages.datasets.format import SPLITS, PreparedSet, open_set
+from stages.prepare import main
+from stages.project.console import Refusal
+
+Prepare = Callable[..., PreparedSet]
+
+
+@pytest.fixture
+def prepare(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepare:
+    """Run the stage on `data/raw/<name>/` of the working folder, a temporary one, with these settings."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name: str, limit: int = 0, **settings: float) -> PreparedSet:
+        yaml = YAML()
+        params = yaml.load((repository / "params.yaml").read_text())
+        params["data"]["limit"] = limit
+        params["datasets"][name]["prepare"].update(settings)
+        yaml.dump(params, Path("params.yaml"))
+        main(name)
+        return open_set(Path("data/prepared", name))
+
+    return run
+
+
+def raw(name: str) -> Path:
+    return Path("data/raw") / name
+
+
+def rejects(name: str) -> list[tuple[str, str]]:
+    with Path(f"data/prepared/{name}/rejects.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["file", "reason"]
+    return [(file, reason) for file, reason in rows]
+
+
+def rows_of(prepared: PreparedSet, split: str) -> list[dict[str, str]]:
+    with (prepared.folder / split / "rows.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def arrays_of(prepared: PreparedSet) -> dict[str, bytes]:
+    return {
+        f"{split}/{file}": (prepared.folder / split / file).read_bytes()
+        for split in SPLITS
+        for file in ("inputs.npy", "targets.npy")
+    }
+
+
+def counts_of(prepared: PreparedSet) -> dict[str, int]:
+    return {split: sum(counts.values()) for split, counts in prepared.about.counts.items()}
+
+
+def digits(train: int = 100, test: int = 20) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    labels = np.arange(train + test) % 10
+    images = random_images(train + test, 28, 28)
+    return images[:train], labels[:train], images[train:], labels[train:]
+
+
+def write_digits(images: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> None:
+    write_provenance(raw("mnist"), "idx", [str(digit) for digit in range(10)])
+    write_idx(raw("mnist"), "train", images, labels)
+    write_idx(raw("mnist"), "test", test, test_labels)
+
+
+def test_what_is_written(prepare: Prepare) -> None:
+    images, labels, test, test_labels = digits()
+    write_digits(images, labels, test, test_labels)
+    prepared = prepare("mnist")
+    assert counts_of(prepared) == {"train": 90, "val": 10, "test": 20}
+    assert prepared.about.shape == [28, 28, 1]
+    assert prepared.about.class_names == [str(digit) for digit in range(10)]
+    assert prepared.about.counts["val"] == {str(digit): 1 for digit in range(10)}
+    expected = {
+        key: json.loads((raw("mnist") / "provenance.json").read_text())[key] for key in prepared.about.provenance
+    }
+    assert prepared.about.provenance == expected
+    assert list(expected) == ["name", "status", "source", "digest", "licence", "note"]
+    train = prepared.inputs("train").astype(np.float64) / 255
+    assert prepared.about.mean == pytest.approx([train.mean()], abs=1e-12)
+    assert prepared.about.std == pytest.approx([train.std()], abs=1e-12)
+    assert rejects("mnist") == []
+
+
+def test_rows_name_their_pixels_and_origin(prepare: Prepare) -> None:
+    images, labels, test, test_labels = digits()
+    write_digits(images, labels, test, test_labels)
+    prepared = prepare("mnist")
+    for split, source, truth in (("train", images, labels), ("val", images, labels), ("test", test, test_labels)):
+        rows = rows_of(prepared, split)
+        for row, pixels, label in zip(rows, prepared.inputs(split), prepared.targets(split), strict=True):
+            index = int(row["name"].split(":")[1])
+            assert np.array_equal(pixels[..., 0], source[index])
+            assert label == truth[index]
+            assert row["hash"] == hashlib.sha256(b"28x28x1" + pixels.tobytes()).hexdigest()
+
+
+def test_the_same_bits_from_idx_and_from_shuffled_parquet(prepare: Prepare) -> None:
+    images, labels, test, test_labels = digits()
+    images[7] = images[3]  # twice, labels 7 and 3: disagree
+    images[13] = images[23]  # twice, same label
+    write_digits(images, labels, test, test_labels)
+    from_idx = arrays_of(prepare("mnist"))
+    shutil.rmtree(raw("mnist"))
+    write_provenance(raw("mnist"), "parquet", None)
+    names = [str(digit) for digit in range(10)]
+    for part, pixels, truth in (("train", images, labels), ("test", test, test_labels)):
+        order = np.random.default_rng(5).permutation(len(pixels))
+        content: list[bytes | None] = [encoded(pixels[row]) for row in order]
+        write_parquet(raw("mnist"), part, content, truth[order].tolist(), names)
+    assert arrays_of(prepare("mnist")) == from_idx
+
+
+def test_a_second_run_writes_the_same_bytes(prepare: Prepare) -> None:
+    write_digits(*digits())
+
+    def everything() -> dict[str, bytes]:
+        folder = prepare("mnist").folder
+        return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+    first = everything()
+    assert len(first) == 11
+    assert everything() == first
+
+
+def test_number_of_cores_and_second_decoding_change_nothing(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = random_images(60, 40, 30, 3)
+    write_provenance(raw("cats_dogs"), "zip", ["cat", "dog"])
+    names = [f"PetImages/{('Cat', 'Dog')[index % 2]}/{index}.jpg" for index in range(60)]
+    write_zip(raw("cats_dogs"), {name: encoded(pixels, "JPEG") for name, pixels in zip(names, images, strict=True)})
+    first = arrays_of(prepare("cats_dogs", size=16))
+    monkeypatch.setattr(workers, "cores", lambda: 5)
+    assert arrays_of(prepare("cats_dogs", size=16)) == first
+    monkeypatch.setattr(scan, "_KEEP_BYTES", 0)
+    assert arrays_of(prepare("cats_dogs", size=16)) == first
+
+
+def test_planted_duplicates_leaks_and_disagreements(prepare: Prepare, capsys: pytest.CaptureFixture[str]) -> None:
+    images, labels, test, test_labels = digits(200, 40)
+    images[10], labels[10] = images[20], labels[20]
+    images[31] = test[5]
+    images[42] = images[43]  # labels 2 and 3
+    test[6], test_labels[6] = test[16], test_labels[16]
+    write_digits(images, labels, test, test_labels)
+    prepared = prepare("mnist")
+    train, t10k = "train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"
+    assert rejects("mnist") == [
+        (f"{train}:20", f"twice in train: {train}:10"),
+        (f"{train}:31", f"also in test: {t10k}:5"),
+        (f"{train}:42", f"labels disagree: {train}:43"),
+        (f"{train}:43", f"labels disagree: {train}:42"),
+    ]
+    assert counts_of(prepared) == {"train": 176, "val": 20, "test": 40}
+    assert "4 images left out: see data/prepared/mnist/rejects.csv" in capsys.readouterr().out
+    hashes = {split: [row["hash"] for row in rows_of(prepared, split)] for split in SPLITS}
+    assert not set(hashes["train"]) & set(hashes["val"])
+    assert not (set(hashes["train"]) | set(hashes["val"])) & set(hashes["test"])
+
+
+def test_cifar_binary_and_its_parquet_copy_give_the_same_bits(prepare: Prepare) -> None:
+    images, labels = random_images(60, 32, 32, 3), np.arange(60) % 10
+    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    write_provenance(raw("cifar10"), "cifar-binary", names)
+    members = {
+        "data_batch_1.bin": cifar_bytes(images[:50], labels[:50]),
+        "test_batch.bin": cifar_bytes(images[50:], labels[50:]),
+    }
+    write_cifar(raw("cifar10"), members)
+    binary = prepare("cifar10")
+    assert counts_of(binary) == {"train": 40, "val": 10, "test": 10}
+    first = arrays_of(binary)
+    shutil.rmtree(raw("cifar10"))
+    write_provenance(raw("cifar10"), "parquet", names)
+    content: list[bytes | None] = [encoded(pixels) for pixels in images]
+    write_parquet(raw("cifar10"), "train", content[:50], labels[:50].tolist(), names, ("img", "label"))
+    write_parquet(raw("cifar10"), "test", content[50:], labels[50:].tolist(), names, ("img", "label"))
+    assert arrays_of(prepare("cifar10")) == first
+
+
+@pytest.mark.parametrize(("size", "channels"), [(28, 1), (12, 3), (40, 1)])
+def test_splits_do_not_depend_on_size_and_channels(prepare: Prepare, size: int, channels: int) -> None:
+    images, labels = random_images(60, 32, 32, 3), np.arange(60) % 10
+    write_provenance(raw("cifar10"), "cifar-binary", [str(label) for label in range(10)])
+    write_cifar(raw("cifar10"), {"data_batch_1.bin": cifar_bytes(images, labels)})
+    hashes = [row["hash"] for row in rows_of(prepare("cifar10"), "val")]
+    prepared = prepare("cifar10", size=size, channels=channels)
+    assert prepared.about.shape == [size, size, channels]
+    assert len(prepared.about.mean) == len(prepared.about.std) == channels
+    assert [row["hash"] for row in rows_of(prepared, "val")] == hashes
+
+
+def test_balance_is_reported(prepare: Prepare, capsys: pytest.CaptureFixture[str]) -> None:
+    write_digits(*digits())
+    prepare("mnist")
+    assert "train: largest class 0 9, smallest 0 9, ratio 1.00" in capsys.readouterr().out
+    images, _, test, test_labels = digits()
+    write_digits(images, np.array([0] * 19 + list(range(1, 10)) * 9), test, test_labels)
+    prepare("mnist")
+    shown = capsys.readouterr()
+    assert "WARNING: train: largest class 0 18, smallest 1 8, ratio 2.25" in shown.err
+    assert "`models.*.train.class_weights: balanced`" in shown.err
+
+
+def test_a_limit(prepare: Prepare) -> None:
+    write_digits(*digits(300, 100))
+    assert counts_of(prepare("mnist", limit=80)) == {"train": 50, "val": 10, "test": 20}
+    with pytest.raises(Refusal, match=r"data\.limit is 29, too few for every class; allowed: 0, 30 and up"):
+        prepare("mnist", limit=29)
+
+
+def test_a_refusal_leaves_what_was_prepared_before(prepare: Prepare) -> None:
+    write_digits(*digits())
+    before = arrays_of(prepare("mnist"))
+    path = raw("mnist") / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(Refusal, match=r"train-images-idx3-ubyte\.gz is damaged .*fetch it again"):
+        prepare("mnist")
+    assert arrays_of(open_set(Path("data/prepared/mnist"))) == before
+    assert [path.name for path in Path("data/prepared").iterdir()] == ["mnist"]
+
+
+def test_neither_torch_nor_mlflow_is_imported(repository: Path) -> None:
+    code = "import sys, stages.prepare; sys.exit(bool({'torch', 'mlflow'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=repository).returncode == 0
+
+
+def anonymous_memory() -> int:
+    """Bytes of this process that no file backs."""
+    found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+@pytest.fixture
+def peak_memory() -> Iterator[Callable[[], int]]:
+    """The most anonymous memory since the test began, in bytes above what was in use then."""
+    start, peaks, stop = anonymous_memory(), [0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.005):
+            peaks.append(anonymous_memory() - start)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    yield lambda: max(peaks)
+    stop.set()
+    watcher.join()
+
+
+def striped_photo(number: int) -> bytes:
+    """A JPEG of 720 x 480 whose nine stripes are the bits of `number`."""
+    stripes = np.repeat([255 * (number >> bit & 1) for bit in range(9)], 80).astype(np.uint8)
+    return encoded(np.broadcast_to(stripes[:, np.newaxis], (480, 720, 3)).copy(), "JPEG")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_memory_does_not_grow_with_the_number_of_photos(
+    prepare: Prepare, peak_memory: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """300 photos: 311 MB of pixels, 45 MB as stored. Neither is held in memory, with or without a second decoding."""
+    write_provenance(raw("cats_dogs"), "zip", ["cat", "dog"])
+    photos = {f"PetImages/{('Cat', 'Dog')[index % 2]}/{index}.jpg": striped_photo(index) for index in range(300)}
+    write_zip(raw("cats_dogs"), photos)
+    monkeypatch.setattr(scan, "_KEEP_BYTES", 0)
+    assert sum(counts_of(prepare("cats_dogs")).values()) == 300
+    assert 0 < peak_memory() < 120_000_000
+
+
+def mirrored(name: str, real_data: Path, folder: str) -> None:
+    """The mirror's Parquet files as a raw folder."""
+    write_provenance(raw(name), "parquet", None)
+    for path in (real_data / folder).glob("*.parquet"):
+        (raw(name) / path.name).symlink_to(path)
+
+
+@pytest.mark.real
+def test_real_raw_zip(prepare: Prepare, real_data: Path) -> None:
+    write_provenance(raw("cats_dogs"), "zip", ["cat", "dog"])
+    sample = real_data / "cats_vs_dogs_raw_sample" / "kagglecatsanddogs_sample.zip"
+    (raw("cats_dogs") / sample.name).symlink_to(sample)
+    prepared = prepare("cats_dogs")
+    assert rejects("cats_dogs") == [
+        ("Cat/1000.jpg", "cut off"),
+        ("Cat/666.jpg", "empty file"),
+        ("Dog/11702.jpg", "not an image"),
+    ]
+    assert counts_of(prepared) == {"train": 31, "val": 4, "test": 4}
+    names = {row["name"] for split in SPLITS for row in rows_of(prepared, split)}
+    assert {"Dog/1500.jpg", "Cat/1001.jpg", "Dog/1501.jpg"} < names  # palette, grey, CMYK
+    assert prepared.about.shape == [224, 224, 3]
+
+
+@pytest.mark.real
+def test_real_mnist(prepare: Prepare, real_data: Path) -> None:
+    mirrored("mnist", real_data, "mnist/mnist")
+    prepared = prepare("mnist")
+    assert counts_of(prepared) == {"train": 54_000, "val": 6_000, "test": 10_000}
+    test_counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert list(prepared.about.counts["test"].values()) == test_counts
+    assert list(prepared.about.counts["val"].values()) == [592, 674, 596, 613, 584, 542, 592, 627, 585, 595]
+    assert prepared.about.mean == pytest.approx([0.1307], abs=5e-5)
+    assert prepared.about.std == pytest.approx([0.3081], abs=1e-4)
+    assert rejects("mnist") == []
+
+
+@pytest.mark.real
+def test_real_mnist_with_a_limit(prepare: Prepare, real_data: Path) -> None:
+    write_provenance(raw("mnist"), "parquet", None)
+    test = real_data / "mnist" / "mnist" / "test-00000-of-00001.parquet"
+    (raw("mnist") / "train-00000-of-00001.parquet").symlink_to(test)
+    assert counts_of(prepare("mnist", limit=1000)) == {"train": 800, "val": 100, "test": 100}
