@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 def main(name: str) -> None:
     """Write data/features/NAME/."""
     seed, device, precision, threads, wanted = load("seed", "device", "precision", "threads", f"features.{name}")
-    (batch_size,) = load(f"backbones.{wanted.backbone}.batch_size")
 
     from stages.augmentation.policy import read_policy
     from stages.compute.device import set_up
@@ -36,7 +35,7 @@ def main(name: str) -> None:
     policy = read_policy(AUGMENTED / wanted.augmentation / "policy.json")
     network = load_backbone(wanted.backbone, weights / "weights.safetensors")
     machine = set_up(device, precision, threads, convolutions=True)
-    extractor = Extractor(wanted.backbone, network, machine, batch_size)
+    extractor = Extractor(wanted.backbone, network, machine, wanted.batch_size)
     about = describe_backbone(wanted.backbone, network, read_json(weights / "provenance.json"))
     with replacing_folder(FEATURES / name) as folder:
         _write_splits(folder, images, extractor, policy, seed, wanted.views)

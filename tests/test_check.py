@@ -16,7 +16,7 @@ from stages.project.console import Refusal
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
     """A folder with params.yaml and the catalogue, without a mirror."""
     shutil.copy(repository / "params.yaml", tmp_path)
-    shutil.copytree(repository / "stages/sources/catalog", tmp_path / "stages/sources/catalog")
+    shutil.copytree(repository / "data/catalog", tmp_path / "data/catalog")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATA_MIRROR", raising=False)
     monkeypatch.delenv("DVC_ROOT", raising=False)

@@ -68,7 +68,7 @@ def test_a_folder_of_one_s_own(workspace: Path) -> None:
         (workspace / "own" / name).parent.mkdir(parents=True)
         (workspace / "own" / name).write_text(name)
     change(workspace, "kind: catalog ", "kind: folder ")
-    change(workspace, "path: stages/sources/catalog/mnist.yaml", "path: own")
+    change(workspace, "path: data/catalog/mnist.yaml", "path: own")
     done = download(workspace, "mnist")
     assert done.returncode == 0, done.stderr
     about = json.loads((workspace / "data/raw/mnist/provenance.json").read_text())

@@ -28,8 +28,7 @@ def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("DATA_MIRROR", raising=False)
     params = YAML(typ="safe", pure=True).load((repository / "params.yaml").read_text())
     params.update(device="cpu", precision="fp32", threads=1)
-    params["backbones"]["efficientnet_lite0"]["batch_size"] = 4
-    params["features"][NAME].update(views=2, augmentation="cats_dogs-mixed")
+    params["features"][NAME].update(batch_size=4, views=2, augmentation="cats_dogs-mixed")
     with Path("params.yaml").open("w") as file:
         YAML().dump(params, file)
     policy = load("policies.cats_dogs-mixed")[0]

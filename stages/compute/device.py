@@ -86,6 +86,7 @@ def _deterministic() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=False)
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32: TF32 keeps 10 bits of the mantissa
     # the check for this flag would fill every empty tensor, also those about to be overwritten
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

@@ -54,8 +54,8 @@ class Extractor:
             with self._machine.autocast():
                 features: Tensor = self._network(unit)
         except torch.OutOfMemoryError as error:
-            key = f"backbones.{self._name}.batch_size"
-            raise Refusal(f"the device's memory ran out; lower {key} (it is {self._batch_size})") from error
+            key = "features.*.batch_size"
+            raise Refusal(f"the device's memory ran out in {self._name}; lower {key} ({self._batch_size})") from error
         return features
 
 

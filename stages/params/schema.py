@@ -123,7 +123,6 @@ class Backbone(Strict):
         Literal["auto", "official", "mirror", "package", "random"],
         Field(description="of the weights; auto: mirror, package, official, random"),
     ]
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images at a time")]
 
 
 class Features(Strict):
@@ -133,6 +132,7 @@ class Features(Strict):
     backbone: Annotated[Literal["densenet121", "efficientnet_lite0"], Field(description="a name in `backbones`")]
     augmentation: Annotated[Name, Field(description="policy of views after the first, or none")]
     views: Annotated[int, Field(ge=1, le=100, description="passes over train; the first is the plain image")]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images at a time")]
 
 
 class Train(Strict):

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, mod
 from stages.params.schema import Name, Strict
 from stages.project.console import Refusal
 
-WEIGHTS_CATALOG = Path(__file__).parent / "catalog" / "weights.yaml"
+WEIGHTS_CATALOG = Path(__file__).parents[2] / "data" / "catalog" / "weights.yaml"
 
 Format = Literal["idx", "cifar-binary", "zip", "parquet"]
 Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s?#]+$")]

@@ -7,8 +7,8 @@ from pathlib import Path
 from stages.project.console import Refusal, progress, say
 from stages.sources.parquet import write_rows
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
-_MOST_BYTES = 256 << 20  # of one image file
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+_MOST_BYTES = 64 << 20  # of one image file; prepare reads no larger ones
 
 
 def pack_folder(root: Path, into: Path) -> list[str]:

@@ -29,7 +29,7 @@ stages:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
     """A DVC repository with params.yaml, the catalogue and one stage for each data set; no mirror, no network."""
     shutil.copy(repository / "params.yaml", tmp_path)
-    shutil.copytree(repository / "stages/sources/catalog", tmp_path / "stages/sources/catalog")
+    shutil.copytree(repository / "data/catalog", tmp_path / "data/catalog")
     (tmp_path / "dvc.yaml").write_text(_DVC)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text(

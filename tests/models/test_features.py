@@ -71,7 +71,7 @@ def test_full_device_memory_names_the_batch_size(
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(extractor._network, "forward", full)
-    with bar(5, "test") as shown, pytest.raises(Refusal, match=r"lower backbones\.efficientnet_lite0\.batch_size \(it"):
+    with bar(5, "test") as shown, pytest.raises(Refusal, match=r"lower features\.\*\.batch_size \(5\)"):
         extractor.write(images, plain, np.zeros((5, 1280), np.float16), shown)
 
 

@@ -7,7 +7,7 @@ import pytest
 from stages.project.console import Refusal
 from stages.sources.entries import read_entry, read_weights
 
-CATALOG = Path(__file__).parents[2] / "stages" / "sources" / "catalog"
+CATALOG = Path(__file__).parents[2] / "data" / "catalog"
 
 
 @pytest.mark.parametrize(

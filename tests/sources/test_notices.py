@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def _dataset(source: str = "auto", kind: str = "catalog") -> dict[str, Dataset]:
     prepare = {"size": 28, "channels": 1, "validation": 0.1, "test": 0.1}
-    path = str(ROOT / "stages/sources/catalog/mnist.yaml")
+    path = str(ROOT / "data/catalog/mnist.yaml")
     return {"mnist": Dataset.model_validate({"kind": kind, "path": path, "source": source, "prepare": prepare})}
 
 
@@ -84,7 +84,7 @@ def test_a_folder_of_ones_own_has_no_other_source(tmp_path: Path, monkeypatch: p
 
 
 def test_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    backbones = {"densenet121": Backbone(source="auto", batch_size=1)}
+    backbones = {"densenet121": Backbone(source="auto")}
     _better(monkeypatch, None)
     assert list(weight_notices(backbones, tmp_path, network=True)) == []
     _at_hand(tmp_path / "densenet121", "random", "random")
@@ -94,6 +94,6 @@ def test_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     _better(monkeypatch, "package")
     (notice,) = weight_notices(backbones, tmp_path, network=True)
     assert notice.about == "densenet121 has random weights, but an installed package has real ones"
-    wanted = {"densenet121": Backbone(source="random", batch_size=1)}
+    wanted = {"densenet121": Backbone(source="random")}
     _better(monkeypatch, None)
     assert list(weight_notices(wanted, tmp_path, network=True)) == []

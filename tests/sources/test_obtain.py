@@ -221,6 +221,6 @@ def test_the_real_images(
     from stages.sources.entries import read_entry
 
     monkeypatch.setenv("DATA_MIRROR", str(real_data))
-    entry: CatalogEntry = read_entry(repository / f"stages/sources/catalog/{name}.yaml")
+    entry: CatalogEntry = read_entry(repository / f"data/catalog/{name}.yaml")
     about = obtain(entry, "auto", into)
     assert (about["status"], about["source"], about["note"]) == (status, "mirror", note)
