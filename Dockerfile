@@ -1,7 +1,9 @@
 # The two commands, in a container:
 #   docker build -t vision-pipeline .
-#   docker run --rm -it --gpus all --shm-size 2g -v "$PWD/out:/pipeline/out" vision-pipeline
-# Leave out `--gpus all` where there is no GPU. Mount real images and name them: -v /my/images:/images -e DATA_MIRROR=/images
+#   docker run -it --name vision --gpus all vision-pipeline      # leave out `--gpus all` where there is no GPU
+#   docker cp vision:/pipeline/reports . && docker cp vision:/pipeline/exports .
+#   docker run --rm vision-pipeline make test
+# Your own copies of the images: -v /my/images:/images:ro -e DATA_MIRROR=/images
 FROM python:3.11-slim
 
 RUN apt-get update \
@@ -19,6 +21,4 @@ COPY --chown=user stages/__init__.py stages/__init__.py
 RUN make setup
 
 COPY --chown=user . .
-EXPOSE 5000
-# test first, with: docker run --rm vision-pipeline make test
 CMD ["make"]

@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 # DVC runs `python` from PATH: it must be the environment's own
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run setup test test-slow lint ui clean help
+.PHONY: run setup test lint ui clean help
 .DEFAULT_GOAL := run
 
 run: setup  ## set up, run the pipeline, print the leaderboard (the default)
@@ -28,9 +28,6 @@ $(INSTALLED): requirements.lock pyproject.toml
 test: setup  ## run the tests, minutes
 	python -m pytest
 
-test-slow: setup  ## run the tests that take longer, too
-	python -m pytest -m "slow or not slow"
-
 lint: setup  ## check style and types
 	ruff check .
 	ruff format --check .
@@ -40,7 +37,7 @@ ui: setup  ## open MLflow's page of all runs
 	vision ui
 
 clean:  ## remove what can be made again (not the environment, not the downloads)
-	rm -rf models exports data/prepared data/augmented/*-* data/features reports/models/*/*.png reports/index.html .ckpt dvc_plots
+	rm -rf models exports data/prepared data/features reports/models/*/*.png reports/index.html .ckpt dvc_plots
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

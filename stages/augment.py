@@ -50,7 +50,7 @@ def _write_views(folder: Path, prepared: PreparedSet, policy: "Policy", seed: in
             shown.update(len(batch))
     mean, std = mean_and_std(stored)
     write_targets(folder, "train", np.tile(prepared.targets("train"), count))
-    header, *rows = (prepared.folder / "train" / "rows.csv").read_text().splitlines(keepends=True)
+    header, *rows = (prepared.folder / "train" / "rows.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     (folder / "train" / "rows.csv").write_text(header + "".join(rows) * count)
     for split in ("val", "test"):
         shutil.copytree(prepared.folder / split, folder / split)

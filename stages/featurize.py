@@ -85,7 +85,7 @@ def _seen(policy: "Policy", seed: int, view: int) -> "Callable[[Tensor, int], Te
 
 
 def _copy_rows(rows: Path, to: Path, times: int) -> None:
-    header, *lines = rows.read_text().splitlines(keepends=True)
+    header, *lines = rows.read_text(encoding="utf-8").splitlines(keepends=True)
     to.write_text(header + "".join(lines) * times)
 
 

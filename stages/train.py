@@ -15,7 +15,7 @@ from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.params import load
 from stages.params.schema import AnyModel
 from stages.project.console import open_door, say
-from stages.project.files import read_json, replacing_folder, write_json, write_text
+from stages.project.files import read_json, replacing_folder, write_json
 from stages.project.key import code_digest, run_key
 from stages.project.paths import AUGMENTED, DATA, MODELS, model_report
 from stages.project.stopping import stop_flag
@@ -36,10 +36,11 @@ def main(name: str) -> None:
     data = open_set(folder)
     task = _task(name, model, data, policy, machine.device, seed)
 
-    settings, code = {"seed": seed, "model": model.model_dump(), **machine.facts()}, code_digest()
+    settings = {"name": name, "seed": seed, "model": model.model_dump(), **machine.facts()}
+    code = code_digest()
     key = run_key(settings, [folder / "dataset.json", policy], code)
     facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": data.about.provenance["status"]}
-    with stop_flag() as stop, train_run(name, key, settings, folder, facts) as run:
+    with stop_flag() as stop, train_run(name, settings, folder, {**facts, **machine.facts()}) as run:
 
         def after_epoch(epoch: Epoch) -> None:
             run.metrics(epoch.metrics(), step=epoch.epoch)
@@ -47,7 +48,7 @@ def main(name: str) -> None:
 
         outcome = fit(task, model.train, machine, after_epoch)
         report = {**facts, **machine.facts(), **summary(outcome, task.network, _frozen(folder))}
-        _write_model(name, model, data.about, outcome.weights, {**settings, **report})
+        _write_model(name, model, data.about, outcome.weights, {"settings": settings, **report})
         write_json(model_report(name) / "train.json", report)
         write_history(model_report(name) / "history.csv", outcome.history)
         run.artifacts(model_report(name) / "history.csv", model_report(name) / "train.json")
@@ -95,7 +96,7 @@ def _write_model(
     )
     with replacing_folder(MODELS / name) as folder:
         save_checkpoint(folder / "checkpoint.pth", checkpoint)
-        write_text(folder / "key", training["key"] + "\n")
+        write_json(folder / "training.json", {"key": training["key"], "settings": training["settings"]})
 
 
 if __name__ == "__main__":

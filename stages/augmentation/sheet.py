@@ -3,6 +3,7 @@
 import io
 import textwrap
 
+import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -38,7 +39,10 @@ def sheet(policy: Policy, images: np.ndarray, targets: np.ndarray, class_names: 
     titles = [class_names[targets[row]] for row in chosen]
     rows = [("original", pixels)]
     rows += [(f"epoch {epoch}", _seen(policy, pixels, seed, epoch)) for epoch in range(1, _EPOCHS + 1)]
-    return _drawn(rows, titles, policy.name, in_words(policy.steps))
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a person's own matplotlibrc must not change the bytes
+        mpl.rcParams["text.parse_math"] = False  # a class may be named "$x"
+        return _drawn(rows, titles, policy.name, in_words(policy.steps))
 
 
 def choose(targets: np.ndarray, count: int) -> list[int]:

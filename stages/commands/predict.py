@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from stages.models.checkpoint import Checkpoint
 
 PICTURED = 24  # images in the picture
-_BATCH_PIXELS = 16 * 224 * 224  # more at a time are slower on a CPU
 
 
 def predict(
@@ -74,11 +73,12 @@ def checkpoint_path(model: str) -> Path:
 def predict_all(checkpoint: "Checkpoint", images: Iterable[Asked]) -> Iterator[Answer]:
     """The answers to `images`, in order, batch by batch."""
     from stages.compute.device import set_up
+    from stages.compute.inference import rows_at_once
     from stages.models.checkpoint import from_pixels
 
     machine = set_up("auto", "fp32", 0, convolutions=False)
     network = from_pixels(checkpoint).to(machine.device)
-    size = max(1, _BATCH_PIXELS // (checkpoint.input_shape[0] * checkpoint.input_shape[1]))
+    size = rows_at_once(checkpoint.input_shape)
     waiting = iter(images)
     while batch := list(islice(waiting, size)):
         pixels = [image.pixels for image in batch if image.pixels is not None]

@@ -23,15 +23,27 @@ def ui(
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Open MLflow's page of all runs (127.0.0.1 only); Ctrl-C ends it."""
-    from stages.tracking.store import open_store
+    from stages.tracking.store import open_store, tracking_uri
 
-    store = open_store()
-    port = _free_port(port)
-    page = f"http://127.0.0.1:{port}/#/experiments/{store.experiment_id}/runs"
+    try:
+        store = open_store()
+    except Exception as error:
+        raise Refusal(f"MLflow's store {tracking_uri()} cannot be opened: {error}") from error
+    if store.uri.startswith("http"):  # a server has its own page
+        page = f"{store.uri.rstrip('/')}/#/experiments/{store.experiment_id}/runs"
+        say(f"Runs: {page}")
+        if browser:
+            webbrowser.open(page)
+        return
+    _serve(store.uri, store.experiment_id, _free_port(port), browser)
+
+
+def _serve(uri: str, experiment_id: str, port: int, browser: bool) -> None:
+    page = f"http://127.0.0.1:{port}/#/experiments/{experiment_id}/runs"
     say(f"Runs: {page}\nCurves of all runs: {page}?compareRunsMode=CHART\nCtrl-C ends it.")
     if browser:
         threading.Thread(target=_open_when_ready, args=(port, page), daemon=True).start()
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store.uri, "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
     # without MLflow's job queue there is one process less, and nothing here uses it
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     try:

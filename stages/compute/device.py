@@ -61,6 +61,12 @@ def set_up(device: str, precision: str, threads: int, convolutions: bool) -> Mac
     return Machine(chosen, resolved, torch.get_num_threads(), _name(chosen))
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that the device's memory ran out; only CUDA has an error of its own for it."""
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
 def _cores() -> int:
     """Cores that this process may use; in a container or a batch job these can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):

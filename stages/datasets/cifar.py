@@ -71,7 +71,7 @@ def _check_member(path: Path, member: tarfile.TarInfo) -> None:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
         raise damaged(path, f"the name {member.name!r} leaves its folder")
-    if not (member.isfile() or member.isdir()):
+    if not (member.isfile() or member.isdir()) or member.issparse():  # the holes of a sparse file cost nothing to write
         raise damaged(path, f"{member.name!r} is neither a file nor a folder")
 
 

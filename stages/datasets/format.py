@@ -10,6 +10,7 @@ larger than memory can be used.
 """
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -98,7 +99,21 @@ def array_file(folder: Path, split: Split, rows: int, shape: list[int], kind: st
     if rows == 0:  # an empty file cannot be mapped
         np.save(path, np.zeros((0, *shape), dtype))
         return np.load(path)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(rows, *shape))
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(rows, *shape))
+    _reserve(path)
+    return array
+
+
+def _reserve(path: Path) -> None:
+    """Take the disk's blocks now: on a disk that fills up later, writing to a map ends the process without a word."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    size = path.stat().st_size
+    try:
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        raise Refusal(f"{path} needs {size >> 20} MiB, for which the disk has no room: {error}") from error
 
 
 def write_targets(folder: Path, split: Split, targets: np.ndarray) -> None:

@@ -91,9 +91,11 @@ def pixels_of(content: Content) -> np.ndarray:
 def pixel_hash(pixels: np.ndarray) -> str:
     """SHA-256 of the shape and of the pixels in row order, in hexadecimal.
 
-    It identifies an image by what is seen: the same from IDX, PNG or raw bytes, and whatever size and
-    channels a data set is prepared with.
+    It identifies an image by what is seen: the same from IDX, PNG or raw bytes, stored as grey or as
+    grey in RGB, and whatever size and channels a data set is prepared with.
     """
+    if pixels.shape[2] == 3 and (pixels[..., :1] == pixels[..., 1:]).all():
+        pixels = pixels[..., :1]
     digest = hashlib.sha256("x".join(map(str, pixels.shape)).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()

@@ -11,9 +11,6 @@ from stages.compute.device import Machine
 from stages.compute.inference import outputs
 from stages.project.console import Refusal
 
-# Pixels of a batch: 16 photos of 224 x 224. A larger batch no longer fits the caches of a CPU and takes longer.
-_BATCH_PIXELS = 16 * 224 * 224
-
 
 def parity(
     reference: nn.Module,
@@ -41,12 +38,11 @@ def parity(
     Raises:
         Refusal: names the format, the gap and the index of the image.
     """
-    rows = max(1, _BATCH_PIXELS // (inputs.shape[1] * inputs.shape[2]))
 
     def logits(network: nn.Module, what: str) -> np.ndarray:
         # on CUDA torch lets convolutions multiply in TF32, which has 10 of fp32's 23 bits
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            return outputs(network.to(machine.device), inputs, machine, rows, what).numpy()
+            return outputs(network.to(machine.device), inputs, machine, what=what).numpy()
 
     expected = logits(reference, "reference")
     if not np.isfinite(expected).all():

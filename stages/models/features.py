@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stages.compute.device import Machine
+from stages.compute.device import Machine, out_of_memory
 from stages.compute.pixels import Normalize
 from stages.models.backbones import PREPROCESSING, feature_size
 from stages.models.folding import folded
@@ -42,21 +42,23 @@ class Extractor:
         """
         for step, start in enumerate(range(0, len(images), self._batch_size)):
             rows = slice(start, start + self._batch_size)
-            pixels = torch.from_numpy(np.array(images[rows])).to(self._machine.device)
-            features = self._features(to_unit(pixels, step)).half().cpu().numpy()
+            features = self._features(np.array(images[rows]), to_unit, step)
             if not np.isfinite(features).all():
                 raise Refusal(f"{self._name} gives features that are not finite; are its weights damaged?")
             into[rows] = features
             shown.update(len(features))
 
-    def _features(self, unit: Tensor) -> Tensor:
+    def _features(self, images: np.ndarray, to_unit: Callable[[Tensor, int], Tensor], step: int) -> np.ndarray:
         try:
+            unit = to_unit(torch.from_numpy(images).to(self._machine.device), step)
             with self._machine.autocast():
                 features: Tensor = self._network(unit)
-        except torch.OutOfMemoryError as error:
+            return features.half().cpu().numpy()
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
             key = "features.*.batch_size"
             raise Refusal(f"the device's memory ran out in {self._name}; lower {key} ({self._batch_size})") from error
-        return features
 
 
 def mean_and_std(features: np.ndarray) -> tuple[list[float], list[float]]:

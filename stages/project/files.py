@@ -67,7 +67,7 @@ def read_json(path: Path) -> Any:
         Refusal: the file is missing or is not JSON; the message names it.
     """
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"{path} is missing; `dvc repro` makes it") from None
     except ValueError as error:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 # Tracking and the schema change no result; a key that moved with them would tell a lie.
@@ -26,11 +27,17 @@ def run_key(values: dict[str, Any], data: list[Path], code: str) -> str:
 def code_digest() -> str:
     """SHA-256 over the sources of all the project's modules in use, by module name."""
     digest = hashlib.sha256()
-    for name, module in sorted(sys.modules.items()):
-        source = getattr(module, "__file__", None)
+    modules = {_name(name, module): getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    for name, source in sorted(modules.items()):
         if _changes_results(name) and source:
             digest.update(f"{name}\n".encode() + Path(source).read_bytes())
     return digest.hexdigest()
+
+
+def _name(name: str, module: ModuleType) -> str:
+    """The module's own name, also of the script that runs as `__main__`."""
+    spec = getattr(module, "__spec__", None)
+    return spec.name if name == "__main__" and spec else name
 
 
 def _changes_results(module: str) -> bool:

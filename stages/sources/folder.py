@@ -19,7 +19,7 @@ def pack_folder(root: Path, into: Path) -> list[str]:
 
     Raises:
         Refusal: there is no such folder, fewer than two classes, a class without images, a link that leads out
-            of the folder, or an image file above 256 MB; the message names it.
+            of the folder; the message names it.
     """
     if not root.is_dir():
         raise Refusal(f"{root} is not a folder; `path` names a folder with one folder of images per class")
@@ -31,11 +31,22 @@ def pack_folder(root: Path, into: Path) -> list[str]:
     others: list[Path] = []
     for split, folder in splits.items():
         files = _files(root, folder, classes, others)
-        rows = ((file.read_bytes(), file.relative_to(folder).as_posix(), label) for file, label in files)
+        rows = ((_content(file), _name(file.relative_to(folder)), label) for file, label in files)
         write_rows(into / f"{split}-00000-of-00001.parquet", progress(rows, f"packing {split}", len(files)), classes)
     if others:
         say(f"{root}: {len(others)} files are no images by their names and are left out, such as {others[0]}")
     return classes
+
+
+def _content(file: Path) -> bytes:
+    """Of a file that is too large for an image just enough for `prepare` to see that, and to list it."""
+    with file.open("rb") as opened:
+        return opened.read(_MOST_BYTES + 1)
+
+
+def _name(path: Path) -> str:
+    """Bytes of a name that are no UTF-8 are replaced: Parquet holds UTF-8 alone."""
+    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _splits(root: Path) -> dict[str, Path]:
@@ -85,6 +96,4 @@ def _walk(root: Path, folder: Path) -> Iterator[Path]:
             if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(root.resolve())):
                 raise _link(path)
             if path.is_file():
-                if path.stat().st_size > _MOST_BYTES:
-                    raise Refusal(f"{path} is larger than {_MOST_BYTES >> 20} MB, too large for an image")
                 yield path

@@ -1,6 +1,5 @@
 """Get a data set of the catalogue from the first source that has it: mirror, official, stand-in."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from stages.sources.fetch import FetchFailed, fetch
 from stages.sources.parquet import check
 from stages.sources.pixels import judge
 from stages.sources.provenance import provenance
-from stages.sources.standin import make_stand_in
+from stages.sources.standin import STAND_INS, make_stand_in
 
 ORDER = {
     "auto": ("mirror", "official", "stand-in"),
@@ -68,8 +67,8 @@ def _from_mirror(entry: CatalogEntry, into: Path, tried: list[str]) -> dict[str,
 def _from_official(entry: CatalogEntry, into: Path, tried: list[str]) -> dict[str, Any] | None:
     for release in entry.releases:
         try:
-            for fetched in _fetched(entry, release):
-                shutil.move(fetched, into / fetched.name)
+            # copied: two experiments may fetch at the same time, and each needs its own
+            mirror.copy(_fetched(entry, release), into)
             return _accepted(entry, release, "official", into)
         except FetchFailed as failure:
             for url, why in failure.tried:
@@ -90,6 +89,9 @@ def _fetched(entry: CatalogEntry, release: Release) -> list[Path]:
 
 
 def _stand_in(entry: CatalogEntry, into: Path, tried: list[str]) -> dict[str, Any] | None:
+    if entry.name not in STAND_INS:
+        tried.append(f"there is no stand-in for {entry.name}")
+        return None
     made = make_stand_in(entry.name, entry.class_names, into)
     return provenance(entry.name, "stand-in", "stand-in", "parquet", into, made.licence, entry.class_names, made.note)
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stages.project.files import read_json
-from stages.sources.entries import CatalogEntry, Unfit, read_weights
+from stages.sources.entries import CatalogEntry, Release, Unfit, read_weights
 from stages.sources.fetch import opener
 from stages.sources.mirror import find, mirror_root
 from stages.sources.weights import in_mirror, in_package
@@ -69,16 +69,19 @@ def _mirror_differs(entry: CatalogEntry, about: dict[str, Any], folder: Path) ->
     root = mirror_root()
     if root is None:
         return False
-    for release in entry.releases:
-        try:
-            files = find(root, entry, release)
-        except Unfit:
-            continue
-        if files and about["source"] == "mirror":
-            return {file.name: file.stat().st_size for file in files} != _sizes(folder, about)
-        if files:
-            return about["status"] != "official"
-    return False
+    offers = [files for release in entry.releases if (files := _in_mirror(root, entry, release))]
+    if about["source"] == "mirror":
+        # whichever of them was taken: one that is broken would be offered for ever
+        sizes = _sizes(folder, about)
+        return all({file.name: file.stat().st_size for file in files} != sizes for files in offers) and bool(offers)
+    return bool(offers) and about["status"] != "official"
+
+
+def _in_mirror(root: Path, entry: CatalogEntry, release: Release) -> list[Path]:
+    try:
+        return find(root, entry, release)
+    except Unfit:
+        return []
 
 
 def _sizes(folder: Path, about: dict[str, Any]) -> dict[str, int]:

@@ -61,7 +61,7 @@ def _decoded(content: bytes | None, shape: list[int]) -> np.ndarray | None:
     """One image as stored; None if it has another size or mode, or cannot be read. Its header is looked at first,
     so that a decompression bomb is never unpacked."""
     try:
-        with Image.open(io.BytesIO(content or b"")) as image:
+        with Image.open(io.BytesIO(content or b""), formats=("PNG", "JPEG")) as image:
             if image.size != (shape[1], shape[0]) or image.mode != ("RGB" if len(shape) == 3 else "L"):
                 return None
             return np.asarray(image)

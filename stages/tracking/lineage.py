@@ -17,18 +17,19 @@ def lineage_tags() -> dict[str, str]:
         "git.commit": _git("rev-parse", "HEAD"),
         "git.dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower(),
         "dvc.stage": os.environ.get("DVC_STAGE", ""),
+        "dvc.exp_name": os.environ.get("DVC_EXP_NAME", ""),
         "host": socket.gethostname(),
         "host.pid": str(os.getpid()),
     }
     tags |= {f"version.{package}": version for package, version in versions().items()}
-    tags |= experiment_tags()
+    tags |= experiment_mark()
     return {name: value for name, value in tags.items() if value}
 
 
-def experiment_tags() -> dict[str, str]:
-    """The DVC experiment that runs now; the tag with its name in its own name is kept for each of them."""
+def experiment_mark() -> dict[str, str]:
+    """The DVC experiment that runs now, as a tag of its own: one training can belong to several experiments."""
     name = os.environ.get("DVC_EXP_NAME", "")
-    return {"dvc.exp_name": name, f"dvc.exp.{name}": "1"} if name else {}
+    return {f"dvc.exp.{name}": "1"} if name else {}
 
 
 def _git(*arguments: str) -> str:

@@ -1,16 +1,17 @@
 """One MLflow run per model and key: made by train, found again by evaluate and export."""
 
+import csv
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stages.params import load
 from stages.project.files import read_json
-from stages.project.paths import MODELS, model_report
+from stages.project.paths import DATA, MODELS, model_report
 from stages.project.stopping import Stopped
-from stages.tracking.lineage import experiment_tags, lineage_tags
+from stages.tracking.lineage import experiment_mark, lineage_tags
 from stages.tracking.run import Run, give_up
 from stages.tracking.store import Store, exclusive, mode, open_store
 
@@ -26,21 +27,20 @@ def _opened() -> Store | None:
 
 
 @contextmanager
-def train_run(name: str, key: str, params: dict[str, Any], inputs: Path, tags: dict[str, str]) -> Iterator[Run]:
+def train_run(name: str, settings: dict[str, Any], inputs: Path, facts: dict[str, Any]) -> Iterator[Run]:
     """The new run of a training; its status tells how the block ended.
 
     Args:
         name: of the model.
-        key: of the training.
-        params: everything that it was trained with.
+        settings: everything that it is trained with, logged as params.
         inputs: the data set's folder.
-        tags: more about it.
+        facts: its `key` and more that runs are filtered by, logged as tags.
     """
     store = _opened()
     run = Run(store, None)
     if store:
-        run.do("the run", lambda client: setattr(run, "id", _create(store, name, key, tags)))
-        run.params(_flat(params))
+        run.do("the run", lambda client: setattr(run, "id", _create(store, name, facts)))
+        run.params(_flat(settings))
         run.dataset(inputs)
     try:
         yield run
@@ -54,55 +54,63 @@ def train_run(name: str, key: str, params: dict[str, Any], inputs: Path, tags: d
 def attach(name: str) -> Iterator[Run]:
     """The finished run of a trained model, found by its key.
 
-    A model that DVC restored from its cache has no run here: it is made again from the model's reports.
+    A model that DVC restored from its cache has no run here: it is made again from what DVC kept of it.
     """
     store = _opened()
     run = Run(store, None)
     if store:
-        with exclusive(f"run-{_key_of(name)}"):
-            run.do("the run", lambda client: setattr(run, "id", _found(store, name) or _restored(store, name)))
-        run.tags(experiment_tags() or {"dvc.stage": os.environ.get("DVC_STAGE", "by hand")})
+        training = read_json(MODELS / name / "training.json")
+        with exclusive(f"run-{training['key']}"):
+            run.do("the run", lambda client: setattr(run, "id", _found(store, training) or _restored(store, training)))
+        run.tags(experiment_mark())
     yield run
 
 
-def _create(store: Store, name: str, key: str, tags: dict[str, str]) -> str:
-    _close_dead_runs(store, key)
-    tags = lineage_tags() | {"pipeline.key": key, "model": name} | tags
+def _create(store: Store, name: str, facts: dict[str, Any]) -> str:
+    _close_dead_runs(store, name)
+    tags = lineage_tags() | {"model": name} | {_TAGS.get(fact, fact): str(value) for fact, value in facts.items()}
     return store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
 
 
-def _runs(store: Store, key: str, more: str = "") -> list[Any]:
-    """Runs of a key, newest first."""
-    return store.client.search_runs(
-        [store.experiment_id], f"tags.`pipeline.key` = '{key}'{more}", order_by=["attributes.start_time DESC"]
-    )
+# `key` alone would say little in a table of runs
+_TAGS = {"key": "pipeline.key"}
 
 
-def _close_dead_runs(store: Store, key: str) -> None:
+def _runs(store: Store, condition: str) -> list[Any]:
+    """Runs of the project's experiment, newest first."""
+    return store.client.search_runs([store.experiment_id], condition, order_by=["attributes.start_time DESC"])
+
+
+def _close_dead_runs(store: Store, name: str) -> None:
     """A training that was killed outright could not say so: its run would seem to go on for ever."""
-    for run in _runs(store, key, " and attributes.status = 'RUNNING'"):
+    for run in _runs(store, f"tags.model = '{name}' and attributes.status = 'RUNNING'"):
         tags = run.data.tags
-        here = tags.get("host") == lineage_tags()["host"]
-        if here and not Path(f"/proc/{tags.get('host.pid')}").exists():
+        if tags.get("host") == socket.gethostname() and not _alive(int(tags.get("host.pid", 0))):
             store.client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _key_of(name: str) -> str:
-    return (MODELS / name / "key").read_text().strip()
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
-def _found(store: Store, name: str) -> str | None:
-    runs = _runs(store, _key_of(name), " and attributes.status = 'FINISHED'")
+def _found(store: Store, training: dict[str, Any]) -> str | None:
+    runs = _runs(store, f"tags.`pipeline.key` = '{training['key']}' and attributes.status = 'FINISHED'")
     return runs[0].info.run_id if runs else None
 
 
-def _restored(store: Store, name: str) -> str:
+def _restored(store: Store, training: dict[str, Any]) -> str:
     """A run from what DVC kept of a training: params, history, lineage."""
+    settings, name = training["settings"], training["settings"]["name"]
     report = read_json(model_report(name) / "train.json")
-    run = Run(store, _create(store, name, _key_of(name), {"restored": "true", **report_tags(report)}))
-    (model,) = load(f"models.{name}")
-    run.params(_flat(model.model_dump()))
-    run.dataset(Path("data") / model.inputs)
+    run = Run(store, _create(store, name, {"restored": "true", **{fact: report[fact] for fact in _FACTS}}))
+    run.params(_flat(settings))
+    run.dataset(DATA / settings["model"]["inputs"])
     for epoch in _history(model_report(name) / "history.csv"):
         run.metrics({k: v for k, v in epoch.items() if k != "epoch"}, step=int(epoch["epoch"]))
     run.artifacts(model_report(name) / "history.csv", model_report(name) / "train.json")
@@ -112,17 +120,13 @@ def _restored(store: Store, name: str) -> str:
     return run.id
 
 
+# of train.json, as `train` tags them
+_FACTS = ("key", "code", "dataset", "provenance", "device", "machine", "precision", "threads")
+
+
 def _history(path: Path) -> list[dict[str, float]]:
-    import csv
-
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-def report_tags(report: dict[str, Any]) -> dict[str, str]:
-    """The entries of train.json that runs are filtered by."""
-    names = ("dataset", "provenance", "device", "precision", "threads", "code")
-    return {name: str(report[name]) for name in names if name in report}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

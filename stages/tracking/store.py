@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.params import load
+from stages.project.console import Refusal
 from stages.project.paths import home
 
 # Must be set before MLflow is imported. An unreachable server may cost seconds, not minutes.
@@ -33,7 +34,10 @@ class Store:
 
 def mode() -> str:
     """`on`, `off` or `strict`, from the environment variable TRACKING."""
-    return os.environ.get("TRACKING", "on")
+    asked = os.environ.get("TRACKING", "on")
+    if asked not in ("on", "off", "strict"):
+        raise Refusal(f"TRACKING is {asked!r}; allowed: on, off, strict")
+    return asked
 
 
 def tracking_uri() -> str:

@@ -27,6 +27,11 @@ class Rows:
         self._inputs = _copied(inputs).to(device) if _fits(inputs.nbytes, device) else None
         self._targets = _copied(targets).to(device)
 
+    @property
+    def shape(self) -> list[int]:
+        """Of one input as it is stored."""
+        return list(self._mapped.shape[1:])
+
     def __len__(self) -> int:
         return len(self._targets)
 

@@ -1,5 +1,6 @@
 """The training loop: the data on the device, whole batches, no synchronisation inside a step."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from stages.compute.device import Machine
-from stages.compute.inference import evaluating
+from stages.compute.device import Machine, out_of_memory
+from stages.compute.inference import evaluating, rows_at_once
 from stages.params.schema import Train
 from stages.project.console import Refusal, bar
 from stages.training.batches import Rows
@@ -19,7 +20,6 @@ from stages.training.keyed import seed_for
 from stages.training.optimizers import build_optimizer, rate_at, set_rate
 
 _SECONDS_BETWEEN_LOSSES_SHOWN = 1.0
-_VALIDATION_BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,16 @@ def fit(task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Ep
     Raises:
         Refusal: the loss is not finite, or the device's memory ran out.
     """
+    try:
+        return _fit(task, settings, machine, after_epoch)
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        key = f"models.{task.name}.train.batch_size"
+        raise Refusal(f"the device's memory ran out; lower {key} (it is {settings.batch_size})") from error
+
+
+def _fit(task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Epoch], None]) -> Outcome:
     optimizer = build_optimizer(task.network, settings)
     steps = task.train.steps(settings.batch_size)
     outcome = Outcome()
@@ -82,6 +92,8 @@ def fit(task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Ep
             shown.set_description(f"{task.name} epoch {number}/{settings.epochs}", refresh=False)
             trained = _train_epoch(task, settings, machine, optimizer, number, shown)
             epoch = Epoch(number, optimizer.param_groups[0]["lr"], *trained, *_validate(task, machine))
+            if not math.isfinite(epoch.val_loss):
+                raise _not_finite(task.name, "validation loss", number, steps - 1, steps, settings)
             outcome.add(epoch, task.network)
             after_epoch(epoch)
             figures = f"loss {epoch.train_loss:.4f}, validation accuracy {epoch.val_accuracy:.4f}"
@@ -124,17 +136,11 @@ def _step(
     task: Task, settings: Train, machine: Machine, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor]:
     """One update of the weights; the loss and the logits, detached."""
-    try:
-        with machine.autocast():
-            logits = task.network(inputs)
-        loss = cross_entropy(
-            logits.float(), targets, weight=task.class_weights, label_smoothing=settings.label_smoothing
-        )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-    except torch.OutOfMemoryError as error:
-        key = f"models.{task.name}.train.batch_size"
-        raise Refusal(f"the device's memory ran out; lower {key} (it is {settings.batch_size})") from error
+    with machine.autocast():
+        logits = task.network(inputs)
+    loss = cross_entropy(logits.float(), targets, weight=task.class_weights, label_smoothing=settings.label_smoothing)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
     if settings.clip_norm:
         nn.utils.clip_grad_norm_(task.network.parameters(), settings.clip_norm)
     optimizer.step()
@@ -145,19 +151,22 @@ def _refuse_infinite(name: str, losses: Tensor, epoch: int, settings: Train) -> 
     """Looked at once an epoch: a look at every step would make the device wait."""
     broken = (~torch.isfinite(losses)).nonzero()
     if len(broken):
-        step, steps = int(broken[0]), len(losses)
-        rate = rate_at((epoch - 1) * steps + step, settings.epochs * steps, settings)
-        raise Refusal(
-            f"the loss of {name} is not finite from epoch {epoch}, step {step + 1} of {steps} on, at a learning rate "
-            f"of {rate:.3g}; lower models.{name}.train.lr or set models.{name}.train.clip_norm"
-        )
+        raise _not_finite(name, "loss", epoch, int(broken[0]), len(losses), settings)
+
+
+def _not_finite(name: str, what: str, epoch: int, step: int, steps: int, settings: Train) -> Refusal:
+    rate = rate_at((epoch - 1) * steps + step, settings.epochs * steps, settings)
+    return Refusal(
+        f"the {what} of {name} is not finite from epoch {epoch}, step {step + 1} of {steps} on, at a learning rate "
+        f"of {rate:.3g}; lower models.{name}.train.lr or set models.{name}.train.clip_norm"
+    )
 
 
 def _validate(task: Task, machine: Machine) -> tuple[float, float]:
     """Mean cross-entropy and accuracy on the validation split."""
     loss, correct = 0.0, 0
     with evaluating(task.network), torch.inference_mode():
-        for inputs, targets in task.val.in_order(_VALIDATION_BATCH):
+        for inputs, targets in task.val.in_order(rows_at_once(task.val.shape)):
             with machine.autocast():
                 logits = task.network(task.to_val(inputs)).float()
             loss += cross_entropy(logits, targets, reduction="sum").item()

@@ -99,12 +99,13 @@ def test_adding_an_architecture_retrains_nothing(clones, params):
     new.write_text((root / "stages/models/mlp.py").read_text())
     schema = root / "stages/params/schema.py"
     before = schema.read_text()
-    schema.write_text(before.replace('architecture: Literal["mlp"]', 'architecture: Literal["mlp", "perceptron"]'))
+    schema.write_text(before.replace('Literal["mlp"]', 'Literal["mlp", "perceptron"]'))
     yaml = YAML()
     content = yaml.load(params)
     content["models"]["mnist-new"] = {**content["models"]["mnist-mlp"], "architecture": "perceptron"}
     yaml.dump(content, params)
     try:
+        clones[0].run("python", "-c", "from stages.params import load; load('models.mnist-new')")
         would_run = ran(clones[0].run("dvc", "repro", "--dry"))
     finally:
         new.unlink()
@@ -132,4 +133,4 @@ def test_invalid_params_stop_the_pipeline_before_any_stage_works(clones, params)
     process = clones[0].start("dvc", "repro", "train@mnist-mlp")
     output, _ = process.communicate()
     assert process.returncode != 0
-    assert "models.mnist-mlp.train.optimizer is 'sdg': Input should be 'sgd', 'adam' or 'adamw'" in output
+    assert "models.mnist-mlp.train.optimizer is 'sdg'; allowed: 'sgd', 'adam' or 'adamw'" in output

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from stages.project.console import Refusal
 from stages.project.stopping import Stopped
 from stages.tracking.runs import attach, train_run
 from stages.tracking.store import open_store
 
 KEY = "0123456789abcdef"
+PARAMS = {"name": "mnist-mlp", "seed": "0", "model.inputs": "prepared/mnist", "model.train.lr": "0.1"}
 
 
 def train(**tags: str):
-    return train_run("mnist-mlp", KEY, {"seed": 0, "model": {"train": {"lr": 0.1}}}, Path("data/prepared/mnist"), tags)
+    settings = {"name": "mnist-mlp", "seed": 0, "model": {"inputs": "prepared/mnist", "train": {"lr": 0.1}}}
+    return train_run("mnist-mlp", settings, Path("data/prepared/mnist"), {"key": KEY, **tags})
 
 
 def runs() -> list:
@@ -29,7 +32,7 @@ def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace):
     (logged,) = runs()
     assert logged.info.run_name == "mnist-mlp"
     assert logged.info.status == "FINISHED"
-    assert logged.data.params == {"seed": "0", "model.train.lr": "0.1"}
+    assert logged.data.params == PARAMS
     assert {"pipeline.key": KEY, "dataset": "mnist", "model": "mnist-mlp"}.items() <= logged.data.tags.items()
     assert logged.inputs.dataset_inputs[0].dataset.digest == "d" * 16
     client = open_store().client
@@ -75,7 +78,7 @@ def test_a_model_from_the_cache_gets_its_run_back_from_the_reports(workspace):
     assert logged.info.status == "FINISHED"
     assert logged.data.tags["restored"] == "true"
     assert logged.data.tags["provenance"] == "stand-in"
-    assert logged.data.params["train.lr"] == "0.003"
+    assert logged.data.params == PARAMS
     history = open_store().client.get_metric_history(restored, "val_accuracy")
     assert [(point.step, point.value) for point in history] == [(1, 0.2), (2, 0.6)]
 
@@ -102,7 +105,7 @@ def test_experiments_are_tagged(workspace, monkeypatch):
     with attach("mnist-mlp"):
         pass
     (logged,) = runs()
-    assert logged.data.tags["dvc.exp_name"] == "shy-dog"
+    assert logged.data.tags["dvc.exp_name"] == "brave-cat"
     assert logged.data.tags["dvc.exp.brave-cat"] == logged.data.tags["dvc.exp.shy-dog"] == "1"
 
 
@@ -123,6 +126,12 @@ def test_a_store_that_fails_midway_is_said_once(workspace, monkeypatch, capsys):
     assert capsys.readouterr().err.count("WARNING") == 1
 
 
+def test_an_unknown_mode_is_refused(workspace, monkeypatch):
+    monkeypatch.setenv("TRACKING", "of")
+    with pytest.raises(Refusal, match="TRACKING is 'of'; allowed: on, off, strict"), train():
+        pass
+
+
 def test_strict_fails(workspace, monkeypatch):
     monkeypatch.setenv("TRACKING", "strict")
     with pytest.raises(ZeroDivisionError), train() as run:
@@ -139,3 +148,16 @@ def test_off_does_not_even_import_mlflow(workspace):
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "TRACKING": "off"}
     assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
+
+
+def test_several_processes_may_be_the_first_to_open_the_store(workspace):
+    (workspace / "mlflow.db").unlink()
+    code = "from stages.tracking.store import open_store; print(open_store().experiment_id)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    command = [sys.executable, "-c", code]
+    opening = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    answers = [process.communicate()[0].split()[-1:] for process in opening]
+    assert answers == [["1"], ["1"], ["1"]]
+    assert [experiment.name for experiment in open_store().client.search_experiments()].count(
+        "image-classification"
+    ) == 1
