@@ -48,7 +48,7 @@ def main(name: str) -> None:
 
         outcome = fit(task, model.train, machine, after_epoch)
         report = {**facts, **machine.facts(), **summary(outcome, task.network, _frozen(folder))}
-        _write_model(name, model, data.about, outcome.weights, {"settings": settings, **report})
+        _write_model(name, model, data.about, outcome.weights, {"seed": seed, "settings": settings, **report})
         write_json(model_report(name) / "train.json", report)
         write_history(model_report(name) / "history.csv", outcome.history)
         run.artifacts(model_report(name) / "history.csv", model_report(name) / "train.json")
