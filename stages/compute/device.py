@@ -90,7 +90,8 @@ def _deterministic() -> None:
     Source: https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=False)
+    # the switch behind `use_deterministic_algorithms(True)`, which also imports the compiler, seconds in each stage
+    torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32: TF32 keeps 10 bits of the mantissa
     # the check for this flag would fill every empty tensor, also those about to be overwritten

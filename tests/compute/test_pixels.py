@@ -49,6 +49,8 @@ def test_the_mode_is_restored_after_an_error():
 def test_the_machine_asked_for_is_there_or_refused():
     machine = set_up("cpu", "auto", 2, convolutions=False)
     assert (machine.device.type, machine.precision, machine.threads) == ("cpu", "fp32", 2)
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.is_deterministic_algorithms_warn_only_enabled()
     assert set_up("cpu", "bf16", 1, convolutions=False).precision == "bf16"
     if not torch.cuda.is_available():
         with pytest.raises(Refusal, match="device is 'cuda', which this machine lacks; it has: cpu"):
