@@ -1,16 +1,17 @@
 # `make` sets everything up and runs the pipeline; `make help` lists the rest.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # DVC runs `python` from PATH: it must be the environment's own
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: run setup test lint ui clean help
 .DEFAULT_GOAL := run
 
 run: setup  ## set up, run the pipeline, print the leaderboard (the default)
-	vision check --fix
-	dvc repro
+	$(BIN)/vision check --fix
+	$(BIN)/dvc repro
 	@cat reports/leaderboard.md
 	@echo
 	@echo "Next:  open reports/index.html   or   make ui   (every run, side by side)"
@@ -21,20 +22,20 @@ setup: $(INSTALLED)  ## make the environment in .venv
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	python -m pip install --quiet --progress-bar=on -r requirements.lock
-	python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --progress-bar=on -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 test: setup  ## run the tests, minutes
-	python -m pytest
+	$(BIN)/python -m pytest
 
 lint: setup  ## check style and types
-	ruff check .
-	ruff format --check .
-	mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 ui: setup  ## open MLflow's page of all runs
-	vision ui
+	$(BIN)/vision ui
 
 clean:  ## remove what can be made again (not the environment, not the downloads)
 	rm -rf models exports data/prepared data/features reports/models/*/*.png reports/index.html .ckpt dvc_plots

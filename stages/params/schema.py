@@ -151,9 +151,7 @@ class Train(Strict):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     class_weights: Annotated[Literal["none", "balanced"], Field(description="loss weights by class frequency")]
     clip_norm: Annotated[float, Field(ge=0, description="largest gradient norm, 0: no clipping")]
-    patience: Annotated[
-        int, Field(ge=0, description="epochs without a better validation accuracy, 0: no limit")
-    ]
+    patience: Annotated[int, Field(ge=0, description="epochs without a better validation accuracy, 0: no limit")]
 
 
 class Model(Strict):

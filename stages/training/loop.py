@@ -126,7 +126,8 @@ def _train_epoch(
         correct += (logits.argmax(1) == targets).sum()
         shown.update(1)
         if time.monotonic() - told > _SECONDS_BETWEEN_LOSSES_SHOWN:  # reading the loss waits for the device
-            shown.set_postfix_str(f"loss {loss.item():.4f}", refresh=False)
+            right = correct.item() / counts.sum().item()
+            shown.set_postfix_str(f"loss {loss.item():.4f}, accuracy {right:.4f}", refresh=False)
             told = time.monotonic()
     _refuse_infinite(task.name, losses, epoch, settings)
     return (losses * counts).sum().item() / len(task.train), correct.item() / len(task.train)

@@ -48,6 +48,13 @@ def test_any_size_that_fits_gives_logits(shape: list[int], kernel: int, padding:
     assert network(torch.zeros(2, shape[2], shape[0], shape[1])).shape == (2, 10)
 
 
+def test_the_convolutions_have_torchs_defaults() -> None:
+    for channels in (3, 1):
+        first = cnn([32, 32, channels], padding=0).convs[0]
+        assert (first.stride, first.padding) == ((1, 1), (0, 0))
+        assert first.weight.shape == (16, channels, 3, 3)
+
+
 def test_no_hidden_layer_is_allowed() -> None:
     assert cnn([32, 32, 3], hidden=[])(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -24,6 +24,7 @@ def test_the_output_size_of_known_examples(w: int, f: int, s: int, p: int, out: 
     assert conv_out_size(w, f, s, p) == out
 
 
+@settings(max_examples=1000)
 @given(st.integers(1, 64), st.integers(1, 9), st.integers(1, 5), st.integers(0, 4))
 def test_the_output_size_is_what_torch_makes(w: int, f: int, s: int, p: int) -> None:
     conv = nn.Conv2d(1, 1, f, stride=s, padding=p)

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from stages.models.backbones import PREPROCESSING, backbone
 from stages.models.build import build, count_parameters
 from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, rebuild, save_checkpoint
 from stages.models.transfer import join
+from stages.params.schema import Train
+from stages.training.optimizers import build_optimizer
 
 HEAD = {"hidden": [256], "activation": "relu", "dropout": 0.2}
 
@@ -49,6 +52,23 @@ def test_densenet_with_its_head_trains_the_head_alone() -> None:
     assert all(parameter.grad is not None for parameter in network.head.parameters())
     assert digest(network.backbone) == before[0]
     assert digest(network.head) != before[1]
+
+
+def test_the_optimizer_gets_the_head_alone() -> None:
+    network = joined("densenet121", 1024)
+    settings = Train(
+        epochs=1, batch_size=1, optimizer="adam", lr=0.003, momentum=0.0, weight_decay=0.0, schedule="constant",
+        warmup=0.0, label_smoothing=0.0, class_weights="none", clip_norm=0.0, patience=0,
+    )  # fmt: skip
+    updated = [p for group in build_optimizer(network, settings).param_groups for p in group["params"]]
+    assert sum(parameter.numel() for parameter in updated) == 262_914
+    assert {id(p) for p in updated}.isdisjoint(id(p) for p in network.backbone.parameters())
+
+
+def test_the_published_densenet_has_a_thousand_classes() -> None:
+    published = torchvision.models.densenet121().eval()
+    assert sum(parameter.numel() for parameter in published.parameters()) == 7_978_856
+    assert published(torch.zeros(1, 3, 64, 64)).shape == (1, 1000)
 
 
 def test_the_backbone_never_leaves_evaluation_mode() -> None:

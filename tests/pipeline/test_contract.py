@@ -62,8 +62,13 @@ def test_a_stage_reads_exactly_the_params_it_declares(door, declared, monkeypatc
         assert sorted(requested_keys(door, name, monkeypatch)) == sorted(declared[f"{door}@{name}"]["params"])
 
 
-def test_compare_reads_exactly_the_params_it_declares(declared, monkeypatch):
-    assert requested_keys("compare", "", monkeypatch) == declared["compare"]["params"]
+@pytest.mark.parametrize("door", ["check", "compare"])
+def test_a_stage_without_a_name_reads_exactly_the_params_it_declares(door, declared, monkeypatch):
+    assert requested_keys(door, "", monkeypatch) == declared[door]["params"]
+
+
+def test_the_stages_are_the_steps_of_building_a_model(declared):
+    assert {name.split("@")[0] for name in declared} == {"check", *DOORS, "compare"}
 
 
 def test_params_are_loaded_once_in_a_door_and_nowhere_else_in_the_results():

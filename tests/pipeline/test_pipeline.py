@@ -6,7 +6,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 from ruamel.yaml import YAML
+from safetensors.torch import load_file
+
+from stages.models.checkpoint import load_checkpoint
 
 MODELS = (
     "mnist-logistic", "mnist-mlp", "mnist-mlp-wide", "mnist-cnn", "cifar10-mlp", "cifar10-cnn",
@@ -49,6 +54,13 @@ def test_parameter_counts(clones):
     assert train["trainable_parameters"] == 262_914
 
 
+def test_a_frozen_backbone_leaves_the_pipeline_as_it_came(clones):
+    root = clones[0].root
+    checkpoint = load_checkpoint(root / "exports/cats_dogs-densenet121/checkpoint.pth")
+    came = load_file(root / "data/weights/densenet121/weights.safetensors")
+    assert all(torch.equal(checkpoint.state_dict[f"backbone.{name}"], tensor) for name, tensor in came.items())
+
+
 def test_every_model_has_one_finished_run_with_its_test_accuracy(clones):
     root = clones[0].root
     assert sorted(runs(root)) == sorted((model, "FINISHED") for model in MODELS)
@@ -72,9 +84,10 @@ def test_a_second_run_does_nothing(clones):
     assert len(runs(clone.root)) == len(MODELS)
 
 
-def test_evaluating_again_finds_the_runs_again(clones):
+@pytest.mark.parametrize("stage", ["evaluate@mnist-mlp", "export@mnist-mlp"])
+def test_evaluating_or_exporting_again_finds_the_runs_again(clones, stage):
     clone = clones[0]
-    clone.run("dvc", "repro", "-f", "-s", "evaluate@mnist-mlp")
+    clone.run("dvc", "repro", "-f", "-s", stage)
     assert len(runs(clone.root)) == len(MODELS)
 
 
@@ -126,6 +139,25 @@ def test_an_experiment_in_a_temporary_copy_keeps_its_run(clones):
         ).fetchone()
     assert tagged == (1,)
     assert runs(clone.root)[-1] == ("mnist-logistic", "FINISHED")
+
+
+def test_edits_of_ones_own_folder_are_seen(clones, params):
+    clone = clones[0]
+    for name in ("cat", "dog"):
+        (clone.root / "mine" / name).mkdir(parents=True)
+        for shade in range(12):
+            Image.new("RGB", (16, 16), (20 * shade, 0, 0 if name == "cat" else 200)).save(
+                clone.root / "mine" / name / f"{shade}.png"
+            )
+    prepare = {"size": 16, "channels": 3, "validation": 0.2, "test": 0.2}
+    clone.change(data__limit=0)
+    clone.change(datasets__mine={"kind": "folder", "path": "mine", "source": "auto", "prepare": prepare})
+    clone.run("dvc", "repro", "prepare@mine")
+    about = json.loads((clone.root / "data/prepared/mine/dataset.json").read_text())
+    assert about["class_names"] == ["cat", "dog"]
+    assert about["provenance"]["status"] == "own"
+    (clone.root / "mine/dog/0.png").unlink()
+    assert ran(clone.run("dvc", "repro", "--dry", "prepare@mine")) == ["download@mine", "prepare@mine"]
 
 
 def test_invalid_params_stop_the_pipeline_before_any_stage_works(clones, params):

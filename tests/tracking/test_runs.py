@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,11 @@ def runs() -> list:
     return store.client.search_runs([store.experiment_id])
 
 
-def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace):
-    with train(dataset="mnist") as run:
+def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace, monkeypatch):
+    monkeypatch.setenv("DVC_STAGE", "train@mnist-mlp")
+    for command in (["init", "-q"], ["commit", "-qm", "Nothing", "--allow-empty"]):
+        subprocess.run(["git", "-c", "user.name=A", "-c", "user.email=a@example.com", *command], check=True)
+    with train(dataset="mnist", device="cpu") as run:
         run.metrics({"val_accuracy": 0.5}, step=1)
         run.metrics({"val_accuracy": 0.75}, step=2)
         run.artifacts(Path("reports/models/mnist-mlp/history.csv"))
@@ -33,7 +37,12 @@ def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace):
     assert logged.info.run_name == "mnist-mlp"
     assert logged.info.status == "FINISHED"
     assert logged.data.params == PARAMS
-    assert {"pipeline.key": KEY, "dataset": "mnist", "model": "mnist-mlp"}.items() <= logged.data.tags.items()
+    tags = logged.data.tags
+    known = {"pipeline.key": KEY, "dataset": "mnist", "model": "mnist-mlp", "device": "cpu", "git.dirty": "false"}
+    assert known.items() <= tags.items()
+    assert tags["dvc.stage"] == "train@mnist-mlp"
+    assert len(tags["git.commit"]) == 40
+    assert tags["version.torch"] == version("torch")
     assert logged.inputs.dataset_inputs[0].dataset.digest == "d" * 16
     client = open_store().client
     assert [m.value for m in client.get_metric_history(logged.info.run_id, "val_accuracy")] == [0.5, 0.75]

@@ -1,43 +1,12 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from torch import nn
+from tiny_training import CPU, SETTINGS, Watched, a_task
 
-from stages.compute.device import Machine
-from stages.params.schema import Train
 from stages.project.console import Refusal
 from stages.project.stopping import Stopped
-from stages.training.batches import Rows
-from stages.training.loop import Task, fit
-
-CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
-SETTINGS = Train(
-    epochs=3, batch_size=8, optimizer="adam", lr=0.05, momentum=0.0, weight_decay=0.0, schedule="constant",
-    warmup=0.0, label_smoothing=0.0, class_weights="none", clip_norm=0.0, patience=0,
-)  # fmt: skip
-
-
-class Watched(nn.Module):
-    """A classifier that notes in which mode it was called."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dropout, self.linear, self.modes = nn.Dropout(0.2), nn.Linear(4, 2), []
-
-    def forward(self, inputs):
-        self.modes.append(self.training)
-        return self.linear(self.dropout(inputs))
-
-
-def a_task() -> Task:
-    generator = np.random.default_rng(0)
-    inputs = generator.normal(size=(48, 4)).astype(np.float16)
-    targets = (inputs[:, 0] > 0).astype(np.int64)
-    torch.manual_seed(0)
-    train, val = Rows(inputs[:32], targets[:32], CPU.device), Rows(inputs[32:], targets[32:], CPU.device)
-    return Task("toy", Watched(), train, val, lambda x, epoch, step: x.float(), torch.Tensor.float, None, 0)
+from stages.training.loop import fit
 
 
 def test_it_learns_and_keeps_the_weights_of_the_best_epoch():

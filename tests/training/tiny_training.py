@@ -1,0 +1,37 @@
+"""A tiny training, for the tests of the loop."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from stages.compute.device import Machine
+from stages.params.schema import Train
+from stages.training.batches import Rows
+from stages.training.loop import Task
+
+CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
+SETTINGS = Train(
+    epochs=3, batch_size=8, optimizer="adam", lr=0.05, momentum=0.0, weight_decay=0.0, schedule="constant",
+    warmup=0.0, label_smoothing=0.0, class_weights="none", clip_norm=0.0, patience=0,
+)  # fmt: skip
+
+
+class Watched(nn.Module):
+    """A classifier that notes in which mode it was called."""
+
+    def __init__(self, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.dropout, self.linear, self.modes = nn.Dropout(dropout), nn.Linear(4, 2), []
+
+    def forward(self, inputs):
+        self.modes.append(self.training)
+        return self.linear(self.dropout(inputs))
+
+
+def a_task(dropout: float = 0.2) -> Task:
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(48, 4)).astype(np.float16)
+    targets = (inputs[:, 0] > 0).astype(np.int64)
+    torch.manual_seed(0)
+    train, val = Rows(inputs[:32], targets[:32], CPU.device), Rows(inputs[32:], targets[32:], CPU.device)
+    return Task("toy", Watched(dropout), train, val, lambda x, epoch, step: x.float(), torch.Tensor.float, None, 0)
