@@ -14,6 +14,7 @@ import pytest
 def workspace(tmp_path: Path, repository: Path) -> Path:
     """A folder with the project's params and code."""
     shutil.copy(repository / "params.yaml", tmp_path / "params.yaml")
+    shutil.copytree(repository / "data/catalog", tmp_path / "data/catalog")
     (tmp_path / "stages").symlink_to(repository / "stages")
     return tmp_path
 
@@ -90,6 +91,7 @@ def test_the_mirror_gives_the_same_bytes_in_every_folder(workspace: Path, real_d
         if root != workspace:
             root.mkdir()
             shutil.copy(workspace / "params.yaml", root)
+            shutil.copytree(workspace / "data/catalog", root / "data/catalog")
             (root / "stages").symlink_to(workspace / "stages")
         done = download(root, "cats_dogs", DATA_MIRROR=str(real_data.resolve()))
         assert done.returncode == 0, done.stderr

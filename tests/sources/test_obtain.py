@@ -198,7 +198,7 @@ def test_the_last_resort_is_the_stand_in(tiny: Tiny, into: Path, internet: dict[
 
 
 def test_a_data_set_without_a_stand_in_is_refused(tiny: Tiny, into: Path) -> None:
-    with pytest.raises(Refusal, match="tiny: there is no stand-in"):
+    with pytest.raises(Refusal, match="there is no stand-in for tiny"):
         obtain(tiny.entry(), "stand-in", into)
 
 
