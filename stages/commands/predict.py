@@ -13,7 +13,7 @@ import typer
 from stages.commands.predict_images import Asked, draw, files_in, read
 from stages.commands.predict_report import Answer, as_json, table
 from stages.params.schema import did_you_mean
-from stages.project.console import Refusal, progress, say
+from stages.project.console import Refusal, progress, say, warn
 from stages.project.files import write_text
 from stages.project.paths import EXPORTS, PREPARED
 
@@ -43,6 +43,8 @@ def predict(
     from stages.models.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(checkpoint_path(model))
+    if checkpoint.provenance.get("status") == "stand-in":
+        warn(f"{checkpoint.name} was trained on stand-in images: what it says of real ones means little")
     asked = (
         draw(_test_set(checkpoint), random, seed, checkpoint.input_shape, checkpoint.class_names)
         if random

@@ -65,6 +65,13 @@ def test_a_thousand_random_images_are_right_as_often_as_the_test_set(place: Path
     assert np.abs(np.array(sums) - 1).max() < 1e-5
 
 
+def test_a_model_trained_on_a_stand_in_says_so(place: Path) -> None:
+    assert run("small", "--random", "1").stderr.count("WARNING: small was trained on stand-in images") == 1
+    own = replace(brightness_checkpoint(), provenance={**brightness_checkpoint().provenance, "status": "own"})
+    save_checkpoint(Path("exports/small/checkpoint.pth"), own)
+    assert "WARNING" not in run("small", "--random", "1").stderr
+
+
 def test_the_seed_decides_the_draw(place: Path) -> None:
     first = answers("small", "--random", "6", "--seed", "1", "--output", "a.png")
     assert answers("small", "--random", "6", "--seed", "1", "--output", "b.png") == first
