@@ -13,9 +13,10 @@ def mean_and_std(images: np.ndarray) -> tuple[list[float], list[float]]:
     """Per channel of uint8 (N, height, width, channels), on the scale 0 to 1.
 
     Sums are whole numbers until the last division, so the result does not depend on how they are split.
+    A channel that is the same everywhere, such as blue in images without it, gets a deviation of 1.
 
     Raises:
-        Refusal: a channel is the same everywhere, so that nothing can be learnt from it.
+        Refusal: all channels are, so that nothing can be learnt from the images.
     """
     channels = images.shape[3]
     rows = max(1, _CHUNK_BYTES // images[0].nbytes)
@@ -36,7 +37,7 @@ def _per_channel(chunk: np.ndarray) -> np.ndarray:
 
 def _moments(count: int, sums: list[int], squares: list[int]) -> tuple[list[float], list[float]]:
     variances = [count * square - total * total for total, square in zip(sums, squares, strict=True)]
-    if 0 in variances:
+    if not any(variances):
         raise Refusal("all pixels of the train split have one value: these images hold nothing to learn")
     scale = 255 * count
-    return [total / scale for total in sums], [sqrt(variance) / scale for variance in variances]
+    return [total / scale for total in sums], [sqrt(variance) / scale or 1.0 for variance in variances]

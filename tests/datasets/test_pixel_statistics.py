@@ -33,3 +33,12 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_colour_everywhere() -> None:
     with pytest.raises(Refusal, match="one value"):
         mean_and_std(np.full((4, 2, 2, 3), 9, np.uint8))
+
+
+def test_a_channel_that_is_the_same_everywhere_has_a_deviation_of_one() -> None:
+    images = random_images(5, 4, 4, 3)
+    images[..., 1] = 51
+    mean, std = mean_and_std(images)
+    assert mean[1] == pytest.approx(0.2)
+    assert std[1] == 1.0
+    assert min(std[0], std[2]) < 0.5
