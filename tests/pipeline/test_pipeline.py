@@ -153,7 +153,7 @@ def test_edits_of_ones_own_folder_are_seen(clones, params):
     assert about["class_names"] == ["cat", "dog"]
     assert about["provenance"]["status"] == "own"
     (clone.root / "mine/dog/0.png").unlink()
-    assert ran(clone.run("dvc", "repro", "--dry", "prepare@mine")) == ["download@mine", "prepare@mine"]
+    assert ran(clone.run("dvc", "repro", "prepare@mine")) == ["download@mine", "prepare@mine"]
 
 
 def test_invalid_params_stop_the_pipeline_before_any_stage_works(clones, params):
