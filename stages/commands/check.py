@@ -1,13 +1,11 @@
 """`vision check`: is params.yaml right, does dvc.yaml fit it, and is the data the best that can be had?"""
 
-import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from stages.commands.dvc import command, environment, repository
 from stages.params import load
 from stages.project.console import Refusal, say, warn
 from stages.project.paths import RAW, WEIGHTS
@@ -33,26 +31,15 @@ def check(
 
 
 def _stages() -> int:
-    """The number of stages of dvc.yaml, by DVC itself, which looks up every `${...}` in params.yaml."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    if not Path("dvc.yaml").exists():
-        raise Refusal("dvc.yaml is missing; run from the repository's root")
-    try:
-        with Repo(".") as repo:
-            return len(repo.index.stages)
-    except DvcException as error:
-        causes = [str(one) for one in (error, error.__cause__) if one]
-        raise Refusal("dvc.yaml does not fit params.yaml: " + ": ".join(causes)) from error
+    """The number of stages of dvc.yaml."""
+    with repository() as repo:
+        return len(repo.index.stages)
 
 
 def _fetch(better: list[Notice]) -> None:
-    """Run the stages that fetch, by this environment's DVC and Python."""
+    """Run the stages that fetch."""
     if not better:
         return
-    bin_folder = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}"}
-    command = [sys.executable, "-m", "dvc", "repro", "-f", "-s", *(notice.stage for notice in better)]
-    if subprocess.run(command, env=environment, check=False).returncode:
-        raise Refusal(f"`dvc {' '.join(command[3:])}` failed; what went wrong stands above")
+    asked = ("repro", "-f", "-s", *(notice.stage for notice in better))
+    if subprocess.run(command(*asked), env=environment(), check=False).returncode:
+        raise Refusal(f"`dvc {' '.join(asked)}` failed; what went wrong stands above")

@@ -1,5 +1,6 @@
 """Read `params.yaml`: validate all of it, hand out only the values that were asked for."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,10 @@ def _validated(path: Path) -> tuple[Params | None, list[str]]:
 
 
 def _parse(path: Path) -> Any:
-    """YAML 1.2, as DVC reads it (`1e-3` is a number, `no` is a word); a key given twice is refused."""
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAMLError
 
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return _yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"{path} is missing; run from the repository's root") from None
     except OSError as error:
@@ -62,6 +62,14 @@ def _parse(path: Path) -> Any:
         raise Refusal(f"{path} is not valid: its sections are nested too deeply") from None
     except (YAMLError, ValueError) as error:  # ValueError: a number of thousands of digits
         raise Refusal(f"{path} is not valid YAML: {_reason(error)}") from error
+
+
+@lru_cache(maxsize=1)  # a stage and its tracking read the same file, 0.1 s each time
+def _yaml(text: str) -> Any:
+    """YAML 1.2, as DVC reads it (`1e-3` is a number, `no` is a word); a key given twice is refused."""
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def _reason(error: Exception) -> str:

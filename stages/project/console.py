@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 T = TypeVar("T")
 
 # A bar that is redrawn in a log file becomes thousands of lines: there, one line in ten seconds.
-_REDRAW_SECONDS = 0.1 if sys.stderr.isatty() else 10.0
+_REDRAW_SECONDS, _DELAY_SECONDS = (0.1, 0.5) if sys.stderr.isatty() else (10.0, 10.0)
 
 
 class Refusal(Exception):
@@ -26,7 +26,7 @@ def warn(message: str) -> None:
 
 
 def bar(total: int | None, what: str, unit: str = "image", scale: bool = False) -> Any:
-    """A progress bar (tqdm); call its `update(n)`, use it as a context manager."""
+    """A progress bar (tqdm), for what takes longer than a moment; call its `update(n)`, use it as a context manager."""
     from tqdm import tqdm
 
     return tqdm(
@@ -35,6 +35,7 @@ def bar(total: int | None, what: str, unit: str = "image", scale: bool = False) 
         unit=unit,
         unit_scale=scale,
         mininterval=_REDRAW_SECONDS,
+        delay=_DELAY_SECONDS,
         leave=False,
         dynamic_ncols=True,
     )

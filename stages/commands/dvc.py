@@ -1,0 +1,41 @@
+"""DVC as the subcommands of `vision` use it: this environment's own, whatever is on PATH."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stages.project.console import Refusal
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of `dvc` with `arguments`."""
+    return [sys.executable, "-m", "dvc", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Of a `dvc` process: stages are run by the `python` that it finds on PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, "PATH": path}
+
+
+@contextmanager
+def repository() -> Iterator[Any]:
+    """DVC's repository here, whose `index` has looked up every `${...}` of dvc.yaml in params.yaml.
+
+    Raises:
+        Refusal: there is no dvc.yaml, or it does not fit params.yaml.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    if not Path("dvc.yaml").exists():
+        raise Refusal("dvc.yaml is missing; run from the repository's root")
+    try:
+        with Repo(".") as repo:
+            yield repo
+    except DvcException as error:
+        causes = [str(one) for one in (error, error.__cause__) if one]
+        raise Refusal("dvc.yaml does not fit params.yaml: " + ": ".join(causes)) from error

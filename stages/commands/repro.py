@@ -1,0 +1,89 @@
+"""`vision repro`: what `dvc repro` does, with independent stages at once.
+
+`dvc repro` runs one stage at a time, which leaves cores idle while Python starts, images are read or files are
+checked. Here a `dvc repro -s` of its own begins as soon as what it depends on is done. DVC's locks keep dvc.lock
+and the files whole, and every stage computes as it would alone: the bits are the same.
+"""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Annotated
+
+import typer
+
+from stages.commands.dvc import command, environment, repository
+from stages.commands.schedule import Chain, Schedule, chains, out_of_date
+from stages.project.console import Refusal, say
+
+# A waiting thread of OpenMP spins, which takes the core from another stage's threads: two trainings at once
+# were a hundred times slower. Yielding changes no result.
+_YIELDING = {"OMP_WAIT_POLICY": "passive"}
+
+
+def repro(
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at once.")] = 2,
+) -> None:
+    """Run the stages that are out of date, independent ones at once; else as `dvc repro`."""
+    started = time.monotonic()
+    with repository() as repo:
+        graph = {
+            stage.addressing: {needed.addressing for needed in repo.index.graph.successors(stage)}
+            for stage in repo.index.graph
+        }
+        work = out_of_date(graph, set(repo.status()))
+    done, failed = _run(Schedule(chains(work)), jobs, f"/{len(work)}")
+    if failed:
+        raise Refusal(f"{', '.join(failed)} failed, as said above; `vision repro` goes on from there")
+    say(f"[{done}/{len(work)}] everything is up to date ({time.monotonic() - started:.0f} s)")
+
+
+def _run(schedule: Schedule, jobs: int, of: str) -> tuple[int, list[str]]:
+    """Run all chains, or until one fails and those beside it have ended; the stages done and the chains that failed."""
+    running: dict[Future[int], Chain] = {}
+    done = 0
+    failed: list[str] = []
+    with ThreadPoolExecutor(jobs) as pool:
+        while running or (schedule.waiting and not failed):
+            while len(running) < jobs and not failed and (chain := schedule.next()):
+                say(f"[{done}{of}] {', '.join(chain)}")
+                running[pool.submit(run_chain, chain)] = chain
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                chain = running.pop(future)
+                if future.result():
+                    failed.append(", ".join(chain))
+                    continue
+                done += len(chain)
+                schedule.done(chain)
+    return done, failed
+
+
+def run_chain(chain: Chain) -> int:
+    """The exit status of stages run by DVC one after the other; what they print gets their name in front."""
+    process = subprocess.Popen(
+        command("--wait-for-lock", "repro", "-s", *chain), env=_YIELDING | environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in named(process.stdout):
+        say(line)
+    return process.wait()
+
+
+def named(lines: Iterable[str]) -> Iterator[str]:
+    """What stages say, each line with its stage in front, without what DVC says of itself."""
+    stage = "dvc"
+    for line in lines:
+        if begun := _BEGUN.match(line):
+            stage = begun[1]
+        elif not _CHATTER.match(line):
+            yield from (f"{stage} | {part.rstrip()}" for part in re.split(r"[\r\n]", line) if part.strip())
+
+
+_BEGUN = re.compile(r"Running stage '(.+)':$")
+_CHATTER = re.compile(
+    r"> |Stage '.+' didn't change, skipping|(Generating|Updating) lock file|To (track|enable) |\t(git add|dvc config) "
+    r"|Use `dvc push`|WARNING: '.+' is empty"
+)

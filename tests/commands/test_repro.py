@@ -1,0 +1,79 @@
+"""`vision repro` on a small repository whose stages are a line of shell each."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from stages.commands.main import app
+from stages.commands.repro import named
+
+DVC_YAML = """
+stages:
+  first: {cmd: "echo one > first", outs: [first]}
+  left: {cmd: "cat first > left; echo left is here", deps: [first], outs: [left]}
+  right: {cmd: "%s", deps: [first], outs: [right]}
+  last: {cmd: "cat left right > last", deps: [left, right], outs: [last]}
+"""
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch) -> Path:
+    """A repository in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, check=True)
+    (tmp_path / "dvc.yaml").write_text(DVC_YAML % "cat first > right")
+    return tmp_path
+
+
+def status(folder: Path) -> str:
+    """What DVC itself finds out of date."""
+    done = subprocess.run([sys.executable, "-m", "dvc", "status"], cwd=folder, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_all_stages_run_and_dvc_finds_everything_up_to_date(pipeline):
+    done = CliRunner().invoke(app, ["repro", "--jobs", "2"])
+    assert done.exit_code == 0, done.output
+    assert (pipeline / "last").read_text() == "one\none\n"
+    assert status(pipeline) == "Data and pipelines are up to date."
+    assert "left | left is here" in done.output
+    assert "[4/4] everything is up to date" in done.output
+    assert "[0/0] everything is up to date" in CliRunner().invoke(app, ["repro"]).output
+
+
+def test_a_failure_starts_nothing_more_and_keeps_what_is_done(pipeline):
+    (pipeline / "dvc.yaml").write_text(DVC_YAML % "echo no luck; exit 3")
+    done = CliRunner().invoke(app, ["repro", "--jobs", "1"])
+    assert done.exit_code != 0
+    assert str(done.exception).startswith("right failed")
+    assert "right | no luck" in done.output
+    assert not (pipeline / "last").exists()
+
+    (pipeline / "dvc.yaml").write_text(DVC_YAML % "cat first > right")
+    again = CliRunner().invoke(app, ["repro"])
+    assert again.exit_code == 0, again.output
+    assert "first" not in [line.split(" | ")[0] for line in again.output.splitlines()]
+    assert (pipeline / "last").exists()
+
+
+def test_lines_carry_the_name_of_the_stage_that_says_them():
+    said = [
+        "Running stage 'train@a':\n",
+        "> python -m stages.train a\n",
+        "\ra: 10%\r\ra: 20%\n",
+        "Updating lock file 'dvc.lock'\n",
+        "Running stage 'evaluate@a':\n",
+        "97 %\n",
+        "\n",
+        "ERROR: failed to reproduce 'evaluate@a'\n",
+    ]
+    assert list(named(said)) == [
+        "train@a | a: 10%",
+        "train@a | a: 20%",
+        "evaluate@a | 97 %",
+        "evaluate@a | ERROR: failed to reproduce 'evaluate@a'",
+    ]
