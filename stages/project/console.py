@@ -57,10 +57,13 @@ def open_door(main: Callable[[str], None], description: str, what: str) -> NoRet
 
 
 def run_or_refuse(work: Callable[[], None]) -> NoReturn:
-    """Exit with 0 after `work`, or with 1 and the message of its `Refusal`, without a traceback."""
+    """Exit with 0 after `work`, or with 1 and the message of its `Refusal`, without a traceback; 130 after Ctrl-C."""
     try:
         work()
     except Refusal as refusal:
         print(f"ERROR: {refusal}", file=sys.stderr, flush=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr, flush=True)
+        sys.exit(130)
     sys.exit(0)
