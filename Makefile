@@ -7,7 +7,7 @@ JOBS ?= 2
 # DVC runs `python` from PATH: it must be the environment's own
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run setup test lint ui clean help
+.PHONY: run setup test test-slow lint ui clean help
 .DEFAULT_GOAL := run
 
 run: setup  ## set up, run the pipeline, print the leaderboard (the default)
@@ -31,6 +31,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 test: setup  ## run the tests, minutes
 	$(BIN)/python -m pytest
+
+test-slow: setup  ## run the tests that take long, an hour
+	$(BIN)/python -m pytest -m slow
 
 lint: setup  ## check style and types
 	$(BIN)/ruff check .

@@ -12,7 +12,8 @@ import numpy as np
 from stages.datasets.format import PreparedSet, array_file, describe, open_set, write_targets
 from stages.datasets.statistics import mean_and_std
 from stages.params import load
-from stages.project.console import bar, open_door
+from stages.project.console import bar
+from stages.project.door import open_door
 from stages.project.files import replacing_folder, write_bytes, write_json
 from stages.project.paths import AUGMENTED, PREPARED
 

@@ -4,7 +4,8 @@ A stage of dvc.yaml that runs at every `dvc repro`: DVC cannot see that the worl
 """
 
 from stages.params import load
-from stages.project.console import run_or_refuse, warn
+from stages.project.console import warn
+from stages.project.door import run_or_refuse
 from stages.project.paths import RAW, WEIGHTS
 from stages.sources.notices import data_notices, weight_notices
 

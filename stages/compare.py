@@ -7,7 +7,8 @@ from stages.evaluation.leaderboard import as_markdown, evaluated, for_terminal, 
 from stages.evaluation.report import Material, page
 from stages.evaluation.tables import write_table
 from stages.params import load
-from stages.project.console import Refusal, run_or_refuse, say, warn
+from stages.project.console import Refusal, say, warn
+from stages.project.door import run_or_refuse
 from stages.project.files import read_json, write_text
 from stages.project.paths import AUGMENTED, MODEL_REPORTS, REPORTS
 

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.params.load import load
-from stages.project.console import open_door, say, warn
+from stages.project.console import say, warn
+from stages.project.door import open_door
 from stages.project.files import replacing_folder, write_json
 from stages.project.paths import RAW
 

@@ -3,6 +3,7 @@
 A stage of dvc.yaml: `dvc repro evaluate@MODEL`. The test set is touched here and nowhere before.
 """
 
+import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ from stages.evaluation.metrics import f1_by_class, score, summary
 from stages.evaluation.model_report import PICTURES, TABLES, Evaluated, write_pictures, write_tables
 from stages.evaluation.tables import read_words
 from stages.params import load
-from stages.project.console import Refusal, open_door, say
+from stages.project.console import Refusal, say
+from stages.project.door import open_door
 from stages.project.files import read_json, write_json
-from stages.project.paths import DATA, MODELS, PREPARED, model_report
+from stages.project.paths import DATA, MODELS, PREPARED, model_report, resume_folder
 
 if TYPE_CHECKING:
     from stages.compute.device import Machine
@@ -36,6 +38,8 @@ def main(name: str) -> None:
     given, pictured = open_set(DATA / inputs), open_set(PREPARED / dataset)
     checkpoint = load_checkpoint(MODELS / name / "checkpoint.pth")
     _check(checkpoint, given, pictured)
+    # DVC has taken note of the training, or it would not test the model: nothing will go on from there
+    shutil.rmtree(resume_folder(checkpoint.training["key"]), ignore_errors=True)
     scores = score(_logits(checkpoint, given, machine), given.targets("test"))
     tested = Evaluated(
         scores, checkpoint.class_names, pictured.inputs("test"), read_words(pictured.folder / "test/rows.csv")

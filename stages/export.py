@@ -19,7 +19,8 @@ from stages.exporting.readers import check_tensors, read_onnx, read_pt2, read_sa
 from stages.exporting.served import log_served_model
 from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, load_weights, rebuild, save_checkpoint
 from stages.params import load
-from stages.project.console import open_door, say
+from stages.project.console import say
+from stages.project.door import open_door
 from stages.project.files import read_json, replacing_folder, write_json, write_text
 from stages.project.paths import DATA, EXPORTS, MODELS, PREPARED, model_report
 from stages.tracking.runs import attach

@@ -8,7 +8,8 @@ import numpy as np
 
 from stages.datasets.format import SPLITS, PreparedSet, array_file, describe, open_set, write_targets
 from stages.params import load
-from stages.project.console import Refusal, bar, open_door
+from stages.project.console import Refusal, bar
+from stages.project.door import open_door
 from stages.project.files import read_json, replacing_folder, write_json
 from stages.project.paths import AUGMENTED, FEATURES, PREPARED, WEIGHTS
 

@@ -12,7 +12,7 @@ from stages.datasets.statistics import mean_and_std
 from stages.datasets.summary import report
 from stages.datasets.write import write_images, write_rejects
 from stages.params.load import load
-from stages.project.console import open_door
+from stages.project.door import open_door
 from stages.project.files import replacing_folder
 from stages.project.paths import PREPARED, RAW
 

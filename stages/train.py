@@ -14,10 +14,12 @@ from stages.models.build import build, settings_of
 from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.params import load
 from stages.params.schema import AnyModel
-from stages.project.console import open_door, say
+from stages.project.console import say
+from stages.project.door import open_door
 from stages.project.files import read_json, replacing_folder, write_json
 from stages.project.key import code_digest, run_key
-from stages.project.paths import AUGMENTED, DATA, MODELS, model_report
+from stages.project.locks import exclusive
+from stages.project.paths import AUGMENTED, DATA, MODELS, model_report, resume_folder
 from stages.project.stopping import stop_flag
 from stages.project.versions import versions
 from stages.tracking.runs import train_run
@@ -25,6 +27,7 @@ from stages.training.batches import Rows
 from stages.training.history import Epoch, write_history
 from stages.training.inputs import FeatureInputs, ImageInputs, class_weights
 from stages.training.loop import Task, fit
+from stages.training.resume import Keeper
 from stages.training.summary import summary
 
 
@@ -39,15 +42,20 @@ def main(name: str) -> None:
     settings = {"name": name, "seed": seed, "model": model.model_dump(), **machine.facts()}
     code = code_digest()
     key = run_key(settings, [folder / "dataset.json", policy], code)
-    facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": data.about.provenance["status"]}
-    with stop_flag() as stop, train_run(name, settings, folder, {**facts, **machine.facts()}) as run:
+    origin = {"dataset": model.dataset, "provenance": data.about.provenance["status"]}
+    facts = {"key": key, "code": code, **origin, **machine.facts()}
+    state = resume_folder(key)
+    with (
+        exclusive(f"train-{key}", f"trains {name}"),
+        stop_flag() as stop,
+        train_run(name, settings, folder, facts, again=state.exists()) as run,
+    ):
 
         def after_epoch(epoch: Epoch) -> None:
-            run.metrics(epoch.metrics(), step=epoch.epoch)
-            stop.check()
+            run.epoch(epoch.epoch, epoch.metrics())
 
-        outcome = fit(task, model.train, machine, after_epoch)
-        report = {**facts, **machine.facts(), **summary(outcome, task.network, _frozen(folder))}
+        outcome = fit(task, model.train, machine, after_epoch, Keeper(state, stop))
+        report = facts | summary(outcome, task.network, _frozen(folder))
         _write_model(name, model, data.about, outcome.weights, {"seed": seed, "settings": settings, **report})
         write_json(model_report(name) / "train.json", report)
         write_history(model_report(name) / "history.csv", outcome.history)

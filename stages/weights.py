@@ -1,7 +1,7 @@
 """Obtain a backbone's pretrained weights, or draw random ones where there are none; writes data/weights/BACKBONE."""
 
 from stages.params import load
-from stages.project.console import open_door
+from stages.project.door import open_door
 from stages.project.files import replacing_folder, write_bytes, write_json
 from stages.project.paths import WEIGHTS
 from stages.sources.weights import obtain_weights

@@ -81,7 +81,7 @@ def write_model(name: str, architecture: str, shape: list[int], mean: float, std
         backbone=None,
         state_dict=network.state_dict(),
         provenance={},
-        training={},
+        training={"key": "0123456789abcdef"},
         versions={},
         metrics={},
     )
@@ -127,6 +127,16 @@ def test_what_is_written(workspace: Path, capsys: pytest.CaptureFixture[str]) ->
         "device": metrics["device"],
     }
     assert "80.00% of 5 test images right (37.55% to 96.38%)" in capsys.readouterr().out
+
+
+def test_the_training_s_state_is_needed_no_more(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(Path.cwd()))
+    states = {key: Path(".ckpt") / key for key in ("0123456789abcdef", "fedcba9876543210")}
+    for folder in states.values():
+        folder.mkdir(parents=True)
+        (folder / "a.state").write_bytes(b"state")
+    evaluate.main("mnist-mlp")
+    assert [folder.exists() for folder in states.values()] == [False, True]
 
 
 def test_every_prediction_is_written(workspace: Path) -> None:

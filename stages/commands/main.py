@@ -6,7 +6,7 @@ from stages.commands.check import check
 from stages.commands.predict import predict
 from stages.commands.repro import repro
 from stages.commands.ui import ui
-from stages.project.console import run_or_refuse
+from stages.project.door import run_or_refuse
 
 app = typer.Typer(
     help="What stands beside `dvc repro`: checks, predictions, the page of all runs.",

@@ -1,9 +1,8 @@
 """How a stage speaks to the person at the terminal: messages, refusals, progress bars."""
 
-import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -47,23 +46,3 @@ def progress(items: Iterable[T], what: str, total: int | None = None, unit: str 
         for item in items:
             yield item
             shown.update(1)
-
-
-def open_door(main: Callable[[str], None], description: str, what: str) -> NoReturn:
-    """Run a stage script: parse its one argument, call `main` with it, turn refusals into one line."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("name", help=what)
-    run_or_refuse(lambda: main(parser.parse_args().name))
-
-
-def run_or_refuse(work: Callable[[], None]) -> NoReturn:
-    """Exit with 0 after `work`, or with 1 and the message of its `Refusal`, without a traceback; 130 after Ctrl-C."""
-    try:
-        work()
-    except Refusal as refusal:
-        print(f"ERROR: {refusal}", file=sys.stderr, flush=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped by Ctrl-C", file=sys.stderr, flush=True)
-        sys.exit(130)
-    sys.exit(0)

@@ -5,6 +5,7 @@ so no name can leave the folder it is put into.
 """
 
 import os
+import re
 from pathlib import Path
 
 DATA = Path("data")
@@ -31,3 +32,10 @@ def home() -> Path:
     what must outlive the copy (the MLflow store, resume states) lies under this folder.
     """
     return Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
+
+
+def resume_folder(key: str) -> Path:
+    """Where the training `key` keeps the state that it goes on from: outside DVC's outs, which DVC deletes."""
+    if not re.fullmatch("[0-9a-f]{16}", key):  # a checkpoint may come from anywhere
+        raise ValueError(f"{key!r} is not the key of a training")
+    return home() / ".ckpt" / key

@@ -3,7 +3,9 @@
 Raising from a signal handler can leave MLflow's database locked in the middle of a write.
 """
 
+import ctypes
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -41,3 +43,12 @@ def stop_flag() -> Iterator[StopFlag]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def die_with_parent() -> None:
+    """Have SIGTERM sent to this process when its parent dies, so that nothing goes on without the DVC that began it.
+
+    Only Linux can do this (prctl(2), PR_SET_PDEATHSIG); elsewhere a lock keeps a second trainer waiting.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -15,11 +15,16 @@ class Run:
     """A model's MLflow run; every call is a no-op when nothing is tracked.
 
     The first failure of the store is said once, loudly, and ends the logging, not the work.
+
+    Attributes:
+        id: MLflow's, None where nothing is tracked.
+        epochs: those that were logged before, by a training that was interrupted.
     """
 
     def __init__(self, store: Store | None, run_id: str | None) -> None:
         self._store = store
         self.id = run_id
+        self.epochs = 0
 
     @property
     def uri(self) -> str:
@@ -29,6 +34,11 @@ class Run:
     def metrics(self, values: dict[str, float], step: int = 0) -> None:
         """Log metrics in one request."""
         self.do("metrics", partial(_log_metrics, self.id, values, step))
+
+    def epoch(self, number: int, figures: dict[str, float]) -> None:
+        """Log an epoch's figures, once: a training that goes on from a state may repeat some epochs."""
+        if number > self.epochs:
+            self.metrics(figures, step=number)
 
     def params(self, values: dict[str, Any]) -> None:
         """Log params; MLflow refuses to change one that is there."""

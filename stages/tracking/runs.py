@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from stages.project.files import read_json
+from stages.project.locks import exclusive
 from stages.project.paths import DATA, MODELS, model_report
 from stages.project.stopping import Stopped
 from stages.tracking.lineage import experiment_mark, lineage_tags
 from stages.tracking.run import Run, give_up
-from stages.tracking.store import Store, exclusive, mode, open_store
+from stages.tracking.store import Store, mode, open_store
 
 
 def _opened() -> Store | None:
@@ -27,21 +28,27 @@ def _opened() -> Store | None:
 
 
 @contextmanager
-def train_run(name: str, settings: dict[str, Any], inputs: Path, facts: dict[str, Any]) -> Iterator[Run]:
-    """The new run of a training; its status tells how the block ended.
+def train_run(
+    name: str, settings: dict[str, Any], inputs: Path, facts: dict[str, Any], again: bool = False
+) -> Iterator[Run]:
+    """The run of a training; its status tells how the block ended.
+
+    A run of the same key that was killed or failed is gone on with, for its training is.
 
     Args:
         name: of the model.
         settings: everything that it is trained with, logged as params.
         inputs: the data set's folder.
         facts: its `key` and more that runs are filtered by, logged as tags.
+        again: the training's state is at hand: it may have finished, and DVC not have taken note.
     """
     store = _opened()
     run = Run(store, None)
     if store:
-        run.do("the run", lambda client: setattr(run, "id", _create(store, name, facts)))
+        run.do("the run", lambda client: _begin(run, store, name, facts, again))
         run.params(_flat(settings))
-        run.dataset(inputs)
+        if not run.epochs:
+            run.dataset(inputs)
     try:
         yield run
     except BaseException as error:
@@ -66,8 +73,22 @@ def attach(name: str) -> Iterator[Run]:
     yield run
 
 
-def _create(store: Store, name: str, facts: dict[str, Any]) -> str:
+def _begin(run: Run, store: Store, name: str, facts: dict[str, Any], again: bool) -> None:
+    """Give `run` the id of an unfinished run of the same key, or of a new one."""
     _close_dead_runs(store, name)
+    ended = {"KILLED", "FAILED"} | ({"FINISHED"} if again else set())
+    before = [one for one in _runs(store, f"tags.`pipeline.key` = '{facts['key']}'") if one.info.status in ended]
+    if not before:
+        run.id = _create(store, name, facts)
+        return
+    run.id = before[0].info.run_id
+    store.client.update_run(run.id, status="RUNNING")
+    run.tags(lineage_tags() | {"resumed": "true"})
+    history = store.client.get_metric_history(run.id, "val_accuracy")
+    run.epochs = max((point.step for point in history), default=0)
+
+
+def _create(store: Store, name: str, facts: dict[str, Any]) -> str:
     tags = lineage_tags() | {"model": name} | {_TAGS.get(fact, fact): str(value) for fact, value in facts.items()}
     return store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
 

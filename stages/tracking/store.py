@@ -1,15 +1,12 @@
 """The MLflow store: opened late, once, under a lock."""
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from stages.params import load
 from stages.project.console import Refusal
+from stages.project.locks import exclusive
 from stages.project.paths import home
 
 # Must be set before MLflow is imported. An unreachable server may cost seconds, not minutes.
@@ -72,13 +69,3 @@ def open_store() -> Store:
 def _artifact_location(uri: str) -> str | None:
     """Beside the database; a server knows its own place."""
     return (home() / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
-
-
-@contextmanager
-def exclusive(name: str) -> Iterator[None]:
-    """Hold a lock between processes, in the repository's `.dvc/tmp`; it vanishes with its holder."""
-    folder = home() / ".dvc" / "tmp" / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with Path(folder / name).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

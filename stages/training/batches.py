@@ -42,10 +42,10 @@ class Rows:
             return self._inputs[there], self._targets[there]
         return torch.from_numpy(self._mapped[rows.numpy()]).to(self._device), self._targets[there]
 
-    def shuffled(self, batch_size: int, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All rows in an order keyed by `(seed, epoch)`, in `steps(batch_size)` batches."""
+    def shuffled(self, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """All rows in an order keyed by `(seed, epoch)`, in `steps(batch_size)` batches, from batch `first` on."""
         order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
-        for rows in _split(order, batch_size):
+        for rows in _split(order, batch_size)[first:]:
             yield self.take(rows)
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:

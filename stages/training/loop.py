@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from stages.training.batches import Rows
 from stages.training.history import Epoch
 from stages.training.keyed import seed_for
 from stages.training.optimizers import build_optimizer, rate_at, set_rate
+from stages.training.resume import Keeper, State
 
 _SECONDS_BETWEEN_LOSSES_SHOWN = 1.0
 
@@ -62,7 +63,24 @@ class Outcome:
             self.weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
 
 
-def fit(task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Epoch], None]) -> Outcome:
+@dataclass
+class Sums:
+    """What the steps of an epoch add up to, on the device: a look at it would make the device wait."""
+
+    losses: Tensor
+    counts: Tensor
+    correct: Tensor
+
+    @classmethod
+    def zero(cls, steps: int, device: torch.device) -> "Sums":
+        """Before the first of `steps` steps."""
+        losses, counts = (torch.zeros(steps, device=device) for _ in range(2))
+        return cls(losses, counts, torch.zeros((), dtype=torch.int64, device=device))
+
+
+def fit(
+    task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Epoch], None], keeper: Keeper | None = None
+) -> Outcome:
     """Train, validating after every epoch; stop early when `patience` epochs brought nothing better.
 
     Args:
@@ -70,12 +88,13 @@ def fit(task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Ep
         settings: the model's `train` section.
         machine: device and precision.
         after_epoch: called with every epoch's figures; what it raises ends the training.
+        keeper: of the state; a training that was interrupted goes on from there, to the same bits.
 
     Raises:
         Refusal: the loss is not finite, or the device's memory ran out.
     """
     try:
-        return _fit(task, settings, machine, after_epoch)
+        return _Training(task, settings, machine, keeper).run(after_epoch)
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
@@ -83,84 +102,143 @@ def fit(task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Ep
         raise Refusal(f"the device's memory ran out; lower {key} (it is {settings.batch_size})") from error
 
 
-def _fit(task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Epoch], None]) -> Outcome:
-    optimizer = build_optimizer(task.network, settings)
-    steps = task.train.steps(settings.batch_size)
-    outcome = Outcome()
-    with bar(settings.epochs * steps, task.name, unit="step") as shown:
-        for number in range(1, settings.epochs + 1):
-            shown.set_description(f"{task.name} epoch {number}/{settings.epochs}", refresh=False)
-            trained = _train_epoch(task, settings, machine, optimizer, number, shown)
-            epoch = Epoch(number, optimizer.param_groups[0]["lr"], *trained, *_validate(task, machine))
-            if not math.isfinite(epoch.val_loss):
-                raise _not_finite(task.name, "validation loss", number, steps - 1, steps, settings)
-            outcome.add(epoch, task.network)
-            after_epoch(epoch)
-            figures = f"loss {epoch.train_loss:.4f}, validation accuracy {epoch.val_accuracy:.4f}"
-            shown.set_postfix_str(figures, refresh=False)
-            if _exhausted(outcome, settings.patience):
-                break
-    return outcome
+class _Training:
+    """A training at a step of an epoch; `state` is all that the steps after it depend on."""
+
+    def __init__(self, task: Task, settings: Train, machine: Machine, keeper: Keeper | None) -> None:
+        self._task, self._settings, self._machine, self._keeper = task, settings, machine, keeper
+        self._optimizer = build_optimizer(task.network, settings)
+        self._steps = task.train.steps(settings.batch_size)
+        self._outcome = Outcome()
+        self._epoch, self._step = 1, 0  # of the next step
+        self._sums = Sums.zero(self._steps, machine.device)
+        if keeper and (state := keeper.load()):
+            self._restore(state)
+
+    def run(self, after_epoch: Callable[[Epoch], None]) -> Outcome:
+        """Train to the end."""
+        done = (self._epoch - 1) * self._steps + self._step
+        with bar(self._settings.epochs * self._steps, self._task.name, unit="step") as shown:
+            shown.update(done)
+            while not self._finished():
+                shown.set_description(f"{self._task.name} epoch {self._epoch}/{self._settings.epochs}", refresh=False)
+                self._train_epoch(shown)
+                epoch = self._end_epoch()
+                after_epoch(epoch)
+                if self._keeper:
+                    self._keeper.after_epoch(self._state, last=self._finished())
+                figures = f"loss {epoch.train_loss:.4f}, validation accuracy {epoch.val_accuracy:.4f}"
+                shown.set_postfix_str(figures, refresh=False)
+        return self._outcome
+
+    def _finished(self) -> bool:
+        best, patience = self._outcome.best, self._settings.patience
+        exhausted = best is not None and 0 < patience <= self._epoch - 1 - best.epoch
+        return exhausted or self._epoch > self._settings.epochs
+
+    def _train_epoch(self, shown: Any) -> None:
+        """The steps of the epoch that are still to be done."""
+        task, settings, epoch = self._task, self._settings, self._epoch
+        if self._step == 0:
+            torch.manual_seed(seed_for(task.seed, "dropout", epoch))
+        told = time.monotonic()
+        task.network.train()
+        for inputs, targets in task.train.shuffled(settings.batch_size, task.seed, epoch, self._step):
+            rate = rate_at((epoch - 1) * self._steps + self._step, settings.epochs * self._steps, settings)
+            set_rate(self._optimizer, rate)
+            self._train_step(task.to_train(inputs, epoch, self._step), targets)
+            self._step += 1
+            shown.update(1)
+            if self._keeper and self._step < self._steps:
+                self._keeper.after_step(self._state)
+            if time.monotonic() - told > _SECONDS_BETWEEN_LOSSES_SHOWN:  # reading the loss waits for the device
+                self._show(shown)
+                told = time.monotonic()
+
+    def _train_step(self, inputs: Tensor, targets: Tensor) -> None:
+        """One update of the weights."""
+        task, settings = self._task, self._settings
+        with self._machine.autocast():
+            logits = task.network(inputs)
+        smoothing = settings.label_smoothing
+        loss = cross_entropy(logits.float(), targets, weight=task.class_weights, label_smoothing=smoothing)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if settings.clip_norm:
+            nn.utils.clip_grad_norm_(task.network.parameters(), settings.clip_norm)
+        self._optimizer.step()
+        self._sums.losses[self._step], self._sums.counts[self._step] = loss.detach(), len(targets)
+        self._sums.correct += (logits.detach().argmax(1) == targets).sum()
+
+    def _show(self, shown: Any) -> None:
+        loss, right = self._sums.losses[self._step - 1].item(), self._sums.correct / self._sums.counts.sum()
+        shown.set_postfix_str(f"loss {loss:.4f}, accuracy {right.item():.4f}", refresh=False)
+
+    def _end_epoch(self) -> Epoch:
+        """Figures of the epoch whose steps are done; the next step is the first of the next epoch."""
+        self._refuse_infinite(self._sums.losses)
+        rows, rate = len(self._task.train), self._optimizer.param_groups[0]["lr"]
+        loss, right = (self._sums.losses * self._sums.counts).sum().item(), self._sums.correct.item()
+        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *_validate(self._task, self._machine))
+        if not math.isfinite(epoch.val_loss):
+            raise self._not_finite("validation loss", self._steps - 1)
+        self._outcome.add(epoch, self._task.network)
+        self._epoch, self._step = self._epoch + 1, 0
+        self._sums = Sums.zero(self._steps, self._machine.device)
+        return epoch
+
+    def _refuse_infinite(self, losses: Tensor) -> None:
+        broken = (~torch.isfinite(losses)).nonzero()
+        if len(broken):
+            raise self._not_finite("loss", int(broken[0]))
+
+    def _not_finite(self, what: str, step: int) -> Refusal:
+        rate = rate_at((self._epoch - 1) * self._steps + step, self._settings.epochs * self._steps, self._settings)
+        name = self._task.name
+        return Refusal(
+            f"the {what} of {name} is not finite from epoch {self._epoch}, step {step + 1} of {self._steps} on, "
+            f"at a learning rate of {rate:.3g}; lower models.{name}.train.lr or set models.{name}.train.clip_norm"
+        )
+
+    def _state(self) -> State:
+        best = self._outcome.best
+        return {
+            "epoch": self._epoch,
+            "step": self._step,
+            "network": self._task.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "random": _random_state(self._machine.device),
+            "sums": vars(self._sums),
+            "history": [asdict(epoch) for epoch in self._outcome.history],
+            "best": best.epoch if best else 0,
+            "best_weights": self._outcome.weights,
+        }
+
+    def _restore(self, state: State) -> None:
+        self._epoch, self._step = state["epoch"], state["step"]
+        self._task.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        _set_random_state(self._machine.device, state["random"])
+        self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in state["sums"].items()})
+        history = [Epoch(**epoch) for epoch in state["history"]]
+        best = next((epoch for epoch in history if epoch.epoch == state["best"]), None)
+        self._outcome = Outcome(state["best_weights"], best, history)
 
 
-def _exhausted(outcome: Outcome, patience: int) -> bool:
-    best = outcome.best.epoch if outcome.best else 0
-    return patience > 0 and outcome.history[-1].epoch - best >= patience
+def _random_state(device: torch.device) -> Tensor:
+    """Of the generator that dropout draws from on a device."""
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
 
 
-def _train_epoch(
-    task: Task, settings: Train, machine: Machine, optimizer: torch.optim.Optimizer, epoch: int, shown: Any
-) -> tuple[float, float]:
-    """Mean loss and accuracy over the epoch's training images, as they were trained."""
-    torch.manual_seed(seed_for(task.seed, "dropout", epoch))
-    steps = task.train.steps(settings.batch_size)
-    losses = torch.zeros(steps, device=machine.device)
-    counts = torch.zeros(steps, device=machine.device)
-    correct = torch.zeros((), dtype=torch.int64, device=machine.device)
-    told = time.monotonic()
-    task.network.train()
-    for step, (inputs, targets) in enumerate(task.train.shuffled(settings.batch_size, task.seed, epoch)):
-        set_rate(optimizer, rate_at((epoch - 1) * steps + step, settings.epochs * steps, settings))
-        loss, logits = _step(task, settings, machine, optimizer, task.to_train(inputs, epoch, step), targets)
-        losses[step], counts[step] = loss, len(targets)
-        correct += (logits.argmax(1) == targets).sum()
-        shown.update(1)
-        if time.monotonic() - told > _SECONDS_BETWEEN_LOSSES_SHOWN:  # reading the loss waits for the device
-            right = correct.item() / counts.sum().item()
-            shown.set_postfix_str(f"loss {loss.item():.4f}, accuracy {right:.4f}", refresh=False)
-            told = time.monotonic()
-    _refuse_infinite(task.name, losses, epoch, settings)
-    return (losses * counts).sum().item() / len(task.train), correct.item() / len(task.train)
-
-
-def _step(
-    task: Task, settings: Train, machine: Machine, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor
-) -> tuple[Tensor, Tensor]:
-    """One update of the weights; the loss and the logits, detached."""
-    with machine.autocast():
-        logits = task.network(inputs)
-    loss = cross_entropy(logits.float(), targets, weight=task.class_weights, label_smoothing=settings.label_smoothing)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    if settings.clip_norm:
-        nn.utils.clip_grad_norm_(task.network.parameters(), settings.clip_norm)
-    optimizer.step()
-    return loss.detach(), logits.detach()
-
-
-def _refuse_infinite(name: str, losses: Tensor, epoch: int, settings: Train) -> None:
-    """Looked at once an epoch: a look at every step would make the device wait."""
-    broken = (~torch.isfinite(losses)).nonzero()
-    if len(broken):
-        raise _not_finite(name, "loss", epoch, int(broken[0]), len(losses), settings)
-
-
-def _not_finite(name: str, what: str, epoch: int, step: int, steps: int, settings: Train) -> Refusal:
-    rate = rate_at((epoch - 1) * steps + step, settings.epochs * steps, settings)
-    return Refusal(
-        f"the {what} of {name} is not finite from epoch {epoch}, step {step + 1} of {steps} on, at a learning rate "
-        f"of {rate:.3g}; lower models.{name}.train.lr or set models.{name}.train.clip_norm"
-    )
+def _set_random_state(device: torch.device, state: Tensor) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.set_rng_state(state)
 
 
 def _validate(task: Task, machine: Machine) -> tuple[float, float]:

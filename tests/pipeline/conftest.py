@@ -101,3 +101,13 @@ def clones(tmp_path_factory, traces) -> tuple[Clone, Clone]:
     for process in running:
         finished(process)
     return first, second
+
+
+@pytest.fixture
+def params(clones):
+    """The first clone's params.yaml; both clones' are put back afterwards."""
+    paths = [clone.root / "params.yaml" for clone in clones]
+    before = [path.read_bytes() for path in paths]
+    yield paths[0]
+    for path, content in zip(paths, before, strict=True):
+        path.write_bytes(content)

@@ -129,7 +129,13 @@ def final_name(path: str) -> str:
 
 def test_every_path_that_a_stage_writes_is_in_its_outs(clones, traces, declared):
     root = clones[0].root
-    beside = ("mlartifacts", ".dvc/tmp", ".cache", *(f"mlflow.db{end}" for end in ("", "-journal", "-wal", "-shm")))
+    beside = (
+        "mlartifacts",
+        ".dvc/tmp",
+        ".cache",
+        ".ckpt",
+        *(f"mlflow.db{end}" for end in ("", "-journal", "-wal", "-shm")),
+    )
     for stage, facts in traced(traces).items():
         inside = [Path(path).relative_to(root) for path in facts["written"] if Path(path).is_relative_to(root)]
         written = [final_name(path.as_posix()) for path in inside if "__pycache__" not in path.parts]

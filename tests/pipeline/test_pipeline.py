@@ -92,15 +92,6 @@ def test_evaluating_or_exporting_again_finds_the_runs_again(clones, stage):
     assert len(runs(clone.root)) == len(MODELS)
 
 
-@pytest.fixture
-def params(clones):
-    """The first clone, whose params.yaml is put back afterwards."""
-    path = clones[0].root / "params.yaml"
-    before = path.read_bytes()
-    yield path
-    path.write_bytes(before)
-
-
 def test_adding_an_architecture_retrains_nothing(clones, params):
     root = clones[0].root
     new = root / "stages/models/perceptron.py"

@@ -57,6 +57,40 @@ def test_a_run_tells_how_it_ended(workspace, error, status):
     assert [run.info.status for run in runs()] == [status]
 
 
+@pytest.mark.parametrize("error", [Stopped("now"), RuntimeError("broken")])
+def test_a_training_that_goes_on_has_the_same_run_and_logs_an_epoch_once(workspace, error):
+    with pytest.raises(type(error)), train() as first:
+        first.epoch(1, {"val_accuracy": 0.5})
+        first.epoch(2, {"val_accuracy": 0.6})
+        raise error
+    with train() as second:
+        assert second.id == first.id
+        second.epoch(2, {"val_accuracy": 0.6})  # its state was of epoch 1
+        second.epoch(3, {"val_accuracy": 0.7})
+    (logged,) = runs()
+    assert (logged.info.status, logged.data.tags["resumed"]) == ("FINISHED", "true")
+    history = open_store().client.get_metric_history(logged.info.run_id, "val_accuracy")
+    assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.6), (3, 0.7)]
+    assert len(logged.inputs.dataset_inputs) == 1
+
+
+def test_a_training_of_another_key_gets_a_run_of_its_own(workspace):
+    with pytest.raises(Stopped), train() as first:
+        raise Stopped("now")
+    with train(key="fedcba9876543210") as other:
+        assert other.id != first.id
+
+
+@pytest.mark.parametrize(("again", "count"), [(False, 2), (True, 1)])
+def test_a_finished_run_is_gone_on_with_only_when_dvc_took_no_note_of_it(workspace, again, count):
+    with train():
+        pass
+    settings = {"name": "mnist-mlp", "seed": 0, "model": {"inputs": "prepared/mnist", "train": {"lr": 0.1}}}
+    with train_run("mnist-mlp", settings, Path("data/prepared/mnist"), {"key": KEY}, again=again):
+        pass
+    assert len(runs()) == count
+
+
 def test_evaluate_finds_the_run_of_the_training_again_and_again(workspace):
     with train() as run:
         trained = run.id
@@ -92,7 +126,8 @@ def test_a_model_from_the_cache_gets_its_run_back_from_the_reports(workspace):
     assert [(point.step, point.value) for point in history] == [(1, 0.2), (2, 0.6)]
 
 
-def test_a_killed_training_is_closed_by_the_next(workspace):
+@pytest.mark.parametrize(("key", "ended"), [(KEY, ["FINISHED"]), ("fedcba9876543210", ["FINISHED", "KILLED"])])
+def test_a_killed_training_is_gone_on_with_or_closed_by_the_next(workspace, key, ended):
     code = (
         "import os; from tests.tracking.test_runs import train\n"
         "with train() as run: os._exit(9)"
@@ -101,9 +136,9 @@ def test_a_killed_training_is_closed_by_the_next(workspace):
     done = subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "PYTHONPATH": str(root)})
     assert done.returncode == 9
     assert [run.info.status for run in runs()] == ["RUNNING"]
-    with train():
+    with train(key=key):
         pass
-    assert sorted(run.info.status for run in runs()) == ["FINISHED", "KILLED"]
+    assert sorted(run.info.status for run in runs()) == ended
 
 
 def test_experiments_are_tagged(workspace, monkeypatch):

@@ -1,8 +1,9 @@
-"""How a stage ends."""
+"""How a stage script ends."""
 
 import pytest
 
-from stages.project.console import Refusal, run_or_refuse
+from stages.project.console import Refusal
+from stages.project.door import run_or_refuse
 
 
 def raising(error: BaseException):

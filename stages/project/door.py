@@ -1,0 +1,32 @@
+"""How a stage script begins and ends."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from stages.project.console import Refusal
+from stages.project.stopping import die_with_parent
+
+
+def open_door(main: Callable[[str], None], description: str, what: str) -> NoReturn:
+    """Run a stage script: parse its one argument, call `main` with it, turn refusals into one line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("name", help=what)
+    run_or_refuse(lambda: main(parser.parse_args().name))
+
+
+def run_or_refuse(work: Callable[[], None]) -> NoReturn:
+    """Exit with 0 after `work`, or with 1 and the message of its `Refusal`, without a traceback; 130 after Ctrl-C."""
+    if "DVC_STAGE" in os.environ:
+        die_with_parent()  # a stage that outlived its DVC would write to the outs of the next one
+    try:
+        work()
+    except Refusal as refusal:
+        print(f"ERROR: {refusal}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr, flush=True)
+        sys.exit(130)
+    sys.exit(0)

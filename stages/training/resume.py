@@ -1,0 +1,91 @@
+"""The state of a training on disk, from which it goes on after any kind of end."""
+
+import hashlib
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stages.project.console import warn
+from stages.project.files import replacing
+from stages.project.stopping import StopFlag
+
+State = dict[str, Any]
+
+_SECONDS = 30.0  # between states within an epoch
+_LARGEST_SHARE = 0.02  # of the training's time that saving may take
+_DIGEST_BYTES = 32
+
+
+class Keeper:
+    """Saves a training's state after each epoch, every half minute within one, and before it is stopped.
+
+    Two files take turns, each with the SHA-256 of its content in front: when the newest is not whole, because the
+    power failed while it was written, the one before it is. Saving takes at most 2 % of the training's time:
+    where epochs are shorter than that allows, some go unsaved.
+    """
+
+    def __init__(self, folder: Path, stop: StopFlag) -> None:
+        """`folder` is of this training alone; `stop` tells when the training must end."""
+        self._files, self._stop = [folder / "a.state", folder / "b.state"], stop
+        self._number, self._cost, self._saved_at = 0, 0.0, time.monotonic()
+
+    def load(self) -> State | None:
+        """The newest whole state, its tensors on the CPU; None where there is none."""
+        states = [state for file in self._files if (state := _read(file)) is not None]
+        if not states:
+            return None
+        newest = max(states, key=lambda state: state["number"])
+        self._number = newest["number"]
+        return newest
+
+    def after_step(self, state: Callable[[], State]) -> None:
+        """Save the state when it is time to; when the training must end, save it and raise `Stopped`."""
+        if self._stop.signal is not None:
+            self.save(state())
+            self._stop.check()
+        if self._since() >= max(_SECONDS, self._cost / _LARGEST_SHARE):
+            self.save(state())
+
+    def after_epoch(self, state: Callable[[], State], last: bool) -> None:
+        """Save the state, unless that were too often; the last epoch's always."""
+        if last or self._since() >= self._cost / _LARGEST_SHARE:
+            self.save(state())
+        self._stop.check()
+
+    def save(self, state: State) -> None:
+        """Write `state` (tensors and plain values) beside the last one, durably."""
+        started = time.monotonic()
+        self._number += 1
+        buffer = io.BytesIO(b"\0" * _DIGEST_BYTES)
+        buffer.seek(_DIGEST_BYTES)
+        torch.save({**state, "number": self._number}, buffer)
+        content = buffer.getbuffer()
+        content[:_DIGEST_BYTES] = hashlib.sha256(content[_DIGEST_BYTES:]).digest()
+        with replacing(self._files[self._number % 2]) as partial, partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        self._saved_at = time.monotonic()
+        self._cost = self._saved_at - started
+
+    def _since(self) -> float:
+        return time.monotonic() - self._saved_at
+
+
+def _read(file: Path) -> State | None:
+    """A state, None where the file is missing or is not whole."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    payload = content[_DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != content[:_DIGEST_BYTES]:
+        warn(f"{file} is not whole, as after a power cut; an older state is used where there is one")
+        return None
+    state: State = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    return state

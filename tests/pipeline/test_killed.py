@@ -1,0 +1,96 @@
+"""Trainings that are killed, as it happens to people: the stage, DVC itself, Ctrl-C, a signal."""
+
+import random
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import Clone, finished
+from ruamel.yaml import YAML
+
+EPOCHS = 150
+
+
+def entry(root: Path, stage: str) -> dict:
+    """What dvc.lock says of a stage."""
+    return YAML(typ="safe").load(root / "dvc.lock")["stages"][stage]
+
+
+def training(root: Path) -> list[psutil.Process]:
+    """The processes that train in a clone."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        try:
+            if "stages.train" in (process.info["cmdline"] or []) and Path(process.cwd()) == root:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def until(true, seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+def started(clone: Clone, model: str):
+    """A `dvc repro` of a training, once the stage runs."""
+    dvc = clone.start("dvc", "repro", "-s", f"train@{model}")
+    until(lambda: training(clone.root) or dvc.poll() is not None, 60, "the stage did not start")
+    return dvc
+
+
+def kill(clone: Clone, dvc, whom: str) -> None:
+    """End a training in one of the ways in which trainings end; afterwards nothing of it is left."""
+    stage = training(clone.root)
+    if whom == "dvc":
+        dvc.kill()
+    elif stage:
+        stage[0].send_signal({"stage": signal.SIGKILL, "Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}[whom])
+    dvc.communicate()
+    until(lambda: not training(clone.root), 20, "an orphan goes on training")
+
+
+def check_killed(clones, params, model: str, ways: list[str], seed: int) -> None:
+    """Kill a training of the first clone at random moments; the outcome is the second clone's, left alone."""
+    killed, alone = clones
+    for clone in clones:
+        clone.change(**{f"models__{model}__train__epochs": EPOCHS, f"models__{model}__train__patience": 0})
+    finished(alone.start("dvc", "repro", "-s", f"train@{model}"))
+    chance = random.Random(seed)
+    for whom in ways:
+        dvc = started(killed, model)
+        time.sleep(chance.uniform(0, 8))
+        kill(killed, dvc, whom)
+    finished(started(killed, model))
+    assert entry(killed.root, f"train@{model}") == entry(alone.root, f"train@{model}")
+    check_run(killed.root, model)
+
+
+def check_run(root: Path, model: str) -> None:
+    """The last MLflow run of a model is finished and has each epoch once."""
+    with sqlite3.connect(root / "mlflow.db") as database:
+        ((run, status),) = database.execute(
+            "SELECT run_uuid, status FROM runs WHERE name = ? ORDER BY start_time DESC LIMIT 1", [model]
+        )
+        steps = database.execute("SELECT step FROM metrics WHERE run_uuid = ? AND key = 'val_loss'", [run]).fetchall()
+        open_runs = database.execute("SELECT count(*) FROM runs WHERE status = 'RUNNING'").fetchone()
+    assert status == "FINISHED"
+    assert sorted(steps) == [(epoch,) for epoch in range(1, EPOCHS + 1)]
+    assert open_runs == (0,)
+
+
+@pytest.mark.parametrize("ways", [["stage", "dvc"]])
+def test_a_killed_training_ends_with_the_same_bits(clones, params, ways):
+    check_killed(clones, params, "mnist-cnn", ways, seed=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["mnist-mlp-wide", "mnist-cnn", "cifar10-cnn", "cats_dogs-efficientnet_lite0"])
+def test_killed_at_twenty_moments(clones, params, model):
+    check_killed(clones, params, model, ["stage", "dvc", "Ctrl-C", "SIGTERM", "stage"], seed=1)

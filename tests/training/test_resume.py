@@ -1,0 +1,193 @@
+"""A training that was interrupted anywhere, any number of times, ends with the same bits."""
+
+import hashlib
+import pickle
+import signal
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_training import CPU, SETTINGS, a_task
+
+from stages.compute.device import Machine
+from stages.models.build import build
+from stages.project.stopping import StopFlag, Stopped
+from stages.training import resume
+from stages.training.batches import Rows
+from stages.training.loop import Outcome, Task, fit
+from stages.training.resume import Keeper
+
+EPOCHS, STEPS = SETTINGS.epochs, 4  # of `a_task` and `images_task`
+CNN = {
+    "channels": [4, 6], "kernel": 3, "padding": 1, "hidden": [8], "activation": "relu",
+    "dropout": 0.3, "batch_norm": True,
+}  # fmt: skip
+
+
+class Killed(BaseException):
+    """What no code expects."""
+
+
+def images_task() -> Task:
+    """A CNN with dropout and batch norm on images, in channels_last layout as on the real way."""
+    random = np.random.default_rng(0)
+    pixels = random.normal(size=(48, 1, 8, 8)).astype(np.float32)
+    targets = (pixels[:, 0, 0, 0] > 0).astype(np.int64)
+    torch.manual_seed(0)
+    network = build("cnn", CNN, [8, 8, 1], 2).to(memory_format=torch.channels_last)
+    train, val = Rows(pixels[:32], targets[:32], CPU.device), Rows(pixels[32:], targets[32:], CPU.device)
+    return Task("images", network, train, val, lambda x, epoch, step: x, lambda x: x, None, 0)
+
+
+def killed_at(task: Task, place: tuple[int, int]) -> Task:
+    """The task, whose inputs cannot be had at an epoch and step."""
+
+    def to_train(inputs, epoch, step):
+        if (epoch, step) == place:
+            raise Killed
+        return task.to_train(inputs, epoch, step)
+
+    return replace(task, to_train=to_train)
+
+
+def same(first: Outcome, second: Outcome) -> bool:
+    equal = (torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
+    return first.history == second.history and first.best == second.best and all(equal)
+
+
+@pytest.fixture
+def every_step(monkeypatch):
+    """A state after every step, whatever it costs."""
+    monkeypatch.setattr(resume, "_SECONDS", 0.0)
+    monkeypatch.setattr(resume, "_LARGEST_SHARE", float("inf"))
+
+
+places = st.tuples(st.integers(1, EPOCHS), st.integers(0, STEPS - 1))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("make", [a_task, images_task])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_killed_anywhere_it_ends_with_the_same_bits(make, optimizer, precision, every_step):
+    machine = Machine(torch.device("cpu"), precision, 1, "test")
+    chosen = SETTINGS.model_copy(update={"optimizer": optimizer, "momentum": 0.9, "schedule": "cosine"})
+    uninterrupted = fit(make(), chosen, machine, lambda epoch: None)
+
+    @settings(max_examples=8)
+    @given(st.lists(places, max_size=3))
+    def killed(kills):
+        with TemporaryDirectory() as folder:
+            for place in kills:
+                try:
+                    fit(killed_at(make(), place), chosen, machine, lambda epoch: None, Keeper(Path(folder), StopFlag()))
+                except Killed:
+                    torch.manual_seed(123)  # another process has other random numbers
+            found = fit(make(), chosen, machine, lambda epoch: None, Keeper(Path(folder), StopFlag()))
+        assert same(found, uninterrupted)
+
+    killed()
+
+
+def test_steps_are_not_repeated(tmp_path, every_step):
+    seen: list[tuple[int, int]] = []
+
+    def noting(task: Task) -> Task:
+        def to_train(inputs, epoch, step):
+            seen.append((epoch, step))
+            return task.to_train(inputs, epoch, step)
+
+        return replace(task, to_train=to_train)
+
+    with pytest.raises(Killed):
+        fit(killed_at(noting(a_task()), (2, 2)), SETTINGS, CPU, lambda e: None, Keeper(tmp_path, StopFlag()))
+    fit(noting(a_task()), SETTINGS, CPU, lambda e: None, Keeper(tmp_path, StopFlag()))
+    assert seen == [(epoch, step) for epoch in range(1, EPOCHS + 1) for step in range(STEPS)]
+
+
+def test_a_finished_training_is_not_trained_again(tmp_path):
+    first = fit(a_task(), SETTINGS, CPU, lambda epoch: None, Keeper(tmp_path, StopFlag()))
+    again = fit(killed_at(a_task(), (1, 0)), SETTINGS, CPU, lambda epoch: None, Keeper(tmp_path, StopFlag()))
+    assert same(first, again)
+
+
+def test_early_stopping_also_counts_epochs_before_the_end(tmp_path):
+    hopeless = SETTINGS.model_copy(update={"lr": 1e-30, "optimizer": "sgd", "epochs": 50, "patience": 4})
+    alone = fit(a_task(), hopeless, CPU, lambda epoch: None)
+    with pytest.raises(Killed):
+        fit(killed_at(a_task(), (3, 1)), hopeless, CPU, lambda epoch: None, Keeper(tmp_path, StopFlag()))
+    assert same(fit(a_task(), hopeless, CPU, lambda epoch: None, Keeper(tmp_path, StopFlag())), alone)
+    assert len(alone.history) == 5
+
+
+@pytest.mark.parametrize("harm", ["truncated", "empty", "one bit"])
+def test_a_newest_state_that_is_not_whole_costs_no_more_than_the_one_before(tmp_path, every_step, harm, capsys):
+    with pytest.raises(Killed):
+        fit(killed_at(a_task(), (2, 3)), SETTINGS, CPU, lambda epoch: None, Keeper(tmp_path, StopFlag()))
+    newest = max(tmp_path.iterdir(), key=lambda file: resume._read(file)["number"])
+    content = bytearray(newest.read_bytes())
+    if harm == "one bit":
+        content[len(content) // 2] ^= 1
+    else:
+        del content[0 if harm == "empty" else len(content) // 2 :]
+    newest.write_bytes(content)
+
+    state = Keeper(tmp_path, StopFlag()).load()
+    assert (state["epoch"], state["step"]) == (2, 2)
+    assert f"{newest} is not whole" in capsys.readouterr().err
+    found = fit(a_task(), SETTINGS, CPU, lambda epoch: None, Keeper(tmp_path, StopFlag()))
+    assert same(found, fit(a_task(), SETTINGS, CPU, lambda epoch: None))
+
+
+def test_without_a_whole_state_it_begins_anew(tmp_path, capsys):
+    for name in ("a.state", "b.state"):
+        (tmp_path / name).write_bytes(b"nothing of use")
+    found = fit(a_task(), SETTINGS, CPU, lambda epoch: None, Keeper(tmp_path, StopFlag()))
+    assert same(found, fit(a_task(), SETTINGS, CPU, lambda epoch: None))
+    assert capsys.readouterr().err.count("is not whole") == 2
+
+
+def test_a_signal_stops_within_a_step_and_keeps_it(tmp_path):
+    flag = StopFlag()
+
+    def stopping(task: Task) -> Task:
+        def to_train(inputs, epoch, step):
+            if (epoch, step) == (2, 1):
+                flag.signal = signal.SIGTERM
+            return task.to_train(inputs, epoch, step)
+
+        return replace(task, to_train=to_train)
+
+    with pytest.raises(Stopped, match="SIGTERM"):
+        fit(stopping(a_task()), SETTINGS, CPU, lambda epoch: None, Keeper(tmp_path, flag))
+    state = Keeper(tmp_path, StopFlag()).load()
+    assert (state["epoch"], state["step"]) == (2, 2)
+
+
+def test_saving_takes_a_bounded_share_of_the_time(tmp_path, monkeypatch):
+    clock, saves = [0.0], []
+    monkeypatch.setattr(resume, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    keeper = Keeper(tmp_path, StopFlag())
+    slow_disk = SimpleNamespace(fsync=lambda file: clock.__setitem__(0, clock[0] + 1.0))
+    monkeypatch.setattr(resume, "os", slow_disk)
+    keeper.save({})
+    for _ in range(600):  # epochs of one second each
+        clock[0] += 1.0
+        before = clock[0]
+        keeper.after_epoch(dict, last=False)
+        saves.append(clock[0] - before)
+    assert sum(saves) / clock[0] < 0.021
+    assert sum(saves) >= 10
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_state_is_not_read_as_code(tmp_path):
+    payload = pickle.dumps(print)
+    (tmp_path / "a.state").write_bytes(hashlib.sha256(payload).digest() + payload)
+    with pytest.raises(pickle.UnpicklingError):
+        Keeper(tmp_path, StopFlag()).load()
