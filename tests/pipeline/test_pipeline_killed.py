@@ -1,4 +1,7 @@
-"""Trainings that are killed, as it happens to people: the stage, DVC itself, Ctrl-C, a signal."""
+"""Trainings that are killed, as it happens to people: the stage, DVC itself, Ctrl-C, a signal.
+
+They leave traces in the clones: this file comes after test_pipeline.py.
+"""
 
 import random
 import signal
