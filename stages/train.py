@@ -10,7 +10,7 @@ from stages.augmentation.policy import read_policy
 from stages.compute.device import set_up
 from stages.compute.pixels import normalization
 from stages.datasets.format import Description, PreparedSet, open_set
-from stages.models.build import build, settings_of
+from stages.models.build import build, count_parameters, fit_to_data, settings_of
 from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.params import load
 from stages.params.schema import AnyModel
@@ -34,7 +34,7 @@ from stages.training.summary import summary
 def main(name: str) -> None:
     """Train the model `name`."""
     seed, device, precision, threads, model = load("seed", "device", "precision", "threads", f"models.{name}")
-    machine = set_up(device, precision, threads, convolutions=model.architecture == "cnn")
+    machine = set_up(device, precision, threads, convolutions=model.architecture in ("cnn", "speednet"))
     folder, policy = DATA / model.inputs, AUGMENTED / model.augmentation / "policy.json"
     data = open_set(folder)
     task = _task(name, model, data, policy, machine.device, seed)
@@ -55,7 +55,8 @@ def main(name: str) -> None:
             run.epoch(epoch.epoch, epoch.metrics())
 
         outcome = fit(task, model.train, machine, after_epoch, Keeper(state, stop))
-        report = facts | summary(outcome, task.network, _frozen(folder))
+        parameters, trainable = count_parameters(task.network)
+        report = facts | summary(outcome, parameters + _frozen(folder), trainable)
         _write_model(name, model, data.about, outcome.weights, {"seed": seed, "settings": settings, **report})
         write_json(model_report(name) / "train.json", report)
         write_history(model_report(name) / "history.csv", outcome.history)
@@ -74,8 +75,10 @@ def _task(name: str, model: AnyModel, data: PreparedSet, policy: Path, device: t
     else:
         inputs = FeatureInputs(**scale, device=device)
     train, val = (Rows(data.inputs(split), data.targets(split), device) for split in ("train", "val"))
+    network = network.to(device)
+    fit_to_data(network, lambda count: inputs.to_val(train.take(torch.arange(min(count, len(train))))[0]))
     weights = class_weights(list(data.about.counts["train"].values()), model.train.class_weights, device)
-    return Task(name, network.to(device), train, val, inputs.to_train, inputs.to_val, weights, seed)
+    return Task(name, network, train, val, inputs.to_train, inputs.to_val, weights, seed)
 
 
 def _frozen(folder: Path) -> int:

@@ -4,20 +4,23 @@ An architecture is a file of this folder with `build(settings, input_shape, clas
 it is asked for, so that a new one is no dependency of the models that are there already.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, get_args
 
-from torch import nn
+from torch import Tensor, nn
 
 from stages.params.schema import Model, did_you_mean
 from stages.project.console import Refusal
+
+_INPUTS_TO_FIT = 5000
 
 
 def build(architecture: str, settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.Module:
     """A network with freshly initialised weights, drawn from torch's global generator.
 
     Args:
-        architecture: a file of this folder: mlp, cnn, transfer.
+        architecture: a file of this folder: mlp, cnn, speednet, transfer.
         settings: the architecture's own keys (see `settings_of`).
         input_shape: of one input as it is stored: [height, width, channels], or [dimensions] of features.
         classes: the number of logits.
@@ -33,6 +36,18 @@ def build(architecture: str, settings: dict[str, Any], input_shape: list[int], c
     module = import_module(f"stages.models.{architecture}")
     network: nn.Module = module.build(settings, input_shape, classes)
     return network
+
+
+def fit_to_data(network: nn.Module, inputs: Callable[[int], Tensor]) -> None:
+    """Compute those layers of a network that are made from training data instead of being trained.
+
+    Args:
+        network: on its device; it has such layers when it has a method `fit_to`.
+        inputs: a number to that many training inputs, or all, as the network takes them, not augmented.
+    """
+    fit_to: Callable[[Tensor], None] | None = getattr(network, "fit_to", None)
+    if fit_to is not None:
+        fit_to(inputs(_INPUTS_TO_FIT))
 
 
 def settings_of(model: Model) -> dict[str, Any]:

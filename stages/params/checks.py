@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import ceil, floor
 
-from stages.params.schema import CNN, Params, Translate, did_you_mean
+from stages.params.schema import CNN, AnyModel, Params, Translate, did_you_mean
 
 
 def cross_checks(params: Params) -> Iterator[str]:
@@ -73,10 +73,17 @@ def _models(params: Params) -> Iterator[str]:
         elif model.inputs != f"prepared/{model.dataset}":
             yield f"{key}.inputs is {model.inputs!r}; allowed for this model: 'prepared/{model.dataset}'"
         yield from _policy_fits(params, f"{key}.augmentation", model.augmentation, model.dataset)
-        if model.architecture != "transfer" and model.batch_norm and model.train.batch_size == 1:
-            yield f"{key}.train.batch_size is 1; allowed with batch_norm: 2 and above"
+        if model.train.batch_size == 1 and _normalises_batches(model):
+            yield f"{key}.train.batch_size is 1; allowed with batch norm: 2 and above"
+        size = params.datasets[model.dataset].prepare.size
         if model.architecture == "cnn":
-            yield from _blocks(key, model, params.datasets[model.dataset].prepare.size)
+            yield from _blocks(key, model, size)
+        if model.architecture == "speednet" and (size - 1) >> len(model.widths) < 1:
+            yield f"{key}.widths: nothing is left of {size} pixels after so many halvings; allowed: fewer blocks"
+
+
+def _normalises_batches(model: AnyModel) -> bool:
+    return model.architecture == "speednet" or (model.architecture != "transfer" and model.batch_norm)
 
 
 def _blocks(key: str, model: CNN, size: int) -> Iterator[str]:

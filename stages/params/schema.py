@@ -140,9 +140,14 @@ class Train(Strict):
 
     epochs: Annotated[int, Field(ge=1, le=100_000, description="passes over train")]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images per step")]
-    optimizer: Literal["sgd", "adam", "adamw"]
+    optimizer: Annotated[
+        Literal["sgd", "adam", "adamw", "muon"],
+        Field(description="muon: orthogonal steps for hidden layers, sgd for the output layer and the biases"),
+    ]
     lr: Annotated[float, Field(gt=0, le=100, description="learning rate at its highest")]
-    momentum: Annotated[float, Field(ge=0, lt=1, description="of sgd (Nesterov when above 0)")]
+    head_lr: Annotated[float, Field(gt=0, le=100_000, description="of the output layer's weights, times lr")]
+    bias_lr: Annotated[float, Field(gt=0, le=100_000, description="of biases and batch norm, times lr")]
+    momentum: Annotated[float, Field(ge=0, lt=1, description="of sgd and muon (Nesterov when above 0)")]
     weight_decay: Annotated[float, Field(ge=0, le=10)]
     schedule: Annotated[
         Literal["constant", "linear", "cosine", "one-cycle"], Field(description="of the learning rate, step by step")
@@ -187,6 +192,15 @@ class CNN(Model):
     batch_norm: BatchNorm
 
 
+class SpeedNet(Model):
+    """A CNN without residuals, with a whitening first layer and identity initialisation, that learns fast."""
+
+    architecture: Annotated[Literal["speednet"], Field(description="the file in stages/models")]
+    widths: Annotated[Widths, Field(min_length=1, description="filters of each block, which halves the image")]
+    convolutions: Annotated[int, Field(ge=1, le=8, description="in each block")]
+    activation: Activation
+
+
 class Transfer(Model):
     """A classifier head on a frozen backbone's features."""
 
@@ -196,7 +210,7 @@ class Transfer(Model):
     dropout: Dropout
 
 
-AnyModel = Annotated[MLP | CNN | Transfer, Field(discriminator="architecture")]
+AnyModel = Annotated[MLP | CNN | SpeedNet | Transfer, Field(discriminator="architecture")]
 
 
 class Evaluate(Strict):

@@ -17,7 +17,7 @@ from stages.project.console import Refusal, bar
 from stages.training.batches import Rows
 from stages.training.history import Epoch
 from stages.training.keyed import seed_for
-from stages.training.optimizers import build_optimizer, rate_at, set_rate
+from stages.training.optimizers import build_optimizer, rate_at
 from stages.training.resume import Keeper, State
 
 _SECONDS_BETWEEN_LOSSES_SHOWN = 1.0
@@ -144,8 +144,6 @@ class _Training:
         told = time.monotonic()
         task.network.train()
         for inputs, targets in task.train.shuffled(settings.batch_size, task.seed, epoch, self._step):
-            rate = rate_at((epoch - 1) * self._steps + self._step, settings.epochs * self._steps, settings)
-            set_rate(self._optimizer, rate)
             self._train_step(task.to_train(inputs, epoch, self._step), targets)
             self._step += 1
             shown.update(1)
@@ -162,11 +160,11 @@ class _Training:
             logits = task.network(inputs)
         smoothing = settings.label_smoothing
         loss = cross_entropy(logits.float(), targets, weight=task.class_weights, label_smoothing=smoothing)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad()
         loss.backward()
         if settings.clip_norm:
             nn.utils.clip_grad_norm_(task.network.parameters(), settings.clip_norm)
-        self._optimizer.step()
+        self._optimizer.step(self._rate(self._step))
         self._sums.losses[self._step], self._sums.counts[self._step] = loss.detach(), len(targets)
         self._sums.correct += (logits.detach().argmax(1) == targets).sum()
 
@@ -177,7 +175,7 @@ class _Training:
     def _end_epoch(self) -> Epoch:
         """Figures of the epoch whose steps are done; the next step is the first of the next epoch."""
         self._refuse_infinite(self._sums.losses)
-        rows, rate = len(self._task.train), self._optimizer.param_groups[0]["lr"]
+        rows, rate = len(self._task.train), self._rate(self._steps - 1)
         loss, right = (self._sums.losses * self._sums.counts).sum().item(), self._sums.correct.item()
         epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *_validate(self._task, self._machine))
         if not math.isfinite(epoch.val_loss):
@@ -187,14 +185,17 @@ class _Training:
         self._sums = Sums.zero(self._steps, self._machine.device)
         return epoch
 
+    def _rate(self, step: int) -> float:
+        """The learning rate of a step of this epoch."""
+        return rate_at((self._epoch - 1) * self._steps + step, self._settings.epochs * self._steps, self._settings)
+
     def _refuse_infinite(self, losses: Tensor) -> None:
         broken = (~torch.isfinite(losses)).nonzero()
         if len(broken):
             raise self._not_finite("loss", int(broken[0]))
 
     def _not_finite(self, what: str, step: int) -> Refusal:
-        rate = rate_at((self._epoch - 1) * self._steps + step, self._settings.epochs * self._steps, self._settings)
-        name = self._task.name
+        name, rate = self._task.name, self._rate(step)
         return Refusal(
             f"the {what} of {name} is not finite from epoch {self._epoch}, step {step + 1} of {self._steps} on, "
             f"at a learning rate of {rate:.3g}; lower models.{name}.train.lr or set models.{name}.train.clip_norm"

@@ -57,10 +57,10 @@ def test_densenet_with_its_head_trains_the_head_alone() -> None:
 def test_the_optimizer_gets_the_head_alone() -> None:
     network = joined("densenet121", 1024)
     settings = Train(
-        epochs=1, batch_size=1, optimizer="adam", lr=0.003, momentum=0.0, weight_decay=0.0, schedule="constant",
-        warmup=0.0, label_smoothing=0.0, class_weights="none", clip_norm=0.0, patience=0,
+        epochs=1, batch_size=1, optimizer="adam", lr=0.003, head_lr=1.0, bias_lr=1.0, momentum=0.0, weight_decay=0.0,
+        schedule="constant", warmup=0.0, label_smoothing=0.0, class_weights="none", clip_norm=0.0, patience=0,
     )  # fmt: skip
-    updated = [p for group in build_optimizer(network, settings).param_groups for p in group["params"]]
+    updated = [p for group in build_optimizer(network, settings).parts[0].param_groups for p in group["params"]]
     assert sum(parameter.numel() for parameter in updated) == 262_914
     assert {id(p) for p in updated}.isdisjoint(id(p) for p in network.backbone.parameters())
 

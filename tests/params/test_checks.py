@@ -62,7 +62,7 @@ def _set(section: str, key: str, **values: Any) -> Callable[[Any], None]:
         ),
         (
             lambda params: params["models"]["mnist-mlp-wide"]["train"].update(batch_size=1),
-            "models.mnist-mlp-wide.train.batch_size is 1; allowed with batch_norm: 2 and above",
+            "models.mnist-mlp-wide.train.batch_size is 1; allowed with batch norm: 2 and above",
         ),
         (
             _set("policies", "mnist-shift", dataset="digits"),

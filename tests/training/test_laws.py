@@ -113,7 +113,7 @@ def test_one_update_changes_every_trainable_tensor(architecture, settings, batch
     before = [parameter.detach().clone() for parameter in network.parameters()]
     optimizer = build_optimizer(network, SETTINGS)
     cross_entropy(network(batch[0]), batch[1]).backward()
-    optimizer.step()
+    optimizer.step(SETTINGS.lr)
     assert not any(torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True))
 
 

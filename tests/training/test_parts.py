@@ -12,9 +12,9 @@ from stages.training.inputs import FeatureInputs, ImageInputs, class_weights
 from stages.training.optimizers import build_optimizer, rate_at
 
 SETTINGS = {
-    "epochs": 1, "batch_size": 4, "optimizer": "sgd", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0,
-    "schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0, "class_weights": "none", "clip_norm": 0.0,
-    "patience": 0,
+    "epochs": 1, "batch_size": 4, "optimizer": "sgd", "lr": 1.0, "head_lr": 1.0, "bias_lr": 1.0,
+    "momentum": 0.0, "weight_decay": 0.0, "schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0,
+    "class_weights": "none", "clip_norm": 0.0, "patience": 0,
 }  # fmt: skip
 CPU = torch.device("cpu")
 
@@ -68,14 +68,15 @@ def test_sgd_subtracts_rate_times_gradient_exactly():
     network = nn.Linear(2, 1)
     before, optimizer = network.weight.detach().clone(), build_optimizer(network, Train(**SETTINGS | {"lr": 0.5}))
     network(torch.tensor([[1.0, -2.0]])).sum().backward()
-    optimizer.step()
+    optimizer.step(0.5)
     assert torch.equal(network.weight.detach(), before - 0.5 * torch.tensor([[1.0, -2.0]]))
 
 
 def test_biases_and_frozen_parameters_are_left_out():
     network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
     network[0].requires_grad_(False)
-    groups = build_optimizer(network, Train(**SETTINGS | {"weight_decay": 0.1, "optimizer": "adamw"})).param_groups
+    built = build_optimizer(network, Train(**SETTINGS | {"weight_decay": 0.1, "optimizer": "adamw"}))
+    groups = built.parts[0].param_groups
     assert [(sum(p.numel() for p in group["params"]), group["weight_decay"]) for group in groups] == [(6, 0.1), (2, 0)]
 
 

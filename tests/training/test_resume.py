@@ -4,6 +4,7 @@ import hashlib
 import pickle
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -24,9 +25,12 @@ from stages.training.loop import Outcome, Task, fit
 from stages.training.resume import Keeper
 
 EPOCHS, STEPS = SETTINGS.epochs, 4  # of `a_task` and `images_task`
-CNN = {
-    "channels": [4, 6], "kernel": 3, "padding": 1, "hidden": [8], "activation": "relu",
-    "dropout": 0.3, "batch_norm": True,
+SETTINGS_OF = {
+    "cnn": {
+        "channels": [4, 6], "kernel": 3, "padding": 1, "hidden": [8], "activation": "relu",
+        "dropout": 0.3, "batch_norm": True,
+    },
+    "speednet": {"widths": [4, 6], "convolutions": 2, "activation": "gelu"},
 }  # fmt: skip
 
 
@@ -34,13 +38,13 @@ class Killed(BaseException):
     """What no code expects."""
 
 
-def images_task() -> Task:
-    """A CNN with dropout and batch norm on images, in channels_last layout as on the real way."""
+def images_task(architecture: str) -> Task:
+    """A network with batch norm (and dropout) on images, in channels_last layout as on the real way."""
     random = np.random.default_rng(0)
     pixels = random.normal(size=(48, 1, 8, 8)).astype(np.float32)
     targets = (pixels[:, 0, 0, 0] > 0).astype(np.int64)
     torch.manual_seed(0)
-    network = build("cnn", CNN, [8, 8, 1], 2).to(memory_format=torch.channels_last)
+    network = build(architecture, SETTINGS_OF[architecture], [8, 8, 1], 2).to(memory_format=torch.channels_last)
     train, val = Rows(pixels[:32], targets[:32], CPU.device), Rows(pixels[32:], targets[32:], CPU.device)
     return Task("images", network, train, val, lambda x, epoch, step: x, lambda x: x, None, 0)
 
@@ -71,8 +75,8 @@ def every_step(monkeypatch):
 places = st.tuples(st.integers(1, EPOCHS), st.integers(0, STEPS - 1))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-@pytest.mark.parametrize("make", [a_task, images_task])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+@pytest.mark.parametrize("make", [a_task, partial(images_task, "cnn"), partial(images_task, "speednet")])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_killed_anywhere_it_ends_with_the_same_bits(make, optimizer, precision, every_step):
     machine = Machine(torch.device("cpu"), precision, 1, "test")

@@ -1,0 +1,54 @@
+"""Muon: momentum whose matrix is made orthogonal before it is taken as a step.
+
+Source: Jordan et al., Muon: An optimizer for hidden layers in neural networks (kellerjordan.github.io/posts/muon);
+coefficients and number of the Newton-Schulz steps as in its airbench94_muon. `torch.optim.Muon` takes matrices
+only; here a filter bank (out, in, height, width) is the matrix (out, in * height * width).
+"""
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+_STEPS = 3
+
+
+class Muon(torch.optim.Optimizer):
+    """Nesterov momentum made orthogonal; weights keep the norm of an orthogonal matrix, the root of their rows."""
+
+    def __init__(self, params: ParamsT, lr: float, momentum: float) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update every weight that has a gradient."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self._update(weight, weight.grad, group["lr"], group["momentum"])
+
+    def _update(self, weight: Tensor, gradient: Tensor, rate: float, momentum: float) -> None:
+        state = self.state[weight]
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+        average = state["momentum"].mul_(momentum).add_(gradient)
+        step = orthogonal(gradient.add(average, alpha=momentum).flatten(1))
+        weight.mul_(len(weight) ** 0.5 / weight.norm())
+        weight.add_(step.view_as(weight), alpha=-rate)
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """Nearly the nearest orthogonal matrix: singular values between about 0.5 and 1.5, the same directions.
+
+    Newton-Schulz steps in bfloat16, which is enough for a step's direction.
+
+    Args:
+        matrix: float (rows, columns).
+    """
+    a, b, c = _COEFFICIENTS
+    wide = matrix.bfloat16() if len(matrix) <= matrix.shape[1] else matrix.bfloat16().T
+    wide = wide / (wide.norm() + 1e-7)
+    for _ in range(_STEPS):
+        squared = wide @ wide.T
+        wide = a * wide + (b * squared + c * squared @ squared) @ wide
+    return (wide if len(matrix) <= matrix.shape[1] else wide.T).to(matrix.dtype)
