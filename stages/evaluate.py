@@ -47,6 +47,9 @@ def main(name: str) -> None:
 
     folder = model_report(name)
     train, figures = read_json(folder / "train.json"), summary(scores, settings.bins)
+    if given.about.kind == "images" and (views := settings.tta.get(dataset)):
+        with_views = summary(score(_logits(checkpoint, given, machine, views), given.targets("test")), settings.bins)
+        figures |= {f"tta_{key}": with_views[key] for key in ("accuracy", "accuracy_low", "accuracy_high")}
     about = {"dataset": dataset, "provenance": given.about.provenance["status"], "device": str(machine.device)}
     sizes = {key: train[key] for key in ("parameters", "trainable_parameters")}
     write_json(folder / "metrics.json", figures | sizes | about)
@@ -74,9 +77,10 @@ def _check(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) 
         raise Refusal(f"{given.folder} has no test images; raise `prepare.test` of the data set in params.yaml")
 
 
-def _logits(checkpoint: "Checkpoint", given: PreparedSet, machine: "Machine") -> np.ndarray:
-    """float32 (N, classes) of the test split, from pixels or from standardised features."""
+def _logits(checkpoint: "Checkpoint", given: PreparedSet, machine: "Machine", views: str = "") -> np.ndarray:
+    """float32 (N, classes) of the test split, from pixels (averaged over `views`) or from standardised features."""
     from stages.compute.inference import outputs
+    from stages.compute.views import Averaged
     from stages.models.checkpoint import from_pixels, rebuild
 
     inputs, pixels = given.inputs("test"), given.about.kind == "images"
@@ -84,6 +88,7 @@ def _logits(checkpoint: "Checkpoint", given: PreparedSet, machine: "Machine") ->
         mean, std = (np.array(checkpoint.normalize[key], np.float32) for key in ("mean", "std"))
         inputs = (inputs.astype(np.float32) - mean) / std
     network = from_pixels(checkpoint) if pixels else rebuild(checkpoint)
+    network = Averaged(network, views) if views else network
     logits = outputs(network.to(machine.device), inputs, machine, what="evaluating").numpy()
     if not np.isfinite(logits).all():
         raise Refusal(f"{MODELS / checkpoint.name} gives scores that are not finite; train it with a lower lr")

@@ -24,7 +24,7 @@ from stages.project.stopping import stop_flag
 from stages.project.versions import versions
 from stages.tracking.runs import train_run
 from stages.training.batches import Rows
-from stages.training.history import Epoch, write_history
+from stages.training.history import write_history
 from stages.training.inputs import FeatureInputs, ImageInputs, class_weights
 from stages.training.loop import Task, fit
 from stages.training.resume import Keeper
@@ -50,11 +50,8 @@ def main(name: str) -> None:
         stop_flag() as stop,
         train_run(name, settings, folder, facts, again=state.exists()) as run,
     ):
-
-        def after_epoch(epoch: Epoch) -> None:
-            run.epoch(epoch.epoch, epoch.metrics())
-
-        outcome = fit(task, model.train, machine, after_epoch, Keeper(state, stop))
+        keeper = Keeper(state, stop)
+        outcome = fit(task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper)
         parameters, trainable = count_parameters(task.network)
         report = facts | summary(outcome, parameters + _frozen(folder), trainable)
         _write_model(name, model, data.about, outcome.weights, {"seed": seed, "settings": settings, **report})

@@ -129,6 +129,19 @@ def test_what_is_written(workspace: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "80.00% of 5 test images right (37.55% to 96.38%)" in capsys.readouterr().out
 
 
+def test_the_accuracy_over_views_is_reported_apart(workspace: Path) -> None:
+    evaluate.main("mnist-mlp")
+    plain = json.loads((workspace / "metrics.json").read_text())
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("    cifar10: mirror-shift", "    mnist: mirror-shift"))
+    evaluate.main("mnist-mlp")
+    metrics = json.loads((workspace / "metrics.json").read_text())
+    # every image is of one shade, so all its views are alike
+    views = {key: metrics.pop(f"tta_{key}") for key in ("accuracy", "accuracy_low", "accuracy_high")}
+    assert views == {key: plain[key] for key in views}
+    assert metrics == plain
+
+
 def test_the_training_s_state_is_needed_no_more(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(Path.cwd()))
     states = {key: Path(".ckpt") / key for key in ("0123456789abcdef", "fedcba9876543210")}

@@ -12,6 +12,7 @@ def cross_checks(params: Params) -> Iterator[str]:
     yield from _policies(params)
     yield from _features(params)
     yield from _models(params)
+    yield from _views(params)
 
 
 def _unknown(key: str, value: str, section: str, known: list[str]) -> str:
@@ -79,7 +80,13 @@ def _models(params: Params) -> Iterator[str]:
         if model.architecture == "cnn":
             yield from _blocks(key, model, size)
         if model.architecture == "speednet" and (size - 1) >> len(model.widths) < 1:
-            yield f"{key}.widths: nothing is left of {size} pixels after so many halvings; allowed: fewer blocks"
+            yield f"{key}.widths: nothing is left of {size} pixels after as many halvings; use fewer"
+
+
+def _views(params: Params) -> Iterator[str]:
+    known = list(params.datasets)
+    for name in params.evaluate.tta.keys() - params.datasets.keys():
+        yield f"evaluate.tta names {name!r}, which is not in `datasets`; {did_you_mean(name, known)}"
 
 
 def _normalises_batches(model: AnyModel) -> bool:

@@ -218,6 +218,10 @@ class Evaluate(Strict):
 
     bins: Annotated[int, Field(ge=2, le=100, description="of the reliability curve")]
     worst: Annotated[int, Field(ge=1, le=400, description="mistakes drawn")]
+    tta: Annotated[
+        dict[Name, Literal["mirror", "shift", "mirror-shift"]],
+        Field(description="by data set, the views of test-time augmentation; its accuracy is reported apart"),
+    ]
 
 
 class Export(Strict):

@@ -91,6 +91,18 @@ def _set(section: str, key: str, **values: Any) -> Callable[[Any], None]:
             "allowed: efficientnet_lite0",
         ),
         (
+            _set("models", "cifar10-speednet", widths=[8] * 5),
+            "models.cifar10-speednet.widths: nothing is left of 32 pixels after as many halvings; use fewer",
+        ),
+        (
+            lambda params: params["models"]["cifar10-speednet"]["train"].update(batch_size=1),
+            "models.cifar10-speednet.train.batch_size is 1; allowed with batch norm: 2 and above",
+        ),
+        (
+            lambda params: params["evaluate"].update(tta={"cifar": "mirror"}),
+            "evaluate.tta names 'cifar', which is not in `datasets`; did you mean 'cifar10'?",
+        ),
+        (
             lambda params: params["datasets"]["mnist"]["prepare"].update(validation=0.5, test=0.5),
             "datasets.mnist.prepare: validation and test are 1 together; allowed: less than 1",
         ),
