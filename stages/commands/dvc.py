@@ -9,10 +9,19 @@ from typing import Any
 
 from stages.project.console import Refusal
 
+# `python -m dvc`, which ends when the process that began it does: its stage would go on unseen
+_DVC = """
+import sys
+from dvc.cli import main
+from stages.project.stopping import die_with_parent
+die_with_parent()
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 def command(*arguments: str) -> list[str]:
     """The command line of `dvc` with `arguments`."""
-    return [sys.executable, "-m", "dvc", *arguments]
+    return [sys.executable, "-c", _DVC, *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -1,15 +1,19 @@
 """`vision repro` on a small repository whose stages are a line of shell each."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from stages.commands.main import app
 from stages.commands.repro import named
 
+ROOT = Path(__file__).resolve().parents[2]
 DVC_YAML = """
 stages:
   first: {cmd: "echo one > first", outs: [first]}
@@ -58,6 +62,25 @@ def test_a_failure_starts_nothing_more_and_keeps_what_is_done(pipeline):
     assert again.exit_code == 0, again.output
     assert "first" not in [line.split(" | ")[0] for line in again.output.splitlines()]
     assert (pipeline / "last").exists()
+
+
+def test_when_it_is_killed_dvc_ends_too(pipeline):
+    (pipeline / "dvc.yaml").write_text("stages: {long: {cmd: echo begun > begun; exec sleep 20, outs: [begun]}}")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = subprocess.Popen([sys.executable, "-m", "stages.commands.main", "repro"], env=environment)
+    until(lambda: (pipeline / "begun").exists())
+    children = psutil.Process(command.pid).children()
+    command.kill()
+    command.wait()
+    until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+    assert len(children) == 1
+
+
+def until(true) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_lines_carry_the_name_of_the_stage_that_says_them():
