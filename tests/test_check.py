@@ -26,6 +26,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -
 def test_it_says_nothing_when_all_is_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main()
     assert capsys.readouterr() == ("", "")
+    assert (project / "data/checked").read_text() == "params.yaml is valid\n"
 
 
 def test_a_stand_in_is_never_silent(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

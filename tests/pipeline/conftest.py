@@ -62,7 +62,7 @@ def make_clone(root: Path) -> Clone:
     """Copy what git would commit, shrink the params, commit."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith("reports/") and name != "dvc.lock":
+        if (ROOT / name).is_file() and not name.startswith("reports/") and not name.endswith("dvc.lock"):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
     _shrink(root / "params.yaml")

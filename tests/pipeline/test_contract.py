@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[2]
 # Both change no result: tracking only reports, the schema has no defaults and can only refuse.
 NO_RESULT = ("stages/tracking/", "stages/params/", "stages/__init__.py")
+CHECK = "stages/dvc.yaml:check"
 DOORS = ("download", "prepare", "augment", "weights", "featurize", "train", "evaluate", "export")
 
 
@@ -62,13 +63,13 @@ def test_a_stage_reads_exactly_the_params_it_declares(door, declared, monkeypatc
         assert sorted(requested_keys(door, name, monkeypatch)) == sorted(declared[f"{door}@{name}"]["params"])
 
 
-@pytest.mark.parametrize("door", ["check", "compare"])
-def test_a_stage_without_a_name_reads_exactly_the_params_it_declares(door, declared, monkeypatch):
-    assert requested_keys(door, "", monkeypatch) == declared[door]["params"]
+@pytest.mark.parametrize(("door", "stage"), [("check", CHECK), ("compare", "compare")])
+def test_a_stage_without_a_name_reads_exactly_the_params_it_declares(door, stage, declared, monkeypatch):
+    assert requested_keys(door, "", monkeypatch) == declared[stage]["params"]
 
 
 def test_the_stages_are_the_steps_of_building_a_model(declared):
-    assert {name.split("@")[0] for name in declared} == {"check", *DOORS, "compare"}
+    assert {name.split("@")[0] for name in declared} == {CHECK, *DOORS, "compare"}
 
 
 def test_params_are_loaded_once_in_a_door_and_nowhere_else_in_the_results():
@@ -111,7 +112,7 @@ def test_every_module_that_a_stage_imports_is_in_its_deps(clones, traces, declar
     for stage, facts in seen.items():
         modules = [Path(file).relative_to(root).as_posix() for file in facts["modules"]]
         used = [module for module in modules if not module.startswith(NO_RESULT)]
-        if stage != "check":  # it runs at every `dvc repro` anyway
+        if stage != CHECK:  # it runs at every `dvc repro` anyway
             missing = [module for module in used if not covered(module, declared[stage]["deps"])]
             assert not missing, f"{stage} imports what it does not declare: {missing}"
 
@@ -147,5 +148,5 @@ def test_every_path_that_a_stage_writes_is_in_its_outs(clones, traces, declared)
 
 def test_light_stages_import_neither_torch_nor_mlflow(clones, traces):
     seen = traced(traces)
-    light = [stage for stage in seen if stage.startswith(("check", "download", "prepare", "compare"))]
+    light = [stage for stage in seen if stage.startswith((CHECK, "download", "prepare", "compare"))]
     assert {stage: seen[stage]["heavy"] for stage in light} == {stage: set() for stage in light}

@@ -24,7 +24,7 @@ EXPORTS = ["card.md", "checkpoint.pth", "model.onnx", "model.pt2", "model.safete
 def ran(output: str) -> list[str]:
     """The stages that a `dvc repro` ran, or would run."""
     lines = [line for line in output.splitlines() if line.startswith("Running stage '")]
-    return [line.split("'")[1] for line in lines if line.split("'")[1] != "check"]
+    return [line.split("'")[1] for line in lines if "check" not in line]
 
 
 def runs(root: Path) -> list[tuple[str, str]]:
