@@ -7,18 +7,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
+from ruamel.yaml import YAML
 
 from stages.augmentation.policy import Policy
 from stages.augmentation.steps import resolve
 from stages.compute.device import Machine, set_up
 from stages.models.build import build, fit_to_data, settings_of
 from stages.params import load
+from stages.params.schema import AnyModel
+from stages.params.schema import Policy as PolicySettings
 from stages.project.versions import versions
 from stages.training.batches import Rows
 from stages.training.inputs import ImageInputs
 from stages.training.loop import Task
 
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
+MODELS = Path(__file__).with_name("models.yaml")
 MEAN, STD = [0.5] * 3, [0.25] * 3
 
 
@@ -35,18 +40,27 @@ def images(count: int) -> tuple[np.ndarray, np.ndarray]:
     return random.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8), random.integers(0, 10, count)
 
 
-def model_of_params(name: str) -> Any:
-    """A model's section of params.yaml."""
+def model_of(name: str) -> Any:
+    """A model of models.yaml beside this file, else of params.yaml."""
+    own = YAML(typ="safe").load(MODELS)["models"]
+    if name in own:
+        return TypeAdapter(AnyModel).validate_python(own[name])
     (model,) = load(f"models.{name}", path=PARAMS)
     return model
 
 
-def engine_task(model: Any, count: int, on: Machine) -> Task:
-    """The task of a model of params.yaml on `count` made-up images, with its augmentation."""
+def policy_of(name: str) -> Policy:
+    """A policy of models.yaml beside this file, else of params.yaml, as training applies it."""
+    own = YAML(typ="safe").load(MODELS)["policies"]
     (policies,) = load("policies", path=PARAMS)
-    policy = Policy.model_validate(resolve(model.augmentation, policies[model.augmentation]))
+    settings = PolicySettings.model_validate(own[name]) if name in own else policies[name]
+    return Policy.model_validate(resolve(name, settings))
+
+
+def engine_task(model: Any, count: int, on: Machine) -> Task:
+    """The task of a model on `count` made-up images, with its augmentation."""
     pixels, targets = images(count)
-    inputs = ImageInputs(policy.apply, MEAN, STD, seed=0, device=on.device)
+    inputs = ImageInputs(policy_of(model.augmentation).apply, MEAN, STD, seed=0, device=on.device)
     torch.manual_seed(0)
     network = build(model.architecture, settings_of(model), [32, 32, 3], 10)
     network = network.to(memory_format=torch.channels_last).to(on.device)

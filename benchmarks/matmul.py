@@ -5,7 +5,7 @@ import time
 import torch
 from torch import nn
 
-from benchmarks.common import engine_task, in_turns, machine, model_of_params
+from benchmarks.common import engine_task, in_turns, machine, model_of
 from stages.compute.device import Machine
 from stages.training.loop import Task, fit
 
@@ -48,7 +48,7 @@ def operations(task: Task) -> int:
 def main() -> None:
     """Measure both in turns."""
     on = machine("bf16")
-    model = model_of_params("cifar10-speednet").model_copy(update={"widths": WIDTHS})
+    model = model_of("cifar10-speednet").model_copy(update={"widths": WIDTHS})
     settings = model.train.model_copy(update={"epochs": 1, "batch_size": BATCH})
     per_image = operations(engine_task(model, COUNT, on))
 

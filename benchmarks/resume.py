@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.common import engine_task, in_turns, machine, model_of_params
+from benchmarks.common import engine_task, in_turns, machine, model_of
 from stages.project.stopping import StopFlag
 from stages.training.loop import fit
 from stages.training.resume import Keeper
@@ -17,7 +17,7 @@ def main() -> None:
     """Measure each model's training in turns, states in a temporary folder."""
     on = machine()
     for name in MODELS:
-        model = model_of_params(name)
+        model = model_of(name)
 
         def seconds(kept: bool, model: Any = model) -> float:
             task = engine_task(model, COUNT, on)

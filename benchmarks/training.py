@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from benchmarks.common import MEAN, STD, engine_task, images, in_turns, machine, model_of_params
+from benchmarks.common import MEAN, STD, engine_task, images, in_turns, machine, model_of
 from stages.compute.device import Machine
 from stages.models.build import build, settings_of
 from stages.training.loop import fit
@@ -36,7 +36,7 @@ def usual(name: str, batch_size: int, workers: int, on: Machine) -> float:
     turn = [transforms.RandomHorizontalFlip(), transforms.RandomRotation(10)]
     transform = transforms.Compose([*turn, transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
     loader = DataLoader(Pictures(transform), batch_size, shuffle=True, num_workers=workers)
-    model = model_of_params(name)
+    model = model_of(name)
     network = build(model.architecture, settings_of(model), [32, 32, 3], 10).to(on.device)
     optimizer, criterion, total = torch.optim.SGD(network.parameters(), lr=0.01), nn.CrossEntropyLoss(), 0.0
     started = time.perf_counter()
@@ -51,7 +51,7 @@ def usual(name: str, batch_size: int, workers: int, on: Machine) -> float:
 
 def engine(name: str, on: Machine) -> float:
     """Images per second of an epoch of this engine, validation of 1,000 images included."""
-    model = model_of_params(name)
+    model = model_of(name)
     task = engine_task(model, COUNT, on)
     started = time.perf_counter()
     fit(task, model.train.model_copy(update={"epochs": 1}), on, lambda epoch: None)

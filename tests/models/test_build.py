@@ -16,7 +16,6 @@ from stages.project.console import Refusal
     [
         ("mnist-mlp", {"hidden", "activation", "dropout", "batch_norm"}),
         ("mnist-cnn", {"channels", "kernel", "padding", "hidden", "activation", "dropout", "batch_norm"}),
-        ("cifar10-speednet", {"widths", "convolutions", "activation"}),
         ("cats_dogs-densenet121", {"hidden", "activation", "dropout"}),
     ],
 )

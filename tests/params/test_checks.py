@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.params import problems
+from stages.params.schema import Model
 
 
 @pytest.fixture
@@ -25,6 +26,16 @@ def after(repository: Path, tmp_path: Path) -> Callable[..., list[str]]:
 
 def _set(section: str, key: str, **values: Any) -> Callable[[Any], None]:
     return lambda params: params[section][key].update(values)
+
+
+def _speednet(widths: tuple[int, ...] | list[int] = (8, 8), batch_size: int = 100) -> Callable[[Any], None]:
+    def add(params: Any) -> None:
+        shared = {key: value for key, value in params["models"]["cifar10-mlp"].items() if key in Model.model_fields}
+        shared["train"] = {**shared["train"], "batch_size": batch_size}
+        own = {"architecture": "speednet", "widths": list(widths), "convolutions": 1, "activation": "relu"}
+        params["models"]["speednet"] = shared | own
+
+    return add
 
 
 @pytest.mark.parametrize(
@@ -91,12 +102,12 @@ def _set(section: str, key: str, **values: Any) -> Callable[[Any], None]:
             "allowed: efficientnet_lite0",
         ),
         (
-            _set("models", "cifar10-speednet", widths=[8] * 5),
-            "models.cifar10-speednet.widths: nothing is left of 32 pixels after as many halvings; use fewer",
+            _speednet(widths=[8] * 5),
+            "models.speednet.widths: nothing is left of 32 pixels after as many halvings; use fewer",
         ),
         (
-            lambda params: params["models"]["cifar10-speednet"]["train"].update(batch_size=1),
-            "models.cifar10-speednet.train.batch_size is 1; allowed with batch norm: 2 and above",
+            _speednet(batch_size=1),
+            "models.speednet.train.batch_size is 1; allowed with batch norm: 2 and above",
         ),
         (
             lambda params: params["evaluate"].update(tta={"cifar": "mirror"}),
