@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from benchmarks import common, matmul, training
 from stages.compute.device import Machine
