@@ -76,13 +76,13 @@ def _write_splits(
             _copy_rows(images.folder / split / "rows.csv", folder / split / "rows.csv", count)
 
 
-def _seen(policy: "Policy", seed: int, view: int) -> "Callable[[Tensor, int], Tensor]":
-    """What a view makes of a batch of pixels and its number; the first view is the plain image."""
+def _seen(policy: "Policy", seed: int, view: int) -> "Callable[[Tensor, Tensor, int], Tensor]":
+    """What a view makes of a batch of pixels, their rows and its number; the first view is the plain image."""
     from stages.compute.pixels import to_unit
 
     if view == 0:
-        return lambda pixels, _: to_unit(pixels)
-    return lambda pixels, step: policy.apply(pixels, seed, view, step)
+        return lambda pixels, rows, step: to_unit(pixels)
+    return lambda pixels, rows, step: policy.apply(pixels, rows, seed, view, step)
 
 
 def _copy_rows(rows: Path, to: Path, times: int) -> None:

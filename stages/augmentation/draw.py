@@ -6,7 +6,8 @@ workers. (torch's CPU generator, mt19937, keeps the lower 32 bits of a seed.)
 
 Each image has a row of uniform numbers with a fixed column for each parameter. So switching one
 step on or off changes no other step's draws, and an image's draws depend on its place in the batch
-and not on the batch's size. Noise is drawn after them, for the images that get any, in their order.
+and not on the batch's size. Alternating flips go by an image's row in its split instead. Noise is
+drawn after them, for the images that get any, in their order.
 """
 
 import hashlib
@@ -65,24 +66,24 @@ class Drawn:
         return (self.degrees != 0) | (self.factor != 1) | ~whole
 
 
-def draw(steps: Steps, images: int, shape: tuple[int, int, int], seed: int, epoch: int, step: int) -> Drawn:
+def draw(steps: Steps, rows: Tensor, shape: tuple[int, int, int], seed: int, epoch: int, step: int) -> Drawn:
     """Draw the parameters of a batch.
 
     Args:
         steps: of the policy.
-        images: in the batch.
+        rows: int64 (N,), the places of the batch's images in their split.
         shape: (H, W, C) of one image, for the noise.
         seed, epoch, step: the key of the batch.
     """
-    generator = torch.Generator().manual_seed(_seed(seed, epoch, step))
-    uniform = torch.rand(images, len(_COLUMNS), dtype=torch.float64, generator=generator)
+    generator = _generator(f"{seed}/{epoch}/{step}")
+    uniform = torch.rand(len(rows), len(_COLUMNS), dtype=torch.float64, generator=generator)
     columns = dict(zip(_COLUMNS, uniform.unbind(1), strict=True))
     std = _std(steps, columns)
     height, width, channels = shape
     right, up = _shift(steps, columns)
     return Drawn(
         rot90=columns["rot90"] < (steps.rot90 or 0),
-        hflip=columns["hflip"] < (steps.hflip or 0),
+        hflip=_hflip(steps, columns["hflip"], rows, seed, epoch),
         vflip=columns["vflip"] < (steps.vflip or 0),
         degrees=_degrees(steps, columns),
         factor=_factor(steps, columns),
@@ -93,9 +94,22 @@ def draw(steps: Steps, images: int, shape: tuple[int, int, int], seed: int, epoc
     )
 
 
-def _seed(seed: int, epoch: int, step: int) -> int:
-    digest = hashlib.sha256(f"augmentation/{seed}/{epoch}/{step}".encode()).digest()
-    return int.from_bytes(digest[:8], "big")
+def _generator(key: str) -> torch.Generator:
+    digest = hashlib.sha256(f"augmentation/{key}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
+
+
+def _hflip(steps: Steps, uniform: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
+    """By chance in each epoch, or alternating: by chance in the first, then the other way round in each next.
+
+    Two epochs in a row then show every image both ways, none the same way twice.
+    Source: Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, arXiv 2404.00498, section 3.6.
+    """
+    if not steps.alternate_hflip:
+        return uniform < (steps.hflip or 0)
+    chances = torch.rand(int(rows.max()) + 1, dtype=torch.float64, generator=_generator(f"{seed}/alternate_hflip"))
+    first = chances[rows] < (steps.hflip or 0)
+    return first if epoch % 2 == 1 else ~first
 
 
 def _degrees(steps: Steps, columns: dict[str, Tensor]) -> Tensor:

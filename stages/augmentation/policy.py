@@ -32,11 +32,12 @@ class Policy(Strict):
         """True when `apply` changes no pixel."""
         return self.steps == Steps()
 
-    def apply(self, pixels: Tensor, seed: int, epoch: int, step: int) -> Tensor:
+    def apply(self, pixels: Tensor, rows: Tensor, seed: int, epoch: int, step: int) -> Tensor:
         """Augmented images of a batch; the same for the same key, on every device within 1/255.
 
         Args:
             pixels: uint8 (N, H, W, C), on any device; left unchanged.
+            rows: int64 (N,), on the CPU: the images' places in their split.
             seed: `seed` of params.yaml.
             epoch, step: which batch of the training it is.
 
@@ -45,8 +46,8 @@ class Policy(Strict):
         """
         if self.is_identity:
             return to_unit(pixels)
-        images, height, width, channels = pixels.shape
-        drawn = draw(self.steps, images, (height, width, channels), seed, epoch, step)
+        _, height, width, channels = pixels.shape
+        drawn = draw(self.steps, rows, (height, width, channels), seed, epoch, step)
         return augment(pixels, drawn, self.steps.fill or "zeros")
 
 

@@ -38,7 +38,8 @@ def sheet(policy: Policy, images: np.ndarray, targets: np.ndarray, class_names: 
     pixels = np.stack([images[row] for row in chosen])
     titles = [class_names[targets[row]] for row in chosen]
     rows = [("original", pixels)]
-    rows += [(f"epoch {epoch}", _seen(policy, pixels, seed, epoch)) for epoch in range(1, _EPOCHS + 1)]
+    places = torch.tensor(chosen)
+    rows += [(f"epoch {epoch}", _seen(policy, pixels, places, seed, epoch)) for epoch in range(1, _EPOCHS + 1)]
     with mpl.rc_context():
         mpl.rcdefaults()  # a person's own matplotlibrc must not change the bytes
         mpl.rcParams["text.parse_math"] = False  # a class may be named "$x"
@@ -59,6 +60,8 @@ def choose(targets: np.ndarray, count: int) -> list[int]:
 def in_words(steps: Steps) -> str:
     """The policy's settings in one sentence for people."""
     parts = [_often(name, getattr(steps, step)) for step, name in _FLIPS.items() if getattr(steps, step)]
+    if steps.alternate_hflip:
+        parts[0] = "flip left-right every other epoch"
     if steps.rotate:
         parts.append(_often(f"rotate {_range(steps.rotate.degrees, '°')}", steps.rotate.probability))
     if steps.scale:
@@ -84,8 +87,8 @@ def _range(limits: list[float], unit: str = "") -> str:
     return f"{limits[0]:g}{unit} to {limits[1]:g}{unit}"
 
 
-def _seen(policy: Policy, pixels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-    unit = policy.apply(torch.from_numpy(pixels), seed, epoch, 0)
+def _seen(policy: Policy, pixels: np.ndarray, rows: torch.Tensor, seed: int, epoch: int) -> np.ndarray:
+    unit = policy.apply(torch.from_numpy(pixels), rows, seed, epoch, 0)
     return (unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 

@@ -22,6 +22,7 @@ class Steps(Strict):
     """The steps that a policy has, with their settings; a step that it lacks is None."""
 
     hflip: Probability | None = None
+    alternate_hflip: Literal[True] | None = None
     vflip: Probability | None = None
     rot90: Probability | None = None
     rotate: Rotate | None = None
@@ -39,6 +40,8 @@ def resolve(name: str, policy: Settings) -> dict[str, Any]:
     have equal steps, and a model is not trained again for a setting that is switched off.
     """
     steps = {step: getattr(policy, step) for step, neutral in _NEUTRAL.items() if not neutral(getattr(policy, step))}
+    if policy.alternate_hflip and "hflip" in steps:
+        steps["alternate_hflip"] = True
     if any(step in steps for step in _GEOMETRIC):
         steps["fill"] = policy.fill
     return {"name": name, "dataset": policy.dataset, "steps": Steps(**steps).model_dump(exclude_none=True)}

@@ -27,5 +27,5 @@ def views(policy: Policy, images: np.ndarray, seed: int, count: int) -> Iterator
     for epoch in range(1, count + 1):
         for step, start in enumerate(range(0, len(images), _BATCH)):
             pixels = torch.from_numpy(np.array(images[start : start + _BATCH]))
-            unit = policy.apply(pixels, seed, epoch, step)
+            unit = policy.apply(pixels, start + torch.arange(len(pixels)), seed, epoch, step)
             yield (unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()

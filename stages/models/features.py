@@ -14,6 +14,7 @@ from stages.models.folding import folded
 from stages.project.console import Refusal
 
 _SPREAD = 1e-6  # a feature that spreads less over the images is constant
+ToUnit = Callable[[Tensor, Tensor, int], Tensor]
 _ROWS = 4096  # of features in memory at a time, as float64
 
 
@@ -28,12 +29,12 @@ class Extractor:
         self.size = feature_size(network)
 
     @torch.inference_mode()
-    def write(self, images: np.ndarray, to_unit: Callable[[Tensor, int], Tensor], into: np.ndarray, shown: Any) -> None:
+    def write(self, images: np.ndarray, to_unit: ToUnit, into: np.ndarray, shown: Any) -> None:
         """Compute the features of `images` into `into`.
 
         Args:
             images: uint8 (N, H, W, 3), also memory-mapped.
-            to_unit: a batch of them and its number to float32 (N, 3, H, W) on the scale 0 to 1.
+            to_unit: a batch of them, their rows and its number to float32 (N, 3, H, W) on the scale 0 to 1.
             into: float16 (N, D), filled in place.
             shown: a progress bar, moved on by images.
 
@@ -42,15 +43,16 @@ class Extractor:
         """
         for step, start in enumerate(range(0, len(images), self._batch_size)):
             rows = slice(start, start + self._batch_size)
-            features = self._features(np.array(images[rows]), to_unit, step)
+            features = self._features(np.array(images[rows]), to_unit, start, step)
             if not np.isfinite(features).all():
                 raise Refusal(f"{self._name} gives features that are not finite; are its weights damaged?")
             into[rows] = features
             shown.update(len(features))
 
-    def _features(self, images: np.ndarray, to_unit: Callable[[Tensor, int], Tensor], step: int) -> np.ndarray:
+    def _features(self, images: np.ndarray, to_unit: ToUnit, first: int, step: int) -> np.ndarray:
         try:
-            unit = to_unit(torch.from_numpy(images).to(self._machine.device), step)
+            pixels = torch.from_numpy(images).to(self._machine.device)
+            unit = to_unit(pixels, first + torch.arange(len(images)), step)
             with self._machine.autocast():
                 features: Tensor = self._network(unit)
             return features.half().cpu().numpy()

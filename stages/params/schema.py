@@ -106,6 +106,7 @@ class Policy(Strict):
 
     dataset: DatasetName
     hflip: Annotated[Probability, Field(description="probability of a left-right flip")]
+    alternate_hflip: Annotated[bool, Field(description="flip each image every other epoch, not by chance")]
     vflip: Annotated[Probability, Field(description="probability of a top-bottom flip")]
     rot90: Annotated[Probability, Field(description="probability of a quarter turn clockwise")]
     rotate: Rotate

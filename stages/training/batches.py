@@ -42,11 +42,13 @@ class Rows:
             return self._inputs[there], self._targets[there]
         return torch.from_numpy(self._mapped[rows.numpy()]).to(self._device), self._targets[there]
 
-    def shuffled(self, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """All rows in an order keyed by `(seed, epoch)`, in `steps(batch_size)` batches, from batch `first` on."""
+    def shuffled(
+        self, batch_size: int, seed: int, epoch: int, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Rows, their inputs and targets, in an order keyed by `(seed, epoch)`, from batch `first` on."""
         order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
         for rows in _split(order, batch_size)[first:]:
-            yield self.take(rows)
+            yield rows, *self.take(rows)
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All rows in the order they are stored in."""

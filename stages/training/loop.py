@@ -31,7 +31,7 @@ class Task:
         name: of the model, for messages.
         network: on the machine's device, float inputs to logits.
         train, val: the splits.
-        to_train: a batch of stored inputs, epoch and step to the network's inputs (augmented, normalised).
+        to_train: a batch of stored inputs, their rows, epoch and step to the network's inputs (augmented, normalised).
         to_val: a batch of stored inputs to the network's inputs.
         class_weights: of the loss, float32 (classes,), or None.
         seed: of order, augmentation and dropout.
@@ -41,7 +41,7 @@ class Task:
     network: nn.Module
     train: Rows
     val: Rows
-    to_train: Callable[[Tensor, int, int], Tensor]
+    to_train: Callable[[Tensor, Tensor, int, int], Tensor]
     to_val: Callable[[Tensor], Tensor]
     class_weights: Tensor | None
     seed: int
@@ -143,8 +143,8 @@ class _Training:
             torch.manual_seed(seed_for(task.seed, "dropout", epoch))
         told = time.monotonic()
         task.network.train()
-        for inputs, targets in task.train.shuffled(settings.batch_size, task.seed, epoch, self._step):
-            self._train_step(task.to_train(inputs, epoch, self._step), targets)
+        for rows, inputs, targets in task.train.shuffled(settings.batch_size, task.seed, epoch, self._step):
+            self._train_step(task.to_train(inputs, rows, epoch, self._step), targets)
             self._step += 1
             shown.update(1)
             if self._keeper and self._step < self._steps:

@@ -24,7 +24,7 @@ _FIELDS = ("rot90", "hflip", "vflip", "degrees", "factor", "right", "up", "std")
 
 
 def _draw(images: int = 64, seed: int = 0, epoch: int = 0, step: int = 0, **steps: Any) -> Drawn:
-    return draw(Steps.model_validate(steps or _ALL), images, (4, 4, 1), seed, epoch, step)
+    return draw(Steps.model_validate(steps or _ALL), torch.arange(images), (4, 4, 1), seed, epoch, step)
 
 
 def _same(one: Drawn, other: Drawn) -> bool:
@@ -130,3 +130,23 @@ def test_parts_of_a_pixel_are_resampled() -> None:
     drawn = _draw(images=100, translate=translate)
     assert drawn.resampled.all()
     assert (drawn.up == 0).all()
+
+
+def _flips(rows: torch.Tensor, epoch: int, step: int = 0, hflip: float = 0.5) -> torch.Tensor:
+    steps = Steps.model_validate({"hflip": hflip, "alternate_hflip": True})
+    return draw(steps, rows, (4, 4, 1), 0, epoch, step).hflip
+
+
+def test_alternating_flips_turn_every_image_from_epoch_to_epoch() -> None:
+    rows = torch.arange(1000)
+    assert torch.equal(_flips(rows, 1), ~_flips(rows, 2))
+    assert torch.equal(_flips(rows, 1), _flips(rows, 3))
+    assert 450 < int(_flips(rows, 1).sum()) < 550
+
+
+@given(st.permutations(range(60)), st.integers(1, 9), st.integers(1, 99), st.integers(0, 99))
+def test_alternating_flips_go_by_the_image_wherever_the_epoch_puts_it(
+    order: list[int], epoch: int, size: int, step: int
+) -> None:
+    rows = torch.tensor(order)[:size]
+    assert torch.equal(_flips(rows, epoch, step), _flips(torch.arange(60), epoch)[rows])

@@ -47,10 +47,11 @@ def test_it_shows_what_training_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int, int]] = []
     real = Policy.apply
 
-    def apply(self: Policy, pixels: torch.Tensor, seed: int, epoch: int, step: int) -> torch.Tensor:
+    def apply(self: Policy, pixels: torch.Tensor, rows: torch.Tensor, seed: int, epoch: int, step: int) -> torch.Tensor:
         asked.append((seed, epoch, step))
-        assert torch.equal(pixels, torch.from_numpy(images[[1, 2, 0, 3]]))
-        return real(self, pixels, seed, epoch, step)
+        assert torch.equal(pixels, torch.from_numpy(images[rows]))
+        assert rows.tolist() == [1, 2, 0, 3]
+        return real(self, pixels, rows, seed, epoch, step)
 
     monkeypatch.setattr(Policy, "apply", apply)
     sheet(_policy(vflip=0.5), images, targets, _NAMES, 7)
@@ -86,3 +87,4 @@ def test_the_settings_in_words() -> None:
         "shift right -2 to 2 px, up 0 to 1 px; noise of std 0 to 0.05 (in 20%); outside: zeros"
     )
     assert in_words(Steps()) == "changes nothing"
+    assert in_words(Steps(hflip=0.5, alternate_hflip=True)) == "flip left-right every other epoch"

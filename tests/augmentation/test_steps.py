@@ -11,6 +11,7 @@ from stages.params.schema import Policy
 _OFF: dict[str, Any] = {
     "dataset": "mnist",
     "hflip": 0.0,
+    "alternate_hflip": False,
     "vflip": 0.0,
     "rot90": 0.0,
     "rotate": {"probability": 0.0, "degrees": [-10.0, 10.0]},
@@ -34,6 +35,7 @@ def test_a_policy_with_everything_off_has_no_steps() -> None:
     "changes",
     [
         {"fill": "reflection"},
+        {"alternate_hflip": True},
         {"views": 3},
         {"rotate": {"probability": 0.0, "degrees": [-90.0, 90.0]}},
         {"rotate": {"probability": 1.0, "degrees": [0.0, 0.0]}},
@@ -51,6 +53,11 @@ def test_a_step_keeps_its_settings() -> None:
         "hflip": 0.5,
         "noise": {"probability": 0.2, "std": [0.0, 0.1]},
     }
+
+
+def test_flips_alternate_where_there_are_flips() -> None:
+    assert _resolved(hflip=0.5, alternate_hflip=True) == {"hflip": 0.5, "alternate_hflip": True}
+    assert _resolved(hflip=0.5) == {"hflip": 0.5}
 
 
 def test_fill_stands_with_the_steps_that_move_pixels_in_from_outside() -> None:

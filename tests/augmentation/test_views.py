@@ -25,6 +25,6 @@ def test_each_pass_is_the_augmentation_of_an_epoch() -> None:
     images, policy = _images(300), _policy(hflip=0.5)
     batches = list(views(policy, images, 3, 2))
     assert [len(batch) for batch in batches] == [module._BATCH, 300 - module._BATCH] * 2
-    expected = policy.apply(torch.from_numpy(images[module._BATCH :]), 3, 2, 1) * 255
+    expected = policy.apply(torch.from_numpy(images[module._BATCH :]), torch.arange(module._BATCH, 300), 3, 2, 1) * 255
     assert np.array_equal(batches[3], expected.round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
     assert not np.array_equal(batches[0], batches[2])

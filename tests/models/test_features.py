@@ -18,7 +18,7 @@ NAME = "efficientnet_lite0"
 CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
 
 
-def plain(pixels: Tensor, step: int) -> Tensor:
+def plain(pixels: Tensor, rows: Tensor, step: int) -> Tensor:
     return to_unit(pixels)
 
 
@@ -43,22 +43,22 @@ def test_features_are_the_networks_on_normalised_pixels(network: nn.Module, imag
     np.testing.assert_allclose(into, expected.numpy(), rtol=2e-3, atol=1e-3)
 
 
-def test_each_batch_is_changed_with_its_number(network: nn.Module, images: np.ndarray) -> None:
-    seen: list[tuple[int, int]] = []
+def test_each_batch_is_changed_with_its_rows_and_number(network: nn.Module, images: np.ndarray) -> None:
+    seen: list[tuple[list[int], int]] = []
 
-    def change(pixels: Tensor, step: int) -> Tensor:
-        seen.append((len(pixels), step))
+    def change(pixels: Tensor, rows: Tensor, step: int) -> Tensor:
+        seen.append((rows.tolist(), step))
         return to_unit(pixels)
 
     with bar(5, "test") as shown:
         Extractor(NAME, network, CPU, batch_size=2).write(images, change, np.zeros((5, 1280), np.float16), shown)
-    assert seen == [(2, 0), (2, 1), (1, 2)]
+    assert seen == [([0, 1], 0), ([2, 3], 1), ([4], 2)]
 
 
 def test_features_that_are_not_finite_are_refused(network: nn.Module, images: np.ndarray) -> None:
     with bar(5, "test") as shown, pytest.raises(Refusal, match=r"efficientnet_lite0 gives features .* not finite"):
         Extractor(NAME, network, CPU, batch_size=5).write(
-            images, lambda pixels, _: to_unit(pixels) * float("nan"), np.zeros((5, 1280), np.float16), shown
+            images, lambda pixels, rows, step: to_unit(pixels) * float("nan"), np.zeros((5, 1280), np.float16), shown
         )
 
 
