@@ -71,6 +71,8 @@ def _models(params: Params) -> Iterator[str]:
             continue
         if model.architecture == "transfer":
             yield from _transfer_inputs(params, key, model.inputs, model.dataset, model.augmentation)
+            if model.train.cutmix:
+                yield f"{key}.train.cutmix is {model.train.cutmix:g}; features have no areas to paste, so: 0"
         elif model.inputs != f"prepared/{model.dataset}":
             yield f"{key}.inputs is {model.inputs!r}; allowed for this model: 'prepared/{model.dataset}'"
         yield from _policy_fits(params, f"{key}.augmentation", model.augmentation, model.dataset)

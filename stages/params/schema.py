@@ -155,8 +155,12 @@ class Train(Strict):
     ]
     warmup: Annotated[float, Field(ge=0, lt=1, description="share of the steps with a rising rate")]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    mixup: Annotated[float, Field(ge=0, le=100, description="alpha of mixup, 0: none")]
+    cutmix: Annotated[float, Field(ge=0, le=100, description="alpha of CutMix, 0: none")]
     class_weights: Annotated[Literal["none", "balanced"], Field(description="loss weights by class frequency")]
     clip_norm: Annotated[float, Field(ge=0, description="largest gradient norm, 0: no clipping")]
+    ema: Annotated[float, Field(ge=0, lt=1, description="decay of the moving average of the weights, 0: none")]
+    compile: Annotated[bool, Field(description="by torch.compile; pays on a GPU in minutes, seldom on a CPU")]
     patience: Annotated[int, Field(ge=0, description="epochs without a better validation accuracy, 0: no limit")]
 
 

@@ -14,9 +14,11 @@ from stages.compute.device import Machine, out_of_memory
 from stages.compute.inference import evaluating, rows_at_once
 from stages.params.schema import Train
 from stages.project.console import Refusal, bar
+from stages.training.average import Average
 from stages.training.batches import Rows
 from stages.training.history import Epoch
 from stages.training.keyed import seed_for
+from stages.training.mixing import mix, mixed_loss
 from stages.training.optimizers import build_optimizer, rate_at
 from stages.training.resume import Keeper, State
 
@@ -91,15 +93,19 @@ def fit(
         keeper: of the state; a training that was interrupted goes on from there, to the same bits.
 
     Raises:
-        Refusal: the loss is not finite, or the device's memory ran out.
+        Refusal: the loss is not finite, the device's memory ran out, or the network cannot be compiled.
     """
     try:
         return _Training(task, settings, machine, keeper).run(after_epoch)
     except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-        key = f"models.{task.name}.train.batch_size"
-        raise Refusal(f"the device's memory ran out; lower {key} (it is {settings.batch_size})") from error
+        train = f"models.{task.name}.train"
+        if out_of_memory(error):
+            message = f"the device's memory ran out; lower {train}.batch_size (it is {settings.batch_size})"
+            raise Refusal(message) from error
+        if type(error).__module__.startswith("torch._dynamo"):
+            reason = str(error).strip().splitlines()[0]
+            raise Refusal(f"{train}.compile: torch.compile failed ({reason}); set it to false") from error
+        raise
 
 
 class _Training:
@@ -108,6 +114,8 @@ class _Training:
     def __init__(self, task: Task, settings: Train, machine: Machine, keeper: Keeper | None) -> None:
         self._task, self._settings, self._machine, self._keeper = task, settings, machine, keeper
         self._optimizer = build_optimizer(task.network, settings)
+        self._average = Average(task.network, settings.ema) if settings.ema else None
+        self._forward = torch.compile(task.network) if settings.compile else task.network
         self._steps = task.train.steps(settings.batch_size)
         self._outcome = Outcome()
         self._epoch, self._step = 1, 0  # of the next step
@@ -117,9 +125,8 @@ class _Training:
 
     def run(self, after_epoch: Callable[[Epoch], None]) -> Outcome:
         """Train to the end."""
-        done = (self._epoch - 1) * self._steps + self._step
         with bar(self._settings.epochs * self._steps, self._task.name, unit="step") as shown:
-            shown.update(done)
+            shown.update(self._done())
             while not self._finished():
                 shown.set_description(f"{self._task.name} epoch {self._epoch}/{self._settings.epochs}", refresh=False)
                 self._train_epoch(shown)
@@ -130,6 +137,10 @@ class _Training:
                 figures = f"loss {epoch.train_loss:.4f}, validation accuracy {epoch.val_accuracy:.4f}"
                 shown.set_postfix_str(figures, refresh=False)
         return self._outcome
+
+    def _done(self) -> int:
+        """Steps before the next one."""
+        return (self._epoch - 1) * self._steps + self._step
 
     def _finished(self) -> bool:
         best, patience = self._outcome.best, self._settings.patience
@@ -156,17 +167,28 @@ class _Training:
     def _train_step(self, inputs: Tensor, targets: Tensor) -> None:
         """One update of the weights."""
         task, settings = self._task, self._settings
-        with self._machine.autocast():
-            logits = task.network(inputs)
-        smoothing = settings.label_smoothing
-        loss = cross_entropy(logits.float(), targets, weight=task.class_weights, label_smoothing=smoothing)
+        logits, loss = self._logits_and_loss(inputs, targets)
         self._optimizer.zero_grad()
         loss.backward()
         if settings.clip_norm:
             nn.utils.clip_grad_norm_(task.network.parameters(), settings.clip_norm)
         self._optimizer.step(self._rate(self._step))
+        if self._average:
+            self._average.update(task.network, self._done())
         self._sums.losses[self._step], self._sums.counts[self._step] = loss.detach(), len(targets)
         self._sums.correct += (logits.detach().argmax(1) == targets).sum()
+
+    def _logits_and_loss(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        settings, weights, smoothing = self._settings, self._task.class_weights, self._settings.label_smoothing
+        mixture = None
+        if settings.mixup or settings.cutmix:
+            key = self._task.seed, self._epoch, self._step
+            inputs, mixture = mix(inputs, settings.mixup, settings.cutmix, *key)
+        with self._machine.autocast():
+            logits = self._forward(inputs)
+        if mixture:
+            return logits, mixed_loss(logits.float(), targets, mixture, weights, smoothing)
+        return logits, cross_entropy(logits.float(), targets, weight=weights, label_smoothing=smoothing)
 
     def _show(self, shown: Any) -> None:
         loss, right = self._sums.losses[self._step - 1].item(), self._sums.correct / self._sums.counts.sum()
@@ -177,10 +199,11 @@ class _Training:
         self._refuse_infinite(self._sums.losses)
         rows, rate = len(self._task.train), self._rate(self._steps - 1)
         loss, right = (self._sums.losses * self._sums.counts).sum().item(), self._sums.correct.item()
-        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *_validate(self._task, self._machine))
+        network = self._average.network if self._average else self._task.network
+        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *_validate(network, self._task, self._machine))
         if not math.isfinite(epoch.val_loss):
             raise self._not_finite("validation loss", self._steps - 1)
-        self._outcome.add(epoch, self._task.network)
+        self._outcome.add(epoch, network)
         self._epoch, self._step = self._epoch + 1, 0
         self._sums = Sums.zero(self._steps, self._machine.device)
         return epoch
@@ -207,6 +230,7 @@ class _Training:
             "epoch": self._epoch,
             "step": self._step,
             "network": self._task.network.state_dict(),
+            "average": self._average.network.state_dict() if self._average else None,
             "optimizer": self._optimizer.state_dict(),
             "random": _random_state(self._machine.device),
             "sums": vars(self._sums),
@@ -218,6 +242,8 @@ class _Training:
     def _restore(self, state: State) -> None:
         self._epoch, self._step = state["epoch"], state["step"]
         self._task.network.load_state_dict(state["network"])
+        if self._average:
+            self._average.network.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         _set_random_state(self._machine.device, state["random"])
         self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in state["sums"].items()})
@@ -242,13 +268,13 @@ def _set_random_state(device: torch.device, state: Tensor) -> None:
         torch.set_rng_state(state)
 
 
-def _validate(task: Task, machine: Machine) -> tuple[float, float]:
+def _validate(network: nn.Module, task: Task, machine: Machine) -> tuple[float, float]:
     """Mean cross-entropy and accuracy on the validation split."""
     loss, correct = 0.0, 0
-    with evaluating(task.network), torch.inference_mode():
+    with evaluating(network), torch.inference_mode():
         for inputs, targets in task.val.in_order(rows_at_once(task.val.shape)):
             with machine.autocast():
-                logits = task.network(task.to_val(inputs)).float()
+                logits = network(task.to_val(inputs)).float()
             loss += cross_entropy(logits, targets, reduction="sum").item()
             correct += int((logits.argmax(1) == targets).sum())
     return loss / len(task.val), correct / len(task.val)

@@ -58,7 +58,8 @@ def test_the_optimizer_gets_the_head_alone() -> None:
     network = joined("densenet121", 1024)
     settings = Train(
         epochs=1, batch_size=1, optimizer="adam", lr=0.003, head_lr=1.0, bias_lr=1.0, momentum=0.0, weight_decay=0.0,
-        schedule="constant", warmup=0.0, label_smoothing=0.0, class_weights="none", clip_norm=0.0, patience=0,
+        schedule="constant", warmup=0.0, label_smoothing=0.0, mixup=0.0, cutmix=0.0,
+        class_weights="none", clip_norm=0.0, ema=0.0, compile=False, patience=0,
     )  # fmt: skip
     updated = [p for group in build_optimizer(network, settings).parts[0].param_groups for p in group["params"]]
     assert sum(parameter.numel() for parameter in updated) == 262_914

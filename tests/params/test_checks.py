@@ -50,6 +50,10 @@ def _speednet(widths: tuple[int, ...] | list[int] = (8, 8), batch_size: int = 10
             "models.mnist-mlp.inputs is 'prepared/cifar10'; allowed for this model: 'prepared/mnist'",
         ),
         (
+            lambda params: params["models"]["cats_dogs-densenet121"]["train"].update(cutmix=1.0),
+            "models.cats_dogs-densenet121.train.cutmix is 1; features have no areas to paste, so: 0",
+        ),
+        (
             _set("models", "mnist-cnn", augmentation="mnist-shft"),
             "models.mnist-cnn.augmentation is 'mnist-shft', which is not in `policies`; did you mean 'mnist-shift'?",
         ),

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -75,3 +76,23 @@ def test_clipping_bounds_the_step():
     settings = {"optimizer": "sgd", "lr": 1.0, "clip_norm": 1e-3, "epochs": 1, "batch_size": 32}
     fit(task, SETTINGS.model_copy(update=settings), CPU, lambda epoch: None)
     assert 0 < (task.network.linear.weight - before).norm().item() <= 1.001e-3
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same_within_rounding():
+    compiled, eager = (
+        fit(a_task(0.0), SETTINGS.model_copy(update={"compile": chosen}), CPU, lambda epoch: None)
+        for chosen in (True, False)
+    )
+    for one, other in zip(compiled.history, eager.history, strict=True):
+        assert one.metrics() == pytest.approx(other.metrics(), rel=1e-4)
+    assert compiled.weights.keys() == eager.weights.keys()
+
+
+def test_a_network_that_cannot_be_compiled_is_refused_by_its_key(monkeypatch):
+    def backend(graph, inputs):
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    with pytest.raises(Refusal, match=r"models\.toy\.train\.compile: torch\.compile failed \(.*\); set it to false"):
+        fit(a_task(0.0), SETTINGS.model_copy(update={"compile": True}), CPU, lambda epoch: None)

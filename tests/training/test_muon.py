@@ -14,7 +14,7 @@ from stages.training.optimizers import build_optimizer
 SETTINGS = {
     "epochs": 1, "batch_size": 4, "optimizer": "muon", "lr": 0.2, "head_lr": 0.5, "bias_lr": 10.0, "momentum": 0.6,
     "weight_decay": 0.01, "schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0, "class_weights": "none",
-    "clip_norm": 0.0, "patience": 0,
+    "mixup": 0.0, "cutmix": 0.0, "clip_norm": 0.0, "ema": 0.0, "compile": False, "patience": 0,
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from stages.training.optimizers import build_optimizer, rate_at
 SETTINGS = {
     "epochs": 1, "batch_size": 4, "optimizer": "sgd", "lr": 1.0, "head_lr": 1.0, "bias_lr": 1.0,
     "momentum": 0.0, "weight_decay": 0.0, "schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0,
-    "class_weights": "none", "clip_norm": 0.0, "patience": 0,
+    "mixup": 0.0, "cutmix": 0.0, "class_weights": "none", "clip_norm": 0.0, "ema": 0.0, "compile": False, "patience": 0,
 }  # fmt: skip
 CPU = torch.device("cpu")
 

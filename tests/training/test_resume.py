@@ -80,7 +80,9 @@ places = st.tuples(st.integers(1, EPOCHS), st.integers(0, STEPS - 1))
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_killed_anywhere_it_ends_with_the_same_bits(make, optimizer, precision, every_step):
     machine = Machine(torch.device("cpu"), precision, 1, "test")
-    chosen = SETTINGS.model_copy(update={"optimizer": optimizer, "momentum": 0.9, "schedule": "cosine"})
+    chosen = SETTINGS.model_copy(
+        update={"optimizer": optimizer, "momentum": 0.9, "schedule": "cosine", "mixup": 0.4, "ema": 0.9}
+    )
     uninterrupted = fit(make(), chosen, machine, lambda epoch: None)
 
     @settings(max_examples=8)

@@ -12,7 +12,8 @@ from stages.training.loop import Task
 CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
 SETTINGS = Train(
     epochs=3, batch_size=8, optimizer="adam", lr=0.05, head_lr=1.0, bias_lr=1.0, momentum=0.0, weight_decay=0.0,
-    schedule="constant", warmup=0.0, label_smoothing=0.0, class_weights="none", clip_norm=0.0, patience=0,
+    schedule="constant", warmup=0.0, label_smoothing=0.0, mixup=0.0, cutmix=0.0, class_weights="none",
+    clip_norm=0.0, ema=0.0, compile=False, patience=0,
 )  # fmt: skip
 
 
