@@ -6,35 +6,29 @@ only; here a filter bank (out, in, height, width) is the matrix (out, in * heigh
 """
 
 import torch
-from torch import Tensor
-from torch.optim.optimizer import ParamsT
+from torch import Tensor, nn
+
+from stages.training.updates import gradients
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _STEPS = 3
 
 
-class Muon(torch.optim.Optimizer):
+class Muon:
     """Nesterov momentum made orthogonal; weights keep the norm of an orthogonal matrix, the root of their rows."""
 
-    def __init__(self, params: ParamsT, lr: float, momentum: float) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum})
+    def __init__(self, parameters: list[nn.Parameter], momentum: float) -> None:
+        self.parameters, self._momentum = parameters, momentum
+        self.state = [torch.zeros_like(weight) for weight in parameters]
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Update every weight that has a gradient."""
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._update(weight, weight.grad, group["lr"], group["momentum"])
-
-    def _update(self, weight: Tensor, gradient: Tensor, rate: float, momentum: float) -> None:
-        state = self.state[weight]
-        if not state:
-            state["momentum"] = torch.zeros_like(weight)
-        average = state["momentum"].mul_(momentum).add_(gradient)
-        step = orthogonal(gradient.add(average, alpha=momentum).flatten(1))
-        weight.mul_(len(weight) ** 0.5 / weight.norm())
-        weight.add_(step.view_as(weight), alpha=-rate)
+    def step(self, rate: float) -> None:
+        """Update every weight."""
+        for weight, gradient, average in zip(self.parameters, gradients(self.parameters), self.state, strict=True):
+            average.mul_(self._momentum).add_(gradient)
+            step = orthogonal(gradient.add(average, alpha=self._momentum).flatten(1))
+            weight.mul_(len(weight) ** 0.5 / weight.norm())
+            weight.add_(step.view_as(weight), alpha=-rate)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

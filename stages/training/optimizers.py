@@ -1,43 +1,53 @@
 """The optimizer and the learning rate over time."""
 
 import math
-from typing import Any
+from typing import Protocol
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stages.params.schema import Train
 from stages.training.muon import Muon
+from stages.training.updates import Adam, Sgd
 
 _MUONS_SGD_MOMENTUM = 0.85  # of what Muon leaves to SGD, as in its source
 
 
-class Optimizer:
-    """One or more of torch's optimizers as one; each group's rate is the schedule's times its `scale`."""
+class Update(Protocol):
+    """How some parameters are updated; `state` is what later steps depend on, changed in place."""
 
-    def __init__(self, *parts: torch.optim.Optimizer) -> None:
-        self.parts = parts
+    parameters: list[nn.Parameter]
+    state: list[Tensor]
+
+    def step(self, rate: float) -> None:
+        """Update them by their gradients."""
+
+
+class Optimizer:
+    """The updates of a network's parts; each one's rate is the schedule's times a scale."""
+
+    def __init__(self, parts: dict[str, Update], scales: dict[str, float]) -> None:
+        self.parts, self.scales = parts, scales
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        for part in self.parts:
-            part.zero_grad(set_to_none=True)
+        for update in self.parts.values():
+            for parameter in update.parameters:
+                parameter.grad = None
 
     def step(self, rate: float) -> None:
         """Update the weights at a learning rate."""
-        for part in self.parts:
-            for group in part.param_groups:
-                group["lr"] = rate * group["scale"]
-            part.step()
+        for part, update in self.parts.items():
+            update.step(rate * self.scales[part])
 
-    def state_dict(self) -> list[dict[str, Any]]:
+    def state_dict(self) -> dict[str, list[Tensor]]:
         """All that later steps depend on."""
-        return [part.state_dict() for part in self.parts]
+        return {part: update.state for part, update in self.parts.items()}
 
-    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+    def load_state_dict(self, states: dict[str, list[Tensor]]) -> None:
         """Go on from a `state_dict`."""
-        for part, state in zip(self.parts, states, strict=True):
-            part.load_state_dict(state)
+        for part, update in self.parts.items():
+            for tensor, saved in zip(update.state, states[part], strict=True):
+                tensor.copy_(saved)
 
 
 def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
@@ -45,39 +55,35 @@ def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
 
     Muon is for maps between hidden layers. It leaves the output layer and the biases to SGD with Nesterov momentum,
     whose decay is divided by the rate, so that `weight_decay` is the share that a step takes away at the peak rate.
-    """
-    groups = _groups(network, settings)
-    if settings.optimizer == "muon":
-        hidden = [groups.pop("hidden")] if "hidden" in groups else []
-        for group in groups.values():
-            group["weight_decay"] /= settings.lr * group["scale"]
-        rest = torch.optim.SGD(groups.values(), settings.lr, _MUONS_SGD_MOMENTUM, nesterov=True, fused=True)
-        return Optimizer(*(Muon([group], settings.lr, settings.momentum) for group in hidden), rest)
-    if settings.optimizer == "sgd":
-        nesterov = settings.momentum > 0
-        return Optimizer(
-            torch.optim.SGD(groups.values(), settings.lr, settings.momentum, nesterov=nesterov, fused=True)
-        )
-    kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
-    return Optimizer(kind(groups.values(), settings.lr, fused=True))
-
-
-def _groups(network: nn.Module, settings: Train) -> dict[str, dict[str, Any]]:
-    """The trainable parameters by their part in the network; each group has its `scale` of the rate.
-
     Weight decay holds for matrices and filters only: biases and batch-norm scales are few, and
     pulling them to zero only hurts (He et al. 2019, arXiv 1812.01187, section 3.1).
     """
     scales = {"hidden": 1.0, "head": settings.head_lr, "biases": settings.bias_lr}
-    groups: dict[str, dict[str, Any]] = {
-        part: {"params": [], "scale": scale, "weight_decay": settings.weight_decay if part != "biases" else 0.0}
-        for part, scale in scales.items()
-    }
+    parts = {}
+    for part, parameters in _parts(network).items():
+        decay = settings.weight_decay if part != "biases" else 0.0
+        parts[part] = _update(part, parameters, decay, scales[part], settings)
+    return Optimizer(parts, scales)
+
+
+def _update(part: str, parameters: list[nn.Parameter], decay: float, scale: float, settings: Train) -> Update:
+    if settings.optimizer == "muon":
+        if part == "hidden":
+            return Muon(parameters, settings.momentum)
+        return Sgd(parameters, _MUONS_SGD_MOMENTUM, decay / (settings.lr * scale))
+    if settings.optimizer == "sgd":
+        return Sgd(parameters, settings.momentum, decay)
+    return Adam(parameters, decay, decoupled=settings.optimizer == "adamw")
+
+
+def _parts(network: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """The trainable parameters by their part in the network: its hidden maps, its output layer, its biases."""
+    parts: dict[str, list[nn.Parameter]] = {"hidden": [], "head": [], "biases": []}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             part = "biases" if parameter.ndim <= 1 else "head" if name.startswith("output.") else "hidden"
-            groups[part]["params"].append(parameter)
-    return {part: group for part, group in groups.items() if group["params"]}
+            parts[part].append(parameter)
+    return {part: parameters for part, parameters in parts.items() if parameters}
 
 
 def rate_at(step: int, steps: int, settings: Train) -> float:

@@ -61,7 +61,7 @@ def test_the_optimizer_gets_the_head_alone() -> None:
         schedule="constant", warmup=0.0, label_smoothing=0.0, mixup=0.0, cutmix=0.0,
         class_weights="none", clip_norm=0.0, ema=0.0, compile=False, patience=0,
     )  # fmt: skip
-    updated = [p for group in build_optimizer(network, settings).parts[0].param_groups for p in group["params"]]
+    updated = [p for update in build_optimizer(network, settings).parts.values() for p in update.parameters]
     assert sum(parameter.numel() for parameter in updated) == 262_914
     assert {id(p) for p in updated}.isdisjoint(id(p) for p in network.backbone.parameters())
 

@@ -10,6 +10,7 @@ from stages.models.build import build
 from stages.params.schema import Train
 from stages.training.muon import Muon, orthogonal
 from stages.training.optimizers import build_optimizer
+from stages.training.updates import Adam, Sgd
 
 SETTINGS = {
     "epochs": 1, "batch_size": 4, "optimizer": "muon", "lr": 0.2, "head_lr": 0.5, "bias_lr": 10.0, "momentum": 0.6,
@@ -43,41 +44,41 @@ def test_the_scale_of_a_gradient_does_not_matter():
 def test_a_step_by_hand():
     weight = nn.Parameter(torch.eye(2).view(2, 2, 1, 1) * 3)
     weight.grad = torch.tensor([[2.0, 0.0], [0.0, 2.0]]).view(2, 2, 1, 1)
-    Muon([weight], lr=0.1, momentum=0.5).step()
+    Muon([weight], momentum=0.5).step(0.1)
     # the norm becomes the root of the rows, so 1 on the diagonal, less a tenth of the orthogonal gradient
     step = orthogonal(torch.eye(2))[0, 0].item()
     torch.testing.assert_close(weight.detach().flatten(1), torch.eye(2) * (1 - 0.1 * step))
     assert 0.5 < step < 1.5
 
 
-def groups(optimizer: str) -> list[tuple[type, int, float, float]]:
-    """Kind of optimizer, number of parameters, scale of the rate and weight decay of each group of a SpeedNet."""
+def parts(optimizer: str) -> dict[str, tuple[type, int, float, float]]:
+    """By part of a SpeedNet: kind of update, number of parameters, scale of the rate and weight decay."""
     network = build("speednet", {"widths": [4, 8], "convolutions": 1, "activation": "gelu"}, [12, 12, 1], 10)
     built = build_optimizer(network, Train(**SETTINGS | {"optimizer": optimizer}))
-    return [
-        (type(part), sum(p.numel() for p in group["params"]), group["scale"], group.get("weight_decay", 0.0))
-        for part in built.parts
-        for group in part.param_groups
-    ]
+    return {
+        part: (type(update), sum(p.numel() for p in update.parameters), built.scales[part],
+               getattr(update, "weight_decay", 0.0))
+        for part, update in built.parts.items()
+    }  # fmt: skip
 
 
 def test_muon_gets_the_filters_and_sgd_the_rest():
     filters, head, biases = 8 * 4 * 9 + 4 * 8 * 9, 8 * 10, 8 + 4 + 8  # the whitening filters are not trained
-    assert groups("muon") == [
-        (Muon, filters, 1.0, 0.01),
-        (torch.optim.SGD, head, 0.5, pytest.approx(0.01 / (0.2 * 0.5))),
-        (torch.optim.SGD, biases, 10.0, 0.0),
-    ]
+    assert parts("muon") == {
+        "hidden": (Muon, filters, 1.0, 0.0),
+        "head": (Sgd, head, 0.5, pytest.approx(0.01 / (0.2 * 0.5))),
+        "biases": (Sgd, biases, 10.0, 0.0),
+    }
 
 
-def test_other_optimizers_get_everything_in_the_same_groups():
-    expected = [(576, 1.0, 0.01), (80, 0.5, 0.01), (20, 10.0, 0.0)]
-    assert groups("adamw") == [(torch.optim.AdamW, *group) for group in expected]
+def test_other_optimizers_get_everything_in_the_same_parts():
+    expected = {"hidden": (576, 1.0, 0.01), "head": (80, 0.5, 0.01), "biases": (20, 10.0, 0.0)}
+    assert parts("adamw") == {part: (Adam, *rest) for part, rest in expected.items()}
 
 
 def test_a_network_without_hidden_layers_is_left_to_sgd():
     built = build_optimizer(nn.ModuleDict({"output": nn.Linear(3, 2)}), Train(**SETTINGS))
-    assert [type(part) for part in built.parts] == [torch.optim.SGD]
+    assert {type(update) for update in built.parts.values()} == {Sgd}
 
 
 def test_weight_decay_of_the_output_layer_is_the_share_that_a_step_takes():
