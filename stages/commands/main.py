@@ -4,6 +4,7 @@ import typer
 
 from stages.commands.check import check
 from stages.commands.predict import predict
+from stages.commands.preset import preset
 from stages.commands.repro import repro
 from stages.commands.ui import ui
 from stages.project.door import run_or_refuse
@@ -14,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, repro, predict, ui):
+for command in (check, preset, repro, predict, ui):
     app.command()(command)
 
 

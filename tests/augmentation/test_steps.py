@@ -72,5 +72,6 @@ def test_the_default_policies(monkeypatch: pytest.MonkeyPatch, repository: Any) 
     assert steps == {
         "mnist-shift": ["rotate", "scale", "translate", "fill"],
         "cifar10-flip-rotate": ["hflip", "rotate", "fill"],
+        "cifar10-flip-shift": ["hflip", "alternate_hflip", "translate", "fill"],
         "cats_dogs-mixed": ["hflip", "rotate", "scale", "translate", "noise", "fill"],
     }

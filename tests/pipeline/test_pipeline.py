@@ -14,10 +14,11 @@ from safetensors.torch import load_file
 from stages.models.checkpoint import load_checkpoint
 
 MODELS = (
-    "mnist-logistic", "mnist-mlp", "mnist-mlp-wide", "mnist-cnn", "cifar10-mlp", "cifar10-cnn",
+    "mnist-logistic", "mnist-mlp", "mnist-mlp-wide", "mnist-cnn", "mnist-speednet",
+    "cifar10-mlp", "cifar10-cnn", "cifar10-speednet",
     "cats_dogs-densenet121", "cats_dogs-efficientnet_lite0",
 )  # fmt: skip
-STAGES = 1 + 3 * 2 + 3 + 2 * 2 + 8 * 3 + 1  # check, data sets, policies, backbones and features, models, compare
+STAGES = 1 + 3 * 2 + 4 + 2 * 2 + 10 * 3 + 1  # check, data sets, policies, backbones and features, models, compare
 EXPORTS = ["card.md", "checkpoint.pth", "model.onnx", "model.pt2", "model.safetensors", "parity.json"]
 
 
