@@ -5,8 +5,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stages.models.layers import activation, conv_out_size, linears
+from stages.models.layers import Dropout, activation, conv_out_size, linears
 from stages.project.console import Refusal
+
+# They never fall, so the largest of four is the same before and after: pooled first, they have a quarter to do.
+_RISING = ("relu", "leaky_relu")
 
 
 def build(settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.Module:
@@ -50,7 +53,8 @@ class _CNN(nn.Module):
         self.output = nn.Linear(sizes[-1], classes)
         self.activation = activation(settings["activation"])
         self.pool = nn.MaxPool2d(2, 2)
-        self.dropout = nn.Dropout(settings["dropout"])
+        self.pool_first = settings["activation"] in _RISING
+        self.dropout = Dropout(settings["dropout"])
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised float (N, C, H, W) to raw logits (N, classes)."""
@@ -59,7 +63,8 @@ class _CNN(nn.Module):
             values = conv(values)
             if self.norms:
                 values = self.norms[index](values)
-            values = self.pool(self.activation(values))
+            first, then = (self.pool, self.activation) if self.pool_first else (self.activation, self.pool)
+            values = then(first(values))
         values = self.dropout(values.flatten(1))
         for layer in self.hidden_layers:
             values = self.dropout(self.activation(layer(values)))

@@ -81,3 +81,22 @@ def test_logits_are_the_same_in_either_memory_layout() -> None:
     expected = network(images)
     found = network.to(memory_format=torch.channels_last)(images.to(memory_format=torch.channels_last))
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_pooling_before_the_activation_changes_neither_scores_nor_gradients(activation: str) -> None:
+    pooled_first, images = cnn([32, 32, 3], activation=activation, dropout=0.0), torch.randn(8, 3, 32, 32)
+    torch.manual_seed(0)
+    found = []
+    assert pooled_first.pool_first
+    for first in (True, False):
+        pooled_first.pool_first = first
+        pooled_first.zero_grad()
+        logits = pooled_first(images)
+        logits.square().sum().backward()
+        found.append([logits.detach(), *(parameter.grad.clone() for parameter in pooled_first.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+def test_activations_that_also_fall_come_before_the_pooling() -> None:
+    assert not any(cnn([32, 32, 3], activation=name).pool_first for name in ("gelu", "silu"))

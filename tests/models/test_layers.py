@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stages.models.layers import activation, conv_out_size
+from stages.models.layers import Dropout, activation, conv_out_size
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,41 @@ def test_the_output_size_is_what_torch_makes(w: int, f: int, s: int, p: int) -> 
 def test_an_unknown_activation_is_named_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="activation is 'rellu'; did you mean 'relu'"):
         activation("rellu")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.25, 0.9])
+def test_dropout_zeroes_a_share_and_keeps_the_mean(share: float) -> None:
+    torch.manual_seed(0)
+    dropped = Dropout(share).train()(torch.ones(1000, 999))
+    assert (dropped == 0).float().mean().item() == pytest.approx(share, abs=2e-3)
+    assert dropped.mean().item() == pytest.approx(1, abs=6e-3)
+    assert dropped.max().item() == pytest.approx(1 / (1 - share), rel=1e-4)
+    assert len(dropped.unique()) <= 2
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5])
+def test_the_masks_of_neighbours_are_independent(count: int) -> None:
+    torch.manual_seed(0)
+    layer = Dropout(0.5).train()
+    kept = torch.stack([layer(torch.ones(count)) > 0 for _ in range(4000)]).float()
+    correlation = (kept - 0.5).T @ (kept - 0.5) / len(kept) * 4
+    assert (correlation - torch.eye(count)).abs().max() < 0.08
+
+
+def test_dropout_passes_gradients_where_it_passes_values() -> None:
+    torch.manual_seed(0)
+    values = torch.ones(64, requires_grad=True)
+    dropped = Dropout(0.25).train()(values)
+    dropped.sum().backward()
+    assert torch.equal(values.grad, dropped.detach())
+
+
+def test_dropout_does_nothing_in_evaluation_and_draws_from_the_global_generator() -> None:
+    values, layer = torch.randn(8), Dropout(0.5)
+    assert layer.eval()(values) is values
+    layer.train()
+    torch.manual_seed(3)
+    first = layer(values)
+    torch.manual_seed(3)
+    assert torch.equal(layer(values), first)
+    assert not torch.equal(layer(values), first)
