@@ -24,7 +24,7 @@ def warn(message: str) -> None:
     print(f"WARNING: {message}", file=sys.stderr, flush=True)
 
 
-def bar(total: int | None, what: str, unit: str = "image", scale: bool = False) -> Any:
+def bar(total: int | None, what: str, unit: str = "image", scale: bool = False, hidden: bool = False) -> Any:
     """A progress bar (tqdm), for what takes longer than a moment; call its `update(n)`, use it as a context manager."""
     from tqdm import tqdm
 
@@ -37,6 +37,7 @@ def bar(total: int | None, what: str, unit: str = "image", scale: bool = False) 
         delay=_DELAY_SECONDS,
         leave=False,
         dynamic_ncols=True,
+        disable=hidden,
     )
 
 

@@ -48,9 +48,9 @@ class Rows:
         for rows in _split(order, batch_size)[first:]:
             yield self.take(rows)
 
-    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All rows in the order they are stored in."""
-        for rows in torch.arange(len(self)).split(batch_size):
+    def in_order(self, batch_size: int, first: int = 0, every: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every row, or each `every`-th from `first` on, in the order they are stored in."""
+        for rows in torch.arange(len(self))[first::every].split(batch_size):
             yield self.take(rows)
 
     def steps(self, batch_size: int) -> int:

@@ -19,6 +19,8 @@ from stages.training.history import Epoch
 from stages.training.keyed import seed_for
 from stages.training.optimizers import build_optimizer, rate_at
 from stages.training.resume import Keeper, State
+from stages.training.shard import Shard
+from stages.training.world import ALONE, World
 
 _SECONDS_BETWEEN_LOSSES_SHOWN = 1.0
 
@@ -31,7 +33,8 @@ class Task:
         name: of the model, for messages.
         network: on the machine's device, float inputs to logits.
         train, val: the splits.
-        to_train: a batch of stored inputs, epoch and step to the network's inputs (augmented, normalised).
+        to_train: a batch of stored inputs, epoch, step and the rows that are wanted to the network's inputs of these
+            rows (augmented, normalised).
         to_val: a batch of stored inputs to the network's inputs.
         class_weights: of the loss, float32 (classes,), or None.
         seed: of order, augmentation and dropout.
@@ -41,7 +44,7 @@ class Task:
     network: nn.Module
     train: Rows
     val: Rows
-    to_train: Callable[[Tensor, int, int], Tensor]
+    to_train: Callable[[Tensor, int, int, slice], Tensor]
     to_val: Callable[[Tensor], Tensor]
     class_weights: Tensor | None
     seed: int
@@ -65,7 +68,7 @@ class Outcome:
 
 @dataclass
 class Sums:
-    """What the steps of an epoch add up to, on the device: a look at it would make the device wait."""
+    """What the steps of an epoch add up to in this process, on the device: a look at it would make the device wait."""
 
     losses: Tensor
     counts: Tensor
@@ -77,9 +80,18 @@ class Sums:
         losses, counts = (torch.zeros(steps, device=device) for _ in range(2))
         return cls(losses, counts, torch.zeros((), dtype=torch.int64, device=device))
 
+    def on_cpu(self) -> dict[str, Tensor]:
+        """By name, to be kept."""
+        return {name: tensor.cpu() for name, tensor in vars(self).items()}
+
 
 def fit(
-    task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Epoch], None], keeper: Keeper | None = None
+    task: Task,
+    settings: Train,
+    machine: Machine,
+    after_epoch: Callable[[Epoch], None],
+    keeper: Keeper | None = None,
+    world: World = ALONE,
 ) -> Outcome:
     """Train, validating after every epoch; stop early when `patience` epochs brought nothing better.
 
@@ -89,12 +101,13 @@ def fit(
         machine: device and precision.
         after_epoch: called with every epoch's figures; what it raises ends the training.
         keeper: of the state; a training that was interrupted goes on from there, to the same bits.
+        world: the processes that train together; the outcome is the same in all.
 
     Raises:
         Refusal: the loss is not finite, or the device's memory ran out.
     """
     try:
-        return _Training(task, settings, machine, keeper).run(after_epoch)
+        return _Training(task, settings, machine, keeper, world).run(after_epoch)
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
@@ -105,8 +118,8 @@ def fit(
 class _Training:
     """A training at a step of an epoch; `state` is all that the steps after it depend on."""
 
-    def __init__(self, task: Task, settings: Train, machine: Machine, keeper: Keeper | None) -> None:
-        self._task, self._settings, self._machine, self._keeper = task, settings, machine, keeper
+    def __init__(self, task: Task, settings: Train, machine: Machine, keeper: Keeper | None, world: World) -> None:
+        self._task, self._settings, self._machine, self._keeper, self._world = task, settings, machine, keeper, world
         self._optimizer = build_optimizer(task.network, settings)
         self._steps = task.train.steps(settings.batch_size)
         self._outcome = Outcome()
@@ -114,11 +127,12 @@ class _Training:
         self._sums = Sums.zero(self._steps, machine.device)
         if keeper and (state := keeper.load()):
             self._restore(state)
+        self._network = world.replicated(task.network)
 
     def run(self, after_epoch: Callable[[Epoch], None]) -> Outcome:
         """Train to the end."""
         done = (self._epoch - 1) * self._steps + self._step
-        with bar(self._settings.epochs * self._steps, self._task.name, unit="step") as shown:
+        with bar(self._settings.epochs * self._steps, self._task.name, "step", hidden=self._world.rank > 0) as shown:
             shown.update(done)
             while not self._finished():
                 shown.set_description(f"{self._task.name} epoch {self._epoch}/{self._settings.epochs}", refresh=False)
@@ -140,11 +154,13 @@ class _Training:
         """The steps of the epoch that are still to be done."""
         task, settings, epoch = self._task, self._settings, self._epoch
         if self._step == 0:
-            torch.manual_seed(seed_for(task.seed, "dropout", epoch))
+            others = [self._world.rank] if self._world.rank else []
+            torch.manual_seed(seed_for(task.seed, "dropout", epoch, *others))
         told = time.monotonic()
         task.network.train()
         for inputs, targets in task.train.shuffled(settings.batch_size, task.seed, epoch, self._step):
-            self._train_step(task.to_train(inputs, epoch, self._step), targets)
+            shard = self._world.shard(len(targets))
+            self._train_step(task.to_train(inputs, epoch, self._step, shard.rows), targets, shard)
             self._step += 1
             shown.update(1)
             if self._keeper and self._step < self._steps:
@@ -153,31 +169,34 @@ class _Training:
                 self._show(shown)
                 told = time.monotonic()
 
-    def _train_step(self, inputs: Tensor, targets: Tensor) -> None:
-        """One update of the weights."""
+    def _train_step(self, inputs: Tensor, targets: Tensor, shard: Shard) -> None:
+        """One update of the weights, by this process's inputs and all targets of a batch."""
         task, settings = self._task, self._settings
         with self._machine.autocast():
-            logits = task.network(inputs)
-        smoothing = settings.label_smoothing
-        loss = cross_entropy(logits.float(), targets, weight=task.class_weights, label_smoothing=smoothing)
+            logits = self._network(inputs)
+        own, smoothing = targets[shard.rows], settings.label_smoothing
+        loss = cross_entropy(logits.float(), own, weight=task.class_weights, label_smoothing=smoothing)
+        loss = shard.of_mean(loss, targets, task.class_weights)
         self._optimizer.zero_grad()
         loss.backward()
         if settings.clip_norm:
             nn.utils.clip_grad_norm_(task.network.parameters(), settings.clip_norm)
         self._optimizer.step(self._rate(self._step))
         self._sums.losses[self._step], self._sums.counts[self._step] = loss.detach(), len(targets)
-        self._sums.correct += (logits.detach().argmax(1) == targets).sum()
+        self._sums.correct += (logits.detach().argmax(1) == own).sum() * shard.counted
 
     def _show(self, shown: Any) -> None:
         loss, right = self._sums.losses[self._step - 1].item(), self._sums.correct / self._sums.counts.sum()
+        right *= self._world.size
         shown.set_postfix_str(f"loss {loss:.4f}, accuracy {right.item():.4f}", refresh=False)
 
     def _end_epoch(self) -> Epoch:
         """Figures of the epoch whose steps are done; the next step is the first of the next epoch."""
-        self._refuse_infinite(self._sums.losses)
+        losses, world = self._world.sum(self._sums.losses) / self._world.size, self._world
+        self._refuse_infinite(losses)
         rows, rate = len(self._task.train), self._rate(self._steps - 1)
-        loss, right = (self._sums.losses * self._sums.counts).sum().item(), self._sums.correct.item()
-        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *_validate(self._task, self._machine))
+        loss, right = (losses * self._sums.counts).sum().item(), world.sum(self._sums.correct).item()
+        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *_validate(self._task, self._machine, world))
         if not math.isfinite(epoch.val_loss):
             raise self._not_finite("validation loss", self._steps - 1)
         self._outcome.add(epoch, self._task.network)
@@ -203,13 +222,13 @@ class _Training:
 
     def _state(self) -> State:
         best = self._outcome.best
+        own = {"random": _random_state(self._machine.device), "sums": self._sums.on_cpu()}
         return {
             "epoch": self._epoch,
             "step": self._step,
             "network": self._task.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "random": _random_state(self._machine.device),
-            "sums": vars(self._sums),
+            "processes": self._world.gather(own),
             "history": [asdict(epoch) for epoch in self._outcome.history],
             "best": best.epoch if best else 0,
             "best_weights": self._outcome.weights,
@@ -219,8 +238,9 @@ class _Training:
         self._epoch, self._step = state["epoch"], state["step"]
         self._task.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
-        _set_random_state(self._machine.device, state["random"])
-        self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in state["sums"].items()})
+        own = state["processes"][self._world.rank]
+        _set_random_state(self._machine.device, own["random"])
+        self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in own["sums"].items()})
         history = [Epoch(**epoch) for epoch in state["history"]]
         best = next((epoch for epoch in history if epoch.epoch == state["best"]), None)
         self._outcome = Outcome(state["best_weights"], best, history)
@@ -242,13 +262,15 @@ def _set_random_state(device: torch.device, state: Tensor) -> None:
         torch.set_rng_state(state)
 
 
-def _validate(task: Task, machine: Machine) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy on the validation split."""
+def _validate(task: Task, machine: Machine, world: World) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy on the validation split, of which each process does its part."""
     loss, correct = 0.0, 0
+    world.broadcast_buffers(task.network)
     with evaluating(task.network), torch.inference_mode():
-        for inputs, targets in task.val.in_order(rows_at_once(task.val.shape)):
+        for inputs, targets in task.val.in_order(rows_at_once(task.val.shape), world.rank, world.size):
             with machine.autocast():
                 logits = task.network(task.to_val(inputs)).float()
             loss += cross_entropy(logits, targets, reduction="sum").item()
             correct += int((logits.argmax(1) == targets).sum())
+    loss, correct = world.sum(torch.tensor([loss, correct], dtype=torch.float64)).tolist()
     return loss / len(task.val), correct / len(task.val)

@@ -17,6 +17,7 @@ SETTINGS = {
     "class_weights": "none", "clip_norm": 0.0, "patience": 0,
 }  # fmt: skip
 CPU = torch.device("cpu")
+ALL = slice(None)
 
 
 def rows(count: int) -> Rows:
@@ -88,18 +89,18 @@ def test_balanced_weights_give_every_class_the_same_say():
 
 
 def test_validation_inputs_are_not_augmented():
-    def darken(pixels, seed, epoch, step):
+    def darken(pixels, seed, epoch, step, rows):
         return torch.zeros(1, 1, 1, 1)
 
     images = ImageInputs(darken, [0.5], [0.5], 0, CPU)
     pixels = torch.full((1, 1, 1, 1), 255, dtype=torch.uint8)
-    assert images.to_train(pixels, 1, 0).item() == -1
+    assert images.to_train(pixels, 1, 0, ALL).item() == -1
     assert images.to_val(pixels).item() == 1
 
 
 def test_features_are_standardised():
     features = FeatureInputs([1.0, 2.0], [2.0, 4.0], CPU)
-    assert features.to_train(torch.tensor([[3.0, 2.0]], dtype=torch.float16), 1, 0).tolist() == [[1.0, 0.0]]
+    assert features.to_train(torch.tensor([[3.0, 2.0]], dtype=torch.float16), 1, 0, ALL).tolist() == [[1.0, 0.0]]
 
 
 def test_history_round_trip(tmp_path):

@@ -46,16 +46,16 @@ def images_task(architecture: str) -> Task:
     torch.manual_seed(0)
     network = build(architecture, SETTINGS_OF[architecture], [8, 8, 1], 2).to(memory_format=torch.channels_last)
     train, val = Rows(pixels[:32], targets[:32], CPU.device), Rows(pixels[32:], targets[32:], CPU.device)
-    return Task("images", network, train, val, lambda x, epoch, step: x, lambda x: x, None, 0)
+    return Task("images", network, train, val, lambda x, epoch, step, rows: x[rows], lambda x: x, None, 0)
 
 
 def killed_at(task: Task, place: tuple[int, int]) -> Task:
     """The task, whose inputs cannot be had at an epoch and step."""
 
-    def to_train(inputs, epoch, step):
+    def to_train(inputs, epoch, step, rows):
         if (epoch, step) == place:
             raise Killed
-        return task.to_train(inputs, epoch, step)
+        return task.to_train(inputs, epoch, step, rows)
 
     return replace(task, to_train=to_train)
 
@@ -102,9 +102,9 @@ def test_steps_are_not_repeated(tmp_path, every_step):
     seen: list[tuple[int, int]] = []
 
     def noting(task: Task) -> Task:
-        def to_train(inputs, epoch, step):
+        def to_train(inputs, epoch, step, rows):
             seen.append((epoch, step))
-            return task.to_train(inputs, epoch, step)
+            return task.to_train(inputs, epoch, step, rows)
 
         return replace(task, to_train=to_train)
 
@@ -160,10 +160,10 @@ def test_a_signal_stops_within_a_step_and_keeps_it(tmp_path):
     flag = StopFlag()
 
     def stopping(task: Task) -> Task:
-        def to_train(inputs, epoch, step):
+        def to_train(inputs, epoch, step, rows):
             if (epoch, step) == (2, 1):
                 flag.signal = signal.SIGTERM
-            return task.to_train(inputs, epoch, step)
+            return task.to_train(inputs, epoch, step, rows)
 
         return replace(task, to_train=to_train)
 

@@ -1,0 +1,52 @@
+"""Which rows of a batch one of several processes computes, and what they weigh in the batch's mean loss."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+_FEWEST_ROWS = 2  # batch norm refuses a single one
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One process's rows of a batch.
+
+    Attributes:
+        rows: of the batch.
+        size: processes that share the batch.
+        counted: False where the rows are also another's, which counts them.
+    """
+
+    rows: slice
+    size: int
+    counted: bool
+
+    def of_mean(self, loss: Tensor, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+        """The loss whose average over the processes is the mean loss of the whole batch, as of its gradients.
+
+        torch's weighted mean divides by the sum of the targets' weights, with label smoothing too.
+
+        Args:
+            loss: mean over this shard's rows.
+            targets: int64 (N,), of the whole batch.
+            class_weights: that the mean was weighted by, float32 (classes,), or None.
+        """
+        if self.size == 1:
+            return loss
+        own, whole = (_weight(part, class_weights) for part in (targets[self.rows], targets))
+        return loss * (self.size * self.counted * own / whole)
+
+
+def shard(rows: int, rank: int, size: int) -> Shard:
+    """The shard of process `rank` of `size`, of a batch of `rows` rows: contiguous, as even as can be.
+
+    A batch with fewer than two rows for each process is not shared: every process computes all of it, the first
+    one counts it.
+    """
+    if rows < _FEWEST_ROWS * size:
+        return Shard(slice(0, rows), size, counted=rank == 0)
+    return Shard(slice(rank * rows // size, (rank + 1) * rows // size), size, counted=True)
+
+
+def _weight(targets: Tensor, class_weights: Tensor | None) -> Tensor | int:
+    return len(targets) if class_weights is None else class_weights[targets].sum()
