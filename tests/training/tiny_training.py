@@ -34,4 +34,6 @@ def a_task(dropout: float = 0.2) -> Task:
     targets = (inputs[:, 0] > 0).astype(np.int64)
     torch.manual_seed(0)
     train, val = Rows(inputs[:32], targets[:32], CPU.device), Rows(inputs[32:], targets[32:], CPU.device)
-    return Task("toy", Watched(dropout), train, val, lambda x, epoch, step, rows: x[rows].float(), torch.Tensor.float, None, 0)
+    return Task(
+        "toy", Watched(dropout), train, val, lambda x, epoch, step, rows: x[rows].float(), torch.Tensor.float, None, 0
+    )
