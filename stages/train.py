@@ -50,7 +50,7 @@ def main(name: str) -> None:
 
 
 def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World) -> None:
-    """Train; of several processes, the first one tracks and writes."""
+    """Train; of several ranks, rank 0 tracks and writes."""
     folder, policy = DATA / model.inputs, AUGMENTED / model.augmentation / "policy.json"
     data = open_set(folder)
     task = _task(name, model, data, policy, machine.device, seed)
@@ -59,8 +59,8 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
     settings = {"name": name, "seed": seed, "model": model.model_dump(), **ran_on}
     code = code_digest()
     key = run_key(settings, [folder / "dataset.json", policy], code)
-    origin = {"dataset": model.dataset, "provenance": data.about.provenance["status"]}
-    facts = {"key": key, "code": code, **origin, **ran_on}
+    status = data.about.provenance["status"]
+    facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": status, **ran_on}
     state, first = resume_folder(key), world.rank == 0
     with (
         exclusive(f"train-{key}", f"trains {name}") if first else nullcontext(),

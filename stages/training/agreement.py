@@ -1,4 +1,4 @@
-"""What all processes of a training do at the same step, though each knows only of its own clock and signals."""
+"""What all ranks of a training do at the same step, though each knows only of its own clock and signals."""
 
 import time
 
@@ -8,10 +8,10 @@ _SECONDS = 1.0  # between questions
 
 
 class Agreement:
-    """Asks all processes for a number, but only every so many steps, about once a second.
+    """Asks all ranks for a number, but only every so many steps, about once a second.
 
-    To ask at each step would make every process wait for the slowest at each step. After how many steps the next
-    question comes is agreed on too, since no two clocks are the same.
+    Asked at each step, every rank would wait for the slowest each time. After how many steps the next question
+    comes is agreed on too, since no two clocks are the same.
     """
 
     def __init__(self, world: World) -> None:
@@ -19,7 +19,7 @@ class Agreement:
         self._steps, self._next, self._asked_at = 0, 1, time.monotonic()
 
     def highest(self, number: int) -> int:
-        """The highest of the processes' numbers; 0 at the steps between questions. Call it once a step."""
+        """The highest of the ranks' numbers; 0 at the steps between questions. Call it once a step."""
         if self._world.size == 1:
             return number
         self._steps += 1

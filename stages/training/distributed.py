@@ -1,6 +1,6 @@
-"""Several processes of one training, on one machine or many.
+"""Several processes (ranks) of one training, on one machine or many, under torchrun or `launch`.
 
-Batch norm normalises over a process's own rows, as is usual; the running averages are those of process 0.
+Batch norm normalises over a rank's own rows, as is usual; the running averages are those of rank 0.
 """
 
 import os
@@ -20,12 +20,13 @@ from stages.compute.device import Machine
 from stages.project.console import Refusal
 from stages.training.world import ALONE, World
 
-_SILENCE = timedelta(seconds=60)  # of a process that hangs, or whose machine is gone
-_HEAD_START = 3.0  # seconds; the launcher blames the process that ends first, which is to be the one that died
+_SILENCE = timedelta(seconds=50)  # of a rank that hangs, or whose machine is gone
+_HEAD_START = 3.0  # seconds; the launcher blames the rank that ends first, which is to be the one that died
+_LOST = ("gloo", "pair closure")  # what gloo's errors say, which have no class of their own
 
 
 class Ranks(World):
-    """Several processes; every method must be called by all of them, in the same order."""
+    """Several ranks; every method but `shard` must be called by all of them, in the same order."""
 
     def __init__(self) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
@@ -34,21 +35,21 @@ class Ranks(World):
         """Its even share of the CPU threads, and the GPU that `joined` chose.
 
         Raises:
-            Refusal: there are fewer GPUs than processes.
+            Refusal: there are fewer GPUs than ranks.
         """
         here = int(os.environ["LOCAL_WORLD_SIZE"])
         there = {"cpu": here, "cuda": torch.cuda.device_count()}.get(machine.device.type, 1)
         if here > there:
-            kind = machine.device.type
             raise Refusal(
-                f"devices: {here} processes, but this machine has {there} of {kind}; lower it or set device: cpu"
+                f"{here} processes are to train here, with {there} {machine.device.type} device(s); "
+                "lower devices (or torchrun's --nproc-per-node), or set device: cpu"
             )
         torch.set_num_threads(max(1, machine.threads // here))
         return replace(machine, threads=torch.get_num_threads())
 
     def replicated(self, network: nn.Module) -> nn.Module:
-        # it would order the gradients anew after the first step, which changes how sums of more than two are rounded:
-        # a resumed training would differ; it does not where it looks for parameters without a gradient
+        # Without this flag the gradients are put in another order after the first step. So the sums of three ranks and
+        # more are rounded in another way, and a resumed training, whose first step is another one, has other bits.
         return DistributedDataParallel(network, find_unused_parameters=True)
 
     def sum(self, values: Tensor) -> Tensor:
@@ -78,12 +79,12 @@ class Ranks(World):
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """Join the processes that torchrun, or `launch`, has started, each with a GPU of its own where there are GPUs.
+    """Join the ranks that were started, each with a GPU of its own where there are GPUs; alone where none were.
 
-    CPU tensors go by gloo, those of GPUs by NCCL.
+    What lies on the CPU is sent by gloo, what lies on a GPU by NCCL.
 
     Raises:
-        Refusal: another process died or hangs. Nothing is torn down then: nobody would answer.
+        Refusal: another rank died or hangs. Nothing is torn down then: nobody would answer.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE
@@ -95,12 +96,11 @@ def joined() -> Iterator[World]:
         yield Ranks()
         dist.destroy_process_group()
     except RuntimeError as error:
-        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+        if not isinstance(error, dist.DistError) and not any(word in str(error) for word in _LOST):
             raise
         time.sleep(_HEAD_START)
-        rank = os.environ["RANK"]
-        raise Refusal(f"rank {rank} lost the others: one of them died or hangs ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+        reason, rank = str(error).partition("\n")[0], os.environ["RANK"]
+        raise Refusal(
+            f"rank {rank} lost the others: one of them died or hangs ({reason}); run it again: "
+            "it goes on from its last state"
+        ) from error

@@ -1,4 +1,4 @@
-"""Start the processes of one training on this machine, as torchrun does; one line says which of them failed."""
+"""Start the ranks of one training on this machine, as torchrun does; one line says which of them failed."""
 
 import logging
 import os
@@ -40,7 +40,7 @@ def launch(work: Work, name: str, count: int) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a remark on speed from every process
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a remark on speed from every rank
     logging.disable()  # of the launcher, which says in many lines what is said below in one
     with TemporaryDirectory() as folder:
         config = LaunchConfig(
@@ -56,12 +56,12 @@ def launch(work: Work, name: str, count: int) -> None:
 
 
 def _process(work: Work, name: str) -> None:
-    os.setsid()  # Ctrl-C is for the launcher, which passes it on: a second one would end this process at once
+    os.setsid()  # Ctrl-C is for the launcher, which passes it on: a second one would end this rank at once
     work(name)
 
 
 def _refusal(name: str, rank: int, failure: Any) -> Refusal:
-    """What a process refused, or how it ended; the traceback of what no code expects is printed."""
+    """What a rank refused, or how it ended; the traceback of what no code expects is printed."""
     told: dict[str, Any] = failure.message if isinstance(failure.message, dict) else {"message": failure.message}
     kind, _, text = told["message"].partition(": ")
     if kind in (Refusal.__name__, Stopped.__name__):

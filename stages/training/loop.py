@@ -68,7 +68,7 @@ class Outcome:
 
 @dataclass
 class Sums:
-    """What the steps of an epoch add up to in this process, on the device: a look at it would make the device wait."""
+    """What the steps of an epoch add up to in this rank, on the device: a look at it would make the device wait."""
 
     losses: Tensor
     counts: Tensor
@@ -101,7 +101,7 @@ def fit(
         machine: device and precision.
         after_epoch: called with every epoch's figures; what it raises ends the training.
         keeper: of the state; a training that was interrupted goes on from there, to the same bits.
-        world: the processes that train together; the outcome is the same in all.
+        world: the ranks that train together; the outcome is the same in all.
 
     Raises:
         Refusal: the loss is not finite, or the device's memory ran out.
@@ -170,7 +170,7 @@ class _Training:
                 told = time.monotonic()
 
     def _train_step(self, inputs: Tensor, targets: Tensor, shard: Shard) -> None:
-        """One update of the weights, by this process's inputs and all targets of a batch."""
+        """One update of the weights, by this rank's inputs and all targets of a batch."""
         task, settings = self._task, self._settings
         with self._machine.autocast():
             logits = self._network(inputs)
@@ -228,7 +228,7 @@ class _Training:
             "step": self._step,
             "network": self._task.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "processes": self._world.gather(own),
+            "ranks": self._world.gather(own),
             "history": [asdict(epoch) for epoch in self._outcome.history],
             "best": best.epoch if best else 0,
             "best_weights": self._outcome.weights,
@@ -238,7 +238,7 @@ class _Training:
         self._epoch, self._step = state["epoch"], state["step"]
         self._task.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
-        own = state["processes"][self._world.rank]
+        own = state["ranks"][self._world.rank]
         _set_random_state(self._machine.device, own["random"])
         self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in own["sums"].items()})
         history = [Epoch(**epoch) for epoch in state["history"]]
@@ -263,7 +263,7 @@ def _set_random_state(device: torch.device, state: Tensor) -> None:
 
 
 def _validate(task: Task, machine: Machine, world: World) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy on the validation split, of which each process does its part."""
+    """Mean cross-entropy and accuracy on the validation split, of which each rank does its part."""
     loss, correct = 0.0, 0
     world.broadcast_buffers(task.network)
     with evaluating(task.network), torch.inference_mode():

@@ -31,7 +31,7 @@ class Keeper:
     Two files take turns, each with the SHA-256 of its content in front: when the newest is not whole, because the
     power failed while it was written, the one before it is. Saving takes at most 2 % of the training's time:
     where epochs are shorter than that allows, some go unsaved.
-    Of several processes, the first one reads and writes; all save and stop at the same step.
+    Of several ranks, rank 0 reads and writes; all save and stop at the same step.
     """
 
     def __init__(self, folder: Path, stop: StopFlag, world: World = ALONE) -> None:
@@ -71,7 +71,7 @@ class Keeper:
     def _do(self, agreed: int, state: Callable[[], State]) -> None:
         if agreed == _NOTHING:
             return
-        content = state()  # of all processes
+        content = state()  # of all ranks
         if self._world.rank == 0:
             self.save(content)
         if agreed > _SAVE:

@@ -1,4 +1,4 @@
-"""Which rows of a batch one of several processes computes, and what they weigh in the batch's mean loss."""
+"""Which rows of a batch a rank computes, and what they weigh in the batch's mean loss."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ _FEWEST_ROWS = 2  # batch norm refuses a single one
 
 @dataclass(frozen=True)
 class Shard:
-    """One process's rows of a batch.
+    """One rank's rows of a batch.
 
     Attributes:
         rows: of the batch.
-        size: processes that share the batch.
+        size: ranks that share the batch.
         counted: False where the rows are also another's, which counts them.
     """
 
@@ -22,7 +22,7 @@ class Shard:
     counted: bool
 
     def of_mean(self, loss: Tensor, targets: Tensor, class_weights: Tensor | None) -> Tensor:
-        """The loss whose average over the processes is the mean loss of the whole batch, as of its gradients.
+        """The loss whose average over the ranks is the mean loss of the whole batch, as of its gradients.
 
         torch's weighted mean divides by the sum of the targets' weights, with label smoothing too.
 
@@ -38,10 +38,9 @@ class Shard:
 
 
 def shard(rows: int, rank: int, size: int) -> Shard:
-    """The shard of process `rank` of `size`, of a batch of `rows` rows: contiguous, as even as can be.
+    """The shard of rank `rank` of `size`, of a batch of `rows` rows: contiguous, as even as can be.
 
-    A batch with fewer than two rows for each process is not shared: every process computes all of it, the first
-    one counts it.
+    A batch with fewer than two rows for each rank is not shared: every rank computes all of it, rank 0 counts it.
     """
     if rows < _FEWEST_ROWS * size:
         return Shard(slice(0, rows), size, counted=rank == 0)

@@ -87,8 +87,8 @@ def facts(outcome: Outcome) -> dict[str, Any]:
 
 def one_step(world: World, rows: int) -> dict[str, torch.Tensor]:
     """The weights after one step by a batch of so many rows, so the gradient itself."""
-    settings = SETTINGS.model_copy(update={"epochs": 1, "batch_size": rows, "lr": 1.0, "schedule": "constant",
-                                           "warmup": 0.0, "momentum": 0.0, "weight_decay": 0.0, "clip_norm": 0.0})  # fmt: skip
+    plain = {"schedule": "constant", "warmup": 0.0, "momentum": 0.0, "weight_decay": 0.0, "clip_norm": 0.0}
+    settings = SETTINGS.model_copy(update={"epochs": 1, "batch_size": rows, "lr": 1.0, **plain})
     task = a_task()
     few = Rows(task.train._mapped[:rows], task.train._targets[:rows].numpy(), CPU.device)
     fit(replace(task, train=few), settings, CPU, lambda epoch: None, None, world)

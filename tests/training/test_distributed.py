@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +16,13 @@ from hypothesis import strategies as st
 from several_ranks import CPU, SETTINGS, a_task, one_step
 from torch import nn
 
+from stages.project.console import Refusal
+from stages.training import agreement
+from stages.training.distributed import Ranks
 from stages.training.keyed import seed_for
 from stages.training.loop import fit
 from stages.training.shard import shard
-from stages.training.world import ALONE
+from stages.training.world import ALONE, World
 
 Found = list[dict[str, Any]]
 
@@ -122,3 +128,42 @@ def test_losses_of_shards_average_to_that_of_the_batch(rows, size, weighted, see
     shards = [shard(rows, rank, size) for rank in range(size)]
     losses = [one.of_mean(mean(logits[one.rows], targets[one.rows]), targets, weights) for one in shards]
     torch.testing.assert_close(torch.stack(losses).mean(), mean(logits, targets))
+
+
+def test_ranks_share_the_threads_of_a_machine(monkeypatch):
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    before, ranks = torch.get_num_threads(), object.__new__(Ranks)
+    try:
+        assert [ranks.share(replace(CPU, threads=threads)).threads for threads in (1, 4, 5)] == [1, 2, 2]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("kind", "gpus"), [("cuda", 1), ("mps", 0)])
+def test_more_ranks_than_devices_are_refused(kind, gpus, monkeypatch):
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    with pytest.raises(Refusal, match=rf"2 processes are to train here, with 1 {kind} device\(s\); lower devices"):
+        object.__new__(Ranks).share(replace(CPU, device=torch.device(kind)))
+
+
+def test_questions_come_about_once_a_second_and_at_once_in_one_process(monkeypatch):
+    clock, asked = [0.0], []
+
+    class Two(World):
+        size = 2
+
+        def highest(self, number):
+            asked.append(clock[0])
+            return number
+
+    monkeypatch.setattr(agreement, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    two, found = agreement.Agreement(Two()), []
+    for _ in range(1000):  # steps of 10 ms
+        clock[0] += 0.01
+        found.append(two.highest(7))
+    moments = sorted(set(asked))
+    assert [after - before for before, after in pairwise(moments)] == pytest.approx([1.0] * 10, abs=0.03)
+    assert sum(found) == 7 * len(moments)
+    assert [agreement.Agreement(ALONE).highest(number) for number in (0, 7)] == [0, 7]

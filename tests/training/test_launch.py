@@ -165,8 +165,10 @@ def test_what_a_process_refuses_is_said_once(project, start):
     assert errors == "ERROR: data/augmented/none/policy.json is missing; `dvc repro` makes it\n"
 
 
-@pytest.mark.parametrize(("devices", "device", "gpus", "expected"),
-                         [(1, "auto", 4, 1), (3, "cpu", 0, 3), (0, "cpu", 4, 1), (0, "auto", 4, 4), (0, "cuda", 0, 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("devices", "device", "gpus", "expected"),
+    [(1, "auto", 4, 1), (3, "cpu", 0, 3), (0, "cpu", 4, 1), (0, "auto", 4, 4), (0, "cuda", 0, 1)],
+)
 def test_zero_devices_are_all_gpus(devices, device, gpus, expected, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
     assert processes(devices, device) == expected
