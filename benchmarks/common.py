@@ -20,7 +20,7 @@ from stages.params.schema import Policy as PolicySettings
 from stages.project.versions import versions
 from stages.training.batches import Rows
 from stages.training.inputs import ImageInputs
-from stages.training.loop import Task
+from stages.training.task import Task
 
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
 MODELS = Path(__file__).with_name("models.yaml")

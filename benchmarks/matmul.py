@@ -7,7 +7,8 @@ from torch import nn
 
 from benchmarks.common import engine_task, in_turns, machine, model_of
 from stages.compute.device import Machine
-from stages.training.loop import Task, fit
+from stages.training.loop import fit
+from stages.training.task import Task
 
 WIDTHS, COUNT, BATCH, SIZE, ROUNDS = [64, 256, 256], 5_000, 500, 2048, 3
 

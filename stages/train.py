@@ -1,5 +1,6 @@
-"""Train a model of params.yaml, on the GPU when there is one; writes models/MODEL and its training report."""
+"""Train a model of params.yaml, on the GPUs when there are any; writes models/MODEL and its training report."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stages.augmentation.policy import read_policy
-from stages.compute.device import set_up
+from stages.compute.device import Machine, set_up
 from stages.compute.pixels import normalization
 from stages.datasets.format import Description, PreparedSet, open_set
 from stages.models.build import build, count_parameters, fit_to_data, settings_of
@@ -16,44 +17,63 @@ from stages.params import load
 from stages.params.schema import AnyModel
 from stages.project.console import say
 from stages.project.door import open_door
-from stages.project.files import read_json, replacing_folder, write_json
+from stages.project.files import replacing_folder, write_json
 from stages.project.key import code_digest, run_key
 from stages.project.locks import exclusive
 from stages.project.paths import AUGMENTED, DATA, MODELS, model_report, resume_folder
 from stages.project.stopping import stop_flag
 from stages.project.versions import versions
+from stages.tracking.run import Run
 from stages.tracking.runs import train_run
 from stages.training.batches import Rows
+from stages.training.distributed import joined
 from stages.training.history import write_history
 from stages.training.inputs import FeatureInputs, ImageInputs, class_weights
-from stages.training.loop import Task, fit
+from stages.training.launch import launch, processes
+from stages.training.loop import fit
 from stages.training.resume import Keeper
-from stages.training.summary import summary
+from stages.training.summary import frozen_parameters, summary
+from stages.training.task import Task
+from stages.training.world import World
 
 
 def main(name: str) -> None:
-    """Train the model `name`."""
-    seed, device, precision, threads, model = load("seed", "device", "precision", "threads", f"models.{name}")
-    machine = set_up(device, precision, threads, convolutions=model.architecture in ("cnn", "speednet"))
+    """Train the model `name`, in as many processes as `devices` says."""
+    seed, device, precision, threads, devices, model = load(
+        "seed", "device", "precision", "threads", "devices", f"models.{name}"
+    )
+    if (count := processes(devices, device)) > 1:
+        launch(main, name, count)
+        return
+    with joined() as world:
+        convolutions = model.architecture in ("cnn", "speednet")
+        _train(name, model, seed, world.share(set_up(device, precision, threads, convolutions)), world)
+
+
+def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World) -> None:
+    """Train; of several ranks, rank 0 tracks and writes."""
     folder, policy = DATA / model.inputs, AUGMENTED / model.augmentation / "policy.json"
     data = open_set(folder)
     task = _task(name, model, data, policy, machine.device, seed)
 
-    settings = {"name": name, "seed": seed, "model": model.model_dump(), **machine.facts()}
+    ran_on = machine.facts() | {"devices": world.size}
+    settings = {"name": name, "seed": seed, "model": model.model_dump(), **ran_on}
     code = code_digest()
     key = run_key(settings, [folder / "dataset.json", policy], code)
-    origin = {"dataset": model.dataset, "provenance": data.about.provenance["status"]}
-    facts = {"key": key, "code": code, **origin, **machine.facts()}
-    state = resume_folder(key)
+    status = data.about.provenance["status"]
+    facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": status, **ran_on}
+    state, first = resume_folder(key), world.rank == 0
     with (
-        exclusive(f"train-{key}", f"trains {name}"),
+        exclusive(f"train-{key}", f"trains {name}") if first else nullcontext(),
         stop_flag() as stop,
-        train_run(name, settings, folder, facts, again=state.exists()) as run,
+        train_run(name, settings, folder, facts, state.exists()) if first else nullcontext(Run(None, None)) as run,
     ):
-        keeper = Keeper(state, stop)
-        outcome = fit(task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper)
+        keeper = Keeper(state, stop, world)
+        outcome = fit(task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper, world)
+        if not first:
+            return
         parameters, trainable = count_parameters(task.network)
-        report = facts | summary(outcome, parameters + _frozen(folder), trainable)
+        report = facts | summary(outcome, parameters + frozen_parameters(folder), trainable)
         _write_model(name, model, data.about, outcome.weights, {"seed": seed, "settings": settings, **report})
         write_json(model_report(name) / "train.json", report)
         write_history(model_report(name) / "history.csv", outcome.history)
@@ -76,12 +96,6 @@ def _task(name: str, model: AnyModel, data: PreparedSet, policy: Path, device: t
     fit_to_data(network, lambda count: inputs.to_val(train.take(torch.arange(min(count, len(train))))[0]))
     weights = class_weights(list(data.about.counts["train"].values()), model.train.class_weights, device)
     return Task(name, network, train, val, inputs.to_train, inputs.to_val, weights, seed)
-
-
-def _frozen(folder: Path) -> int:
-    """Parameters of the backbone that the features came from."""
-    backbone = folder / "backbone.json"
-    return int(read_json(backbone)["parameters"]) if backbone.exists() else 0
 
 
 def _write_model(

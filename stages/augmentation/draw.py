@@ -65,6 +65,14 @@ class Drawn:
         whole = (self.right == self.right.round()) & (self.up == self.up.round())
         return (self.degrees != 0) | (self.factor != 1) | ~whole
 
+    def of(self, rows: slice) -> "Drawn":
+        """What was drawn for some of the images."""
+        noisy = self.std > 0
+        places = (noisy.cumsum(0) - 1)[rows][noisy[rows]]  # in `noise`
+        return Drawn(
+            **{name: (drawn[places] if name == "noise" else drawn[rows]) for name, drawn in vars(self).items()}
+        )
+
 
 def draw(steps: Steps, rows: Tensor, shape: tuple[int, int, int], seed: int, epoch: int, step: int) -> Drawn:
     """Draw the parameters of a batch.

@@ -13,6 +13,8 @@ from stages.params.schema import Strict
 from stages.project.console import Refusal
 from stages.project.files import read_json
 
+_ALL = slice(None)
+
 
 class Policy(Strict):
     """What `policy.json` holds.
@@ -32,23 +34,26 @@ class Policy(Strict):
         """True when `apply` changes no pixel."""
         return self.steps == Steps()
 
-    def apply(self, pixels: Tensor, rows: Tensor, seed: int, epoch: int, step: int) -> Tensor:
+    def apply(self, pixels: Tensor, rows: Tensor, seed: int, epoch: int, step: int, wanted: slice = _ALL) -> Tensor:
         """Augmented images of a batch; the same for the same key, on every device within 1/255.
+
+        What is drawn is drawn for the whole batch, so `wanted` changes no image.
 
         Args:
             pixels: uint8 (N, H, W, C), on any device; left unchanged.
             rows: int64 (N,), on the CPU: the images' places in their split.
             seed: `seed` of params.yaml.
             epoch, step: which batch of the training it is.
+            wanted: which of the N images.
 
         Returns:
             float32 (N, C, H, W) on the scale 0 to 1, in channels_last layout, on the same device.
         """
         if self.is_identity:
-            return to_unit(pixels)
+            return to_unit(pixels[wanted])
         _, height, width, channels = pixels.shape
         drawn = draw(self.steps, rows, (height, width, channels), seed, epoch, step)
-        return augment(pixels, drawn, self.steps.fill or "zeros")
+        return augment(pixels[wanted], drawn.of(wanted), self.steps.fill or "zeros")
 
 
 def read_policy(path: Path) -> Policy:

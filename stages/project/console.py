@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from threading import RLock
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -24,10 +25,13 @@ def warn(message: str) -> None:
     print(f"WARNING: {message}", file=sys.stderr, flush=True)
 
 
-def bar(total: int | None, what: str, unit: str = "image", scale: bool = False) -> Any:
+def bar(total: int | None, what: str, unit: str = "image", scale: bool = False, hidden: bool = False) -> Any:
     """A progress bar (tqdm), for what takes longer than a moment; call its `update(n)`, use it as a context manager."""
     from tqdm import tqdm
 
+    tqdm.set_lock(
+        RLock()
+    )  # its own is a semaphore of the system's, which a killed process leaves behind, with a warning
     return tqdm(
         total=total,
         desc=what,
@@ -37,6 +41,7 @@ def bar(total: int | None, what: str, unit: str = "image", scale: bool = False) 
         delay=_DELAY_SECONDS,
         leave=False,
         dynamic_ncols=True,
+        disable=hidden,
     )
 
 

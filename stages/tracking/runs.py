@@ -142,7 +142,7 @@ def _restored(store: Store, training: dict[str, Any]) -> str:
 
 
 # of train.json, as `train` tags them
-_FACTS = ("key", "code", "dataset", "provenance", "device", "machine", "precision", "threads")
+_FACTS = ("key", "code", "dataset", "provenance", "device", "machine", "precision", "threads", "devices")
 
 
 def _history(path: Path) -> list[dict[str, float]]:

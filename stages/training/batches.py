@@ -1,6 +1,7 @@
 """Rows on the device, handed out in whole batches."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,6 +11,27 @@ from stages.training.keyed import generator
 
 # Of the memory that is free: the rest is for the network, its gradients and its activations.
 _SHARE_OF_FREE_MEMORY = 0.5
+
+
+ALL = slice(None)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a split, on the way to a step of training.
+
+    Attributes:
+        rows: int64 (N,), on the CPU.
+        inputs: as stored, of the N rows, on the device.
+        targets: int64 (N,), on the device.
+        epoch, step: when; epochs count from 1, steps from 0.
+    """
+
+    rows: Tensor
+    inputs: Tensor
+    targets: Tensor
+    epoch: int
+    step: int
 
 
 class Rows:
@@ -42,17 +64,15 @@ class Rows:
             return self._inputs[there], self._targets[there]
         return torch.from_numpy(self._mapped[rows.numpy()]).to(self._device), self._targets[there]
 
-    def shuffled(
-        self, batch_size: int, seed: int, epoch: int, first: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Rows, their inputs and targets, in an order keyed by `(seed, epoch)`, from batch `first` on."""
+    def shuffled(self, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """All rows in an order keyed by `(seed, epoch)`, in `steps(batch_size)` batches, from batch `first` on."""
         order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
-        for rows in _split(order, batch_size)[first:]:
-            yield rows, *self.take(rows)
+        for step, rows in list(enumerate(_split(order, batch_size)))[first:]:
+            yield Batch(rows, *self.take(rows), epoch, step)
 
-    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All rows in the order they are stored in."""
-        for rows in torch.arange(len(self)).split(batch_size):
+    def in_order(self, batch_size: int, first: int = 0, every: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every row, or each `every`-th from `first` on, in the order they are stored in."""
+        for rows in torch.arange(len(self))[first::every].split(batch_size):
             yield self.take(rows)
 
     def steps(self, batch_size: int) -> int:

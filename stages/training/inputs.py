@@ -6,15 +6,16 @@ import torch
 from torch import Tensor
 
 from stages.compute.pixels import Normalize, to_unit
+from stages.training.batches import Batch
 
-Augment = Callable[[Tensor, Tensor, int, int, int], Tensor]
+Augment = Callable[[Tensor, Tensor, int, int, int, slice], Tensor]
 
 
 class ImageInputs:
     """uint8 (N, H, W, C) to normalised float32 (N, C, H, W); augmented for training, as stored for validation.
 
     Args:
-        augment: pixels, their rows, seed, epoch and step to float32 (N, C, H, W) on the scale 0 to 1.
+        augment: pixels, their rows, seed, epoch, step and which are wanted to float32 (N, C, H, W), 0 to 1.
         mean, std: per channel, on the scale 0 to 1.
         seed: of the augmentation.
         device: of the batches.
@@ -24,9 +25,10 @@ class ImageInputs:
         self._augment, self._seed = augment, seed
         self._normalize = Normalize(mean, std).to(device)
 
-    def to_train(self, pixels: Tensor, rows: Tensor, epoch: int, step: int) -> Tensor:
-        """The batch as training sees it at an epoch and step."""
-        return self._normalize(self._augment(pixels, rows, self._seed, epoch, step))
+    def to_train(self, batch: Batch, wanted: slice) -> Tensor:
+        """Those of a batch's inputs that are wanted, as training sees them."""
+        place = self._seed, batch.epoch, batch.step
+        return self._normalize(self._augment(batch.inputs, batch.rows, *place, wanted))
 
     def to_val(self, pixels: Tensor) -> Tensor:
         """The batch unchanged."""
@@ -39,9 +41,9 @@ class FeatureInputs:
     def __init__(self, mean: list[float], std: list[float], device: torch.device) -> None:
         self._mean, self._std = (torch.tensor(values, device=device) for values in (mean, std))
 
-    def to_train(self, features: Tensor, rows: Tensor, epoch: int, step: int) -> Tensor:
+    def to_train(self, batch: Batch, wanted: slice) -> Tensor:
         """The same as for validation."""
-        return self.to_val(features)
+        return self.to_val(batch.inputs[wanted])
 
     def to_val(self, features: Tensor) -> Tensor:
         """Mean 0 and deviation 1 over the training features."""

@@ -1,4 +1,4 @@
-"""Random numbers keyed by what they are for, so that a resumed training draws the same ones."""
+"""Random numbers keyed by what they are for, so that a resumed training draws the same; and the state of others."""
 
 import hashlib
 
@@ -14,3 +14,20 @@ def seed_for(*key: int | str) -> int:
 def generator(*key: int | str) -> torch.Generator:
     """A CPU generator seeded by `key`: the same draws on every device."""
     return torch.Generator().manual_seed(seed_for(*key))
+
+
+def random_state(device: torch.device) -> torch.Tensor:
+    """Of the generator that dropout draws from on a device."""
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
+
+
+def set_random_state(device: torch.device, state: torch.Tensor) -> None:
+    """Go on from a `random_state`."""
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.set_rng_state(state)

@@ -3,85 +3,38 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from stages.compute.device import Machine, out_of_memory
-from stages.compute.inference import evaluating, rows_at_once
 from stages.params.schema import Train
 from stages.project.console import Refusal, bar
 from stages.training.average import Average
-from stages.training.batches import Rows
+from stages.training.batches import ALL, Batch
 from stages.training.history import Epoch
-from stages.training.keyed import seed_for
-from stages.training.mixing import mix, mixed_loss
+from stages.training.keyed import random_state, seed_for, set_random_state
+from stages.training.loss import Goal, mean_loss
+from stages.training.mixing import mix
 from stages.training.optimizers import build_optimizer, rate_at
+from stages.training.outcome import Outcome
 from stages.training.resume import Keeper, State
+from stages.training.sums import Sums
+from stages.training.task import Task
+from stages.training.validation import validate
+from stages.training.world import ALONE, World
 
 _SECONDS_BETWEEN_LOSSES_SHOWN = 1.0
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is to be trained.
-
-    Attributes:
-        name: of the model, for messages.
-        network: on the machine's device, float inputs to logits.
-        train, val: the splits.
-        to_train: a batch of stored inputs, their rows, epoch and step to the network's inputs (augmented, normalised).
-        to_val: a batch of stored inputs to the network's inputs.
-        class_weights: of the loss, float32 (classes,), or None.
-        seed: of order, augmentation and dropout.
-    """
-
-    name: str
-    network: nn.Module
-    train: Rows
-    val: Rows
-    to_train: Callable[[Tensor, Tensor, int, int], Tensor]
-    to_val: Callable[[Tensor], Tensor]
-    class_weights: Tensor | None
-    seed: int
-
-
-@dataclass
-class Outcome:
-    """What came of a training: the weights of the best epoch by validation, and every epoch's figures."""
-
-    weights: dict[str, Tensor] = field(default_factory=dict)
-    best: Epoch | None = None
-    history: list[Epoch] = field(default_factory=list)
-
-    def add(self, epoch: Epoch, network: nn.Module) -> None:
-        """Record an epoch; keep a copy of the network's weights when it is the best so far."""
-        self.history.append(epoch)
-        if epoch.better_than(self.best):
-            self.best = epoch
-            self.weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-
-
-@dataclass
-class Sums:
-    """What the steps of an epoch add up to, on the device: a look at it would make the device wait."""
-
-    losses: Tensor
-    counts: Tensor
-    correct: Tensor
-
-    @classmethod
-    def zero(cls, steps: int, device: torch.device) -> "Sums":
-        """Before the first of `steps` steps."""
-        losses, counts = (torch.zeros(steps, device=device) for _ in range(2))
-        return cls(losses, counts, torch.zeros((), dtype=torch.int64, device=device))
-
-
 def fit(
-    task: Task, settings: Train, machine: Machine, after_epoch: Callable[[Epoch], None], keeper: Keeper | None = None
+    task: Task,
+    settings: Train,
+    machine: Machine,
+    after_epoch: Callable[[Epoch], None],
+    keeper: Keeper | None = None,
+    world: World = ALONE,
 ) -> Outcome:
     """Train, validating after every epoch; stop early when `patience` epochs brought nothing better.
 
@@ -91,12 +44,13 @@ def fit(
         machine: device and precision.
         after_epoch: called with every epoch's figures; what it raises ends the training.
         keeper: of the state; a training that was interrupted goes on from there, to the same bits.
+        world: the ranks that train together; the outcome is the same in all.
 
     Raises:
         Refusal: the loss is not finite, the device's memory ran out, or the network cannot be compiled.
     """
     try:
-        return _Training(task, settings, machine, keeper).run(after_epoch)
+        return _Training(task, settings, machine, keeper, world).run(after_epoch)
     except RuntimeError as error:
         train = f"models.{task.name}.train"
         if out_of_memory(error):
@@ -111,21 +65,22 @@ def fit(
 class _Training:
     """A training at a step of an epoch; `state` is all that the steps after it depend on."""
 
-    def __init__(self, task: Task, settings: Train, machine: Machine, keeper: Keeper | None) -> None:
-        self._task, self._settings, self._machine, self._keeper = task, settings, machine, keeper
+    def __init__(self, task: Task, settings: Train, machine: Machine, keeper: Keeper | None, world: World) -> None:
+        self._task, self._settings, self._machine, self._keeper, self._world = task, settings, machine, keeper, world
         self._optimizer = build_optimizer(task.network, settings)
         self._average = Average(task.network, settings.ema) if settings.ema else None
-        self._forward = torch.compile(task.network) if settings.compile else task.network
         self._steps = task.train.steps(settings.batch_size)
         self._outcome = Outcome()
         self._epoch, self._step = 1, 0  # of the next step
         self._sums = Sums.zero(self._steps, machine.device)
         if keeper and (state := keeper.load()):
             self._restore(state)
+        network = world.replicated(task.network)
+        self._network = torch.compile(network) if settings.compile else network
 
     def run(self, after_epoch: Callable[[Epoch], None]) -> Outcome:
         """Train to the end."""
-        with bar(self._settings.epochs * self._steps, self._task.name, unit="step") as shown:
+        with bar(self._settings.epochs * self._steps, self._task.name, "step", hidden=self._world.rank > 0) as shown:
             shown.update(self._done())
             while not self._finished():
                 shown.set_description(f"{self._task.name} epoch {self._epoch}/{self._settings.epochs}", refresh=False)
@@ -151,11 +106,12 @@ class _Training:
         """The steps of the epoch that are still to be done."""
         task, settings, epoch = self._task, self._settings, self._epoch
         if self._step == 0:
-            torch.manual_seed(seed_for(task.seed, "dropout", epoch))
+            others = [self._world.rank] if self._world.rank else []
+            torch.manual_seed(seed_for(task.seed, "dropout", epoch, *others))
         told = time.monotonic()
         task.network.train()
-        for rows, inputs, targets in task.train.shuffled(settings.batch_size, task.seed, epoch, self._step):
-            self._train_step(task.to_train(inputs, rows, epoch, self._step), targets)
+        for batch in task.train.shuffled(settings.batch_size, task.seed, epoch, self._step):
+            self._train_step(batch)
             self._step += 1
             shown.update(1)
             if self._keeper and self._step < self._steps:
@@ -164,10 +120,27 @@ class _Training:
                 self._show(shown)
                 told = time.monotonic()
 
-    def _train_step(self, inputs: Tensor, targets: Tensor) -> None:
-        """One update of the weights."""
+    def _train_step(self, batch: Batch) -> None:
+        """One update of the weights, by this rank's share of a batch."""
+        task, settings, shard = self._task, self._settings, self._world.shard(len(batch.targets))
+        inputs, goal = self._mixed(batch) if settings.mixup or settings.cutmix else (None, Goal(batch.targets))
+        own, weights = goal.of(shard.rows), task.class_weights
+        inputs = task.to_train(batch, shard.rows) if inputs is None else inputs[shard.rows]
+        with self._machine.autocast():
+            logits = self._network(inputs).float()
+        loss = mean_loss(logits, own, weights, settings.label_smoothing)
+        loss = shard.of_mean(loss, own.weight(weights), goal.weight(weights))
+        self._update(loss)
+        self._sums.losses[self._step], self._sums.counts[self._step] = loss.detach(), len(batch.targets)
+        self._sums.correct += (logits.detach().argmax(1) == own.targets).sum() * shard.counted
+
+    def _mixed(self, batch: Batch) -> tuple[Tensor, Goal]:
+        """The whole batch: what is mixed into this rank's inputs may be another's."""
+        settings, place = self._settings, (self._task.seed, batch.epoch, batch.step)
+        return mix(self._task.to_train(batch, ALL), batch.targets, settings.mixup, settings.cutmix, *place)
+
+    def _update(self, loss: Tensor) -> None:
         task, settings = self._task, self._settings
-        logits, loss = self._logits_and_loss(inputs, targets)
         self._optimizer.zero_grad()
         loss.backward()
         if settings.clip_norm:
@@ -175,32 +148,21 @@ class _Training:
         self._optimizer.step(self._rate(self._step))
         if self._average:
             self._average.update(task.network, self._done())
-        self._sums.losses[self._step], self._sums.counts[self._step] = loss.detach(), len(targets)
-        self._sums.correct += (logits.detach().argmax(1) == targets).sum()
-
-    def _logits_and_loss(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        settings, weights, smoothing = self._settings, self._task.class_weights, self._settings.label_smoothing
-        mixture = None
-        if settings.mixup or settings.cutmix:
-            key = self._task.seed, self._epoch, self._step
-            inputs, mixture = mix(inputs, settings.mixup, settings.cutmix, *key)
-        with self._machine.autocast():
-            logits = self._forward(inputs)
-        if mixture:
-            return logits, mixed_loss(logits.float(), targets, mixture, weights, smoothing)
-        return logits, cross_entropy(logits.float(), targets, weight=weights, label_smoothing=smoothing)
 
     def _show(self, shown: Any) -> None:
         loss, right = self._sums.losses[self._step - 1].item(), self._sums.correct / self._sums.counts.sum()
+        right *= self._world.size
         shown.set_postfix_str(f"loss {loss:.4f}, accuracy {right.item():.4f}", refresh=False)
 
     def _end_epoch(self) -> Epoch:
         """Figures of the epoch whose steps are done; the next step is the first of the next epoch."""
-        self._refuse_infinite(self._sums.losses)
-        rows, rate = len(self._task.train), self._rate(self._steps - 1)
-        loss, right = (self._sums.losses * self._sums.counts).sum().item(), self._sums.correct.item()
-        network = self._average.network if self._average else self._task.network
-        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *_validate(network, self._task, self._machine))
+        task, world = self._task, self._world
+        losses = world.sum(self._sums.losses) / world.size
+        self._refuse_infinite(losses)
+        rows, rate = len(task.train), self._rate(self._steps - 1)
+        loss, right = (losses * self._sums.counts).sum().item(), world.sum(self._sums.correct).item()
+        network = self._average.network if self._average else task.network
+        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *validate(network, task, self._machine, world))
         if not math.isfinite(epoch.val_loss):
             raise self._not_finite("validation loss", self._steps - 1)
         self._outcome.add(epoch, network)
@@ -225,18 +187,15 @@ class _Training:
         )
 
     def _state(self) -> State:
-        best = self._outcome.best
+        own = {"random": random_state(self._machine.device), "sums": self._sums.on_cpu()}
         return {
             "epoch": self._epoch,
             "step": self._step,
             "network": self._task.network.state_dict(),
             "average": self._average.network.state_dict() if self._average else None,
             "optimizer": self._optimizer.state_dict(),
-            "random": _random_state(self._machine.device),
-            "sums": vars(self._sums),
-            "history": [asdict(epoch) for epoch in self._outcome.history],
-            "best": best.epoch if best else 0,
-            "best_weights": self._outcome.weights,
+            "ranks": self._world.gather(own),
+            **self._outcome.state(),
         }
 
     def _restore(self, state: State) -> None:
@@ -245,36 +204,7 @@ class _Training:
         if self._average:
             self._average.network.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
-        _set_random_state(self._machine.device, state["random"])
-        self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in state["sums"].items()})
-        history = [Epoch(**epoch) for epoch in state["history"]]
-        best = next((epoch for epoch in history if epoch.epoch == state["best"]), None)
-        self._outcome = Outcome(state["best_weights"], best, history)
-
-
-def _random_state(device: torch.device) -> Tensor:
-    """Of the generator that dropout draws from on a device."""
-    if device.type == "cuda":
-        return torch.cuda.get_rng_state(device)
-    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
-
-
-def _set_random_state(device: torch.device, state: Tensor) -> None:
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    elif device.type == "mps":
-        torch.mps.set_rng_state(state)
-    else:
-        torch.set_rng_state(state)
-
-
-def _validate(network: nn.Module, task: Task, machine: Machine) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy on the validation split."""
-    loss, correct = 0.0, 0
-    with evaluating(network), torch.inference_mode():
-        for inputs, targets in task.val.in_order(rows_at_once(task.val.shape)):
-            with machine.autocast():
-                logits = network(task.to_val(inputs)).float()
-            loss += cross_entropy(logits, targets, reduction="sum").item()
-            correct += int((logits.argmax(1) == targets).sum())
-    return loss / len(task.val), correct / len(task.val)
+        own = state["ranks"][self._world.rank]
+        set_random_state(self._machine.device, own["random"])
+        self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in own["sums"].items()})
+        self._outcome = Outcome.restored(state)

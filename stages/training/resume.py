@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,15 @@ import torch
 from stages.project.console import warn
 from stages.project.files import replacing
 from stages.project.stopping import StopFlag
+from stages.training.agreement import Agreement
+from stages.training.world import ALONE, World
 
 State = dict[str, Any]
 
 _SECONDS = 30.0  # between states within an epoch
 _LARGEST_SHARE = 0.02  # of the training's time that saving may take
 _DIGEST_BYTES = 32
+_NOTHING, _SAVE = 0, 1  # and the number of a signal, which is higher: save and stop
 
 
 class Keeper:
@@ -27,15 +31,21 @@ class Keeper:
     Two files take turns, each with the SHA-256 of its content in front: when the newest is not whole, because the
     power failed while it was written, the one before it is. Saving takes at most 2 % of the training's time:
     where epochs are shorter than that allows, some go unsaved.
+    Of several ranks, rank 0 reads and writes; all save and stop at the same step.
     """
 
-    def __init__(self, folder: Path, stop: StopFlag) -> None:
+    def __init__(self, folder: Path, stop: StopFlag, world: World = ALONE) -> None:
         """`folder` is of this training alone; `stop` tells when the training must end."""
         self._files, self._stop = [folder / "a.state", folder / "b.state"], stop
+        self._world, self._agreement = world, Agreement(world)
         self._number, self._cost, self._saved_at = 0, 0.0, time.monotonic()
 
     def load(self) -> State | None:
         """The newest whole state, its tensors on the CPU; None where there is none."""
+        newest: State | None = self._world.broadcast(self._newest() if self._world.rank == 0 else None)
+        return newest
+
+    def _newest(self) -> State | None:
         states = [state for file in self._files if (state := _read(file)) is not None]
         if not states:
             return None
@@ -45,17 +55,28 @@ class Keeper:
 
     def after_step(self, state: Callable[[], State]) -> None:
         """Save the state when it is time to; when the training must end, save it and raise `Stopped`."""
-        if self._stop.signal is not None:
-            self.save(state())
-            self._stop.check()
-        if self._since() >= max(_SECONDS, self._cost / _LARGEST_SHARE):
-            self.save(state())
+        due = self._since() >= max(_SECONDS, self._cost / _LARGEST_SHARE)
+        self._do(self._agreement.highest(self._wish(due)), state)
 
     def after_epoch(self, state: Callable[[], State], last: bool) -> None:
         """Save the state, unless that were too often; the last epoch's always."""
-        if last or self._since() >= self._cost / _LARGEST_SHARE:
-            self.save(state())
-        self._stop.check()
+        due = last or self._since() >= self._cost / _LARGEST_SHARE
+        self._do(self._world.highest(self._wish(due)), state)
+
+    def _wish(self, due: bool) -> int:
+        if self._stop.signal is not None:
+            return int(self._stop.signal)
+        return _SAVE if due and self._world.rank == 0 else _NOTHING
+
+    def _do(self, agreed: int, state: Callable[[], State]) -> None:
+        if agreed == _NOTHING:
+            return
+        content = state()  # of all ranks
+        if self._world.rank == 0:
+            self.save(content)
+        if agreed > _SAVE:
+            self._stop.signal = signal.Signals(agreed)
+            self._stop.check()
 
     def save(self, state: State) -> None:
         """Write `state` (tensors and plain values) beside the last one, durably."""

@@ -1,8 +1,10 @@
 """What `train.json` says of a training: no time and no path, so that equal trainings agree."""
 
+from pathlib import Path
 from typing import Any
 
-from stages.training.loop import Outcome
+from stages.project.files import read_json
+from stages.training.outcome import Outcome
 
 
 def summary(outcome: Outcome, parameters: int, trainable: int) -> dict[str, Any]:
@@ -24,3 +26,9 @@ def summary(outcome: Outcome, parameters: int, trainable: int) -> dict[str, Any]
         "parameters": parameters,
         "trainable_parameters": trainable,
     }
+
+
+def frozen_parameters(features: Path) -> int:
+    """Parameters of the backbone that a folder's features came from; 0 where there is none."""
+    backbone = features / "backbone.json"
+    return int(read_json(backbone)["parameters"]) if backbone.exists() else 0

@@ -81,6 +81,12 @@ def test_what_an_image_becomes_depends_on_its_place_and_not_on_its_neighbours() 
     assert torch.equal(policy.apply(images, _ROWS, 0, 1, 2)[5], policy.apply(others, _ROWS, 0, 1, 2)[5])
 
 
+@given(st.integers(0, 16), st.integers(0, 16))
+def test_some_rows_of_a_batch_are_as_in_the_whole(first: int, last: int) -> None:
+    policy, rows = _policy(**_MIXED), slice(min(first, last), max(first, last) + 1)
+    assert torch.equal(policy.apply(_images(), _ROWS, 0, 1, 2, rows), policy.apply(_images(), _ROWS, 0, 1, 2)[rows])
+
+
 def test_a_smaller_last_batch_is_the_start_of_a_full_one() -> None:
     policy = _policy(**{name: value for name, value in _MIXED.items() if name != "noise"})
     assert torch.equal(policy.apply(_images()[:7], _ROWS[:7], 0, 1, 2), policy.apply(_images(), _ROWS, 0, 1, 2)[:7])

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, log_softmax, nll_loss, one_hot, s
 
 from stages.models.build import build
 from stages.training import loop
+from stages.training import loss as losses
 from stages.training.optimizers import build_optimizer
 
 MLP = {"hidden": [128, 64], "activation": "relu", "dropout": 0.0, "batch_norm": False}
@@ -88,7 +89,7 @@ def test_the_loss_of_a_step_is_one_number_with_a_gradient(monkeypatch):
         seen.append(cross_entropy(*given, **more))
         return seen[-1]
 
-    monkeypatch.setattr(loop, "cross_entropy", watched)
+    monkeypatch.setattr(losses, "cross_entropy", watched)
     loop.fit(a_task(), SETTINGS.model_copy(update={"epochs": 1}), CPU, lambda epoch: None)
     assert (seen[0].ndim, seen[0].requires_grad) == (0, True)
 
@@ -97,9 +98,9 @@ def test_steps_do_not_keep_the_gradients_of_the_step_before():
     settings = SETTINGS.model_copy(update={"epochs": 1, "optimizer": "sgd", "batch_size": 16, "lr": 0.1})
     task, by_hand = a_task(dropout=0.0), a_task(dropout=0.0)
     loop.fit(task, settings, CPU, lambda epoch: None)
-    for _, inputs, targets in by_hand.train.shuffled(16, 0, 1):
+    for batch in by_hand.train.shuffled(16, 0, 1):
         by_hand.network.zero_grad()
-        cross_entropy(by_hand.network(inputs.float()), targets).backward()
+        cross_entropy(by_hand.network(batch.inputs.float()), batch.targets).backward()
         with torch.no_grad():
             for parameter in by_hand.network.parameters():
                 parameter -= 0.1 * parameter.grad

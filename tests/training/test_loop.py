@@ -45,9 +45,10 @@ def test_patience_stops_early():
 
 
 def test_an_infinite_loss_names_epoch_step_and_rate():
-    task = replace(
-        a_task(), to_train=lambda x, rows, epoch, step: x.float() / (0.0 if (epoch, step) == (2, 1) else 1.0)
-    )
+    def to_train(batch, wanted):
+        return batch.inputs[wanted].float() / (0.0 if (batch.epoch, batch.step) == (2, 1) else 1.0)
+
+    task = replace(a_task(), to_train=to_train)
     with pytest.raises(Refusal, match=r"loss of toy is not finite from epoch 2, step 2 of 4 on, .* rate of 0\.05"):
         fit(task, SETTINGS, CPU, lambda epoch: None)
 

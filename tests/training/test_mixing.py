@@ -10,42 +10,44 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from stages.training.loop import fit
-from stages.training.mixing import Mixture, mix, mixed_loss
+from stages.training.loss import Goal, mean_loss
+from stages.training.mixing import mix
 
 COUNT = 12
+PLACES = torch.arange(COUNT)
 # each image is flat, its value its place in the batch
 IMAGES = torch.arange(COUNT, dtype=torch.float32)[:, None, None, None].expand(COUNT, 3, 9, 7).contiguous()
 
 
-def blended(inputs: Tensor, mixture: Mixture) -> Tensor:
-    """Means of mixed images, if shares say the truth."""
-    own = inputs.flatten(1).mean(1)
-    return mixture.share * own + (1 - mixture.share) * own[mixture.partners]
+def blended(goal: Goal) -> Tensor:
+    """Means of the images that it was made of."""
+    return goal.share * goal.targets + (1 - goal.share) * goal.others
 
 
 @given(st.integers(0, 99), st.integers(0, 99), st.sampled_from([(0.2, 0.0), (0.0, 1.0), (1.0, 1.0)]))
 def test_shares_say_how_much_of_an_image_is_its_own(epoch: int, step: int, alphas: tuple[float, float]) -> None:
-    mixed, mixture = mix(IMAGES, *alphas, 0, epoch, step)
-    assert torch.allclose(mixed.flatten(1).mean(1), blended(IMAGES, mixture), atol=1e-4)
-    assert sorted(mixture.partners.tolist()) == list(range(COUNT))
+    mixed, goal = mix(IMAGES, PLACES, *alphas, 0, epoch, step)
+    assert torch.allclose(mixed.flatten(1).mean(1), blended(goal), atol=1e-4)
+    assert torch.equal(goal.targets, PLACES)
+    assert sorted(goal.others.tolist()) == list(range(COUNT))
 
 
 def test_mixup_blends_whole_images_and_cutmix_pastes_a_rectangle() -> None:
-    blend, mixture = mix(IMAGES, 1.0, 0.0, 0, 1, 0)
+    blend, _ = mix(IMAGES, PLACES, 1.0, 0.0, 0, 1, 0)
     assert all(len(image.unique()) == 1 for image in blend)
-    pasted, mixture = mix(IMAGES, 0.0, 1.0, 0, 1, 0)
+    pasted, goal = mix(IMAGES, PLACES, 0.0, 1.0, 0, 1, 0)
     for place, image in enumerate(pasted):
         foreign = image[0] != place
-        if mixture.partners[place] != place and foreign.any():
+        if goal.others[place] != place and foreign.any():
             rows, columns = foreign.any(1), foreign.any(0)
             assert torch.equal(foreign, rows[:, None] & columns[None, :])
-            assert set(image.unique().tolist()) <= {float(place), float(mixture.partners[place])}
+            assert set(image.unique().tolist()) <= {float(place), float(goal.others[place])}
     assert 0 < int((pasted != IMAGES).sum()) < IMAGES.numel()
 
 
 def test_the_same_key_mixes_the_same_and_the_global_generators_stay() -> None:
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
-    first, again, other = (mix(IMAGES, 1.0, 1.0, 0, 1, step)[0] for step in (3, 3, 4))
+    first, again, other = (mix(IMAGES, PLACES, 1.0, 1.0, 0, 1, step)[0] for step in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), torch_state)
@@ -53,7 +55,7 @@ def test_the_same_key_mixes_the_same_and_the_global_generators_stay() -> None:
 
 
 def test_with_both_each_batch_gets_one_kind() -> None:
-    batches = [mix(IMAGES, 1.0, 1.0, 0, 1, step)[0] for step in range(20)]
+    batches = [mix(IMAGES, PLACES, 1.0, 1.0, 0, 1, step)[0] for step in range(20)]
     pasted = {torch.equal(batch, batch.round()) for batch in batches}
     assert pasted == {True, False}
 
@@ -62,17 +64,17 @@ def test_with_both_each_batch_gets_one_kind() -> None:
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_unmixed_inputs_have_the_usual_loss(weights: Tensor | None, smoothing: float) -> None:
     logits, targets = torch.randn(8, 3), torch.arange(8) % 3
-    mixture = Mixture(torch.arange(8).flip(0), torch.ones(8))
+    goal = Goal(targets, targets.flip(0), torch.ones(8))
     usual = cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing)
-    assert mixed_loss(logits, targets, mixture, weights, smoothing).item() == pytest.approx(usual.item(), rel=1e-6)
+    assert mean_loss(logits, goal, weights, smoothing).item() == pytest.approx(usual.item(), rel=1e-6)
 
 
 def test_the_loss_is_that_of_soft_targets() -> None:
     logits, targets = torch.randn(8, 3), torch.arange(8) % 3
-    mixture = Mixture(torch.randperm(8), torch.rand(8))
-    own, other = one_hot(targets, 3), one_hot(targets[mixture.partners], 3)
-    soft = mixture.share[:, None] * own + (1 - mixture.share[:, None]) * other
-    assert mixed_loss(logits, targets, mixture, None, 0.0).item() == pytest.approx(cross_entropy(logits, soft).item())
+    goal = Goal(targets, targets[torch.randperm(8)], torch.rand(8))
+    own, other = one_hot(targets, 3), one_hot(goal.others, 3)
+    soft = goal.share[:, None] * own + (1 - goal.share[:, None]) * other
+    assert mean_loss(logits, goal, None, 0.0).item() == pytest.approx(cross_entropy(logits, soft).item())
 
 
 def test_training_mixes_features() -> None:

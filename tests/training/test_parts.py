@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from stages.params.schema import Train
-from stages.training.batches import Rows
+from stages.training.batches import ALL, Batch, Rows
 from stages.training.history import Epoch, read_history, write_history
 from stages.training.inputs import FeatureInputs, ImageInputs, class_weights
 from stages.training.optimizers import build_optimizer, rate_at
@@ -24,16 +24,16 @@ def rows(count: int) -> Rows:
 
 
 def test_every_row_comes_once_an_epoch_in_a_keyed_order():
-    first, again, second = ([t.tolist() for _, _, t in rows(10).shuffled(4, 0, epoch)] for epoch in (1, 1, 2))
+    first, again, second = ([b.targets.tolist() for b in rows(10).shuffled(4, 0, epoch)] for epoch in (1, 1, 2))
     assert first == again != second
     assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(10))
     assert [len(batch) for batch in first] == [4, 4, 2]
 
 
 def test_a_last_batch_of_one_joins_the_one_before():
-    assert [len(targets) for _, _, targets in rows(9).shuffled(4, 0, 1)] == [4, 5]
+    assert [len(b.targets) for b in rows(9).shuffled(4, 0, 1)] == [4, 5]
     assert rows(9).steps(4) == 2
-    assert [len(targets) for _, _, targets in rows(1).shuffled(4, 0, 1)] == [1]
+    assert [len(b.targets) for b in rows(1).shuffled(4, 0, 1)] == [1]
 
 
 def test_938_batches_of_64_make_60000_images():
@@ -46,7 +46,7 @@ def test_mapped_rows_equal_rows_in_memory(tmp_path, monkeypatch):
     np.save(tmp_path / "inputs.npy", inputs)
     monkeypatch.setattr("stages.training.batches._fits", lambda size, device: False)
     mapped = Rows(np.load(tmp_path / "inputs.npy", mmap_mode="r"), np.arange(7), CPU)
-    assert all(torch.equal(x, torch.from_numpy(inputs[y.numpy()])) for _, x, y in mapped.shuffled(3, 0, 1))
+    assert all(torch.equal(b.inputs, torch.from_numpy(inputs[b.targets.numpy()])) for b in mapped.shuffled(3, 0, 1))
 
 
 @pytest.mark.parametrize(
@@ -88,20 +88,20 @@ def test_balanced_weights_give_every_class_the_same_say():
 
 
 def test_validation_inputs_are_not_augmented():
-    def darken(pixels, rows, seed, epoch, step):
+    def darken(pixels, rows, seed, epoch, step, wanted):
         return torch.zeros(1, 1, 1, 1)
 
     images = ImageInputs(darken, [0.5], [0.5], 0, CPU)
     pixels = torch.full((1, 1, 1, 1), 255, dtype=torch.uint8)
-    assert images.to_train(pixels, torch.arange(1), 1, 0).item() == -1
+    assert images.to_train(Batch(torch.arange(1), pixels, torch.arange(1), 1, 0), ALL).item() == -1
     assert images.to_val(pixels).item() == 1
 
 
 def test_features_are_standardised():
     features = FeatureInputs([1.0, 2.0], [2.0, 4.0], CPU)
-    assert features.to_train(torch.tensor([[3.0, 2.0]], dtype=torch.float16), torch.arange(1), 1, 0).tolist() == [
-        [1.0, 0.0]
-    ]
+    stored = torch.tensor([[3.0, 2.0]], dtype=torch.float16)
+    batch = Batch(torch.arange(1), stored, torch.arange(1), 1, 0)
+    assert features.to_train(batch, ALL).tolist() == [[1.0, 0.0]]
 
 
 def test_history_round_trip(tmp_path):

@@ -21,8 +21,10 @@ from stages.models.build import build
 from stages.project.stopping import StopFlag, Stopped
 from stages.training import resume
 from stages.training.batches import Rows
-from stages.training.loop import Outcome, Task, fit
+from stages.training.loop import fit
+from stages.training.outcome import Outcome
 from stages.training.resume import Keeper
+from stages.training.task import Task
 
 EPOCHS, STEPS = SETTINGS.epochs, 4  # of `a_task` and `images_task`
 SETTINGS_OF = {
@@ -46,16 +48,16 @@ def images_task(architecture: str) -> Task:
     torch.manual_seed(0)
     network = build(architecture, SETTINGS_OF[architecture], [8, 8, 1], 2).to(memory_format=torch.channels_last)
     train, val = Rows(pixels[:32], targets[:32], CPU.device), Rows(pixels[32:], targets[32:], CPU.device)
-    return Task("images", network, train, val, lambda x, rows, epoch, step: x, lambda x: x, None, 0)
+    return Task("images", network, train, val, lambda batch, wanted: batch.inputs[wanted], lambda x: x, None, 0)
 
 
 def killed_at(task: Task, place: tuple[int, int]) -> Task:
     """The task, whose inputs cannot be had at an epoch and step."""
 
-    def to_train(inputs, rows, epoch, step):
-        if (epoch, step) == place:
+    def to_train(batch, wanted):
+        if (batch.epoch, batch.step) == place:
             raise Killed
-        return task.to_train(inputs, rows, epoch, step)
+        return task.to_train(batch, wanted)
 
     return replace(task, to_train=to_train)
 
@@ -104,9 +106,9 @@ def test_steps_are_not_repeated(tmp_path, every_step):
     seen: list[tuple[int, int]] = []
 
     def noting(task: Task) -> Task:
-        def to_train(inputs, rows, epoch, step):
-            seen.append((epoch, step))
-            return task.to_train(inputs, rows, epoch, step)
+        def to_train(batch, wanted):
+            seen.append((batch.epoch, batch.step))
+            return task.to_train(batch, wanted)
 
         return replace(task, to_train=to_train)
 
@@ -162,10 +164,10 @@ def test_a_signal_stops_within_a_step_and_keeps_it(tmp_path):
     flag = StopFlag()
 
     def stopping(task: Task) -> Task:
-        def to_train(inputs, rows, epoch, step):
-            if (epoch, step) == (2, 1):
+        def to_train(batch, wanted):
+            if (batch.epoch, batch.step) == (2, 1):
                 flag.signal = signal.SIGTERM
-            return task.to_train(inputs, rows, epoch, step)
+            return task.to_train(batch, wanted)
 
         return replace(task, to_train=to_train)
 

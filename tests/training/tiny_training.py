@@ -2,12 +2,12 @@
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stages.compute.device import Machine
 from stages.params.schema import Train
 from stages.training.batches import Rows
-from stages.training.loop import Task
+from stages.training.task import Task
 
 CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
 SETTINGS = Train(
@@ -35,6 +35,5 @@ def a_task(dropout: float = 0.2) -> Task:
     targets = (inputs[:, 0] > 0).astype(np.int64)
     torch.manual_seed(0)
     train, val = Rows(inputs[:32], targets[:32], CPU.device), Rows(inputs[32:], targets[32:], CPU.device)
-    return Task(
-        "toy", Watched(dropout), train, val, lambda x, rows, epoch, step: x.float(), torch.Tensor.float, None, 0
-    )
+    network = Watched(dropout)
+    return Task("toy", network, train, val, lambda batch, wanted: batch.inputs[wanted].float(), Tensor.float, None, 0)
