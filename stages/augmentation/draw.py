@@ -7,6 +7,7 @@ workers. (torch's CPU generator, mt19937, keeps the lower 32 bits of a seed.)
 Each image has a row of uniform numbers with a fixed column for each parameter. So switching one
 step on or off changes no other step's draws, and an image's draws depend on its place in the batch
 and not on the batch's size. Noise is drawn after them, for the images that get any, in their order.
+A process that augments some rows of a batch alone draws for all of it, and takes what is theirs.
 """
 
 import hashlib
@@ -68,9 +69,7 @@ class Drawn:
         """What was drawn for some of the images."""
         noisy = self.std > 0
         places = (noisy.cumsum(0) - 1)[rows][noisy[rows]]  # in `noise`
-        return Drawn(
-            **{name: (drawn[places] if name == "noise" else drawn[rows]) for name, drawn in vars(self).items()}
-        )
+        return Drawn(**{name: drawn[places if name == "noise" else rows] for name, drawn in vars(self).items()})
 
 
 def draw(steps: Steps, images: int, shape: tuple[int, int, int], seed: int, epoch: int, step: int) -> Drawn:
