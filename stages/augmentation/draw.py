@@ -8,6 +8,7 @@ Each image has a row of uniform numbers with a fixed column for each parameter. 
 step on or off changes no other step's draws, and an image's draws depend on its place in the batch
 and not on the batch's size. Alternating flips go by an image's row in its split instead. Noise is
 drawn after them, for the images that get any, in their order.
+A process that augments some rows of a batch alone draws for all of it, and takes what is theirs.
 """
 
 import hashlib
@@ -69,9 +70,7 @@ class Drawn:
         """What was drawn for some of the images."""
         noisy = self.std > 0
         places = (noisy.cumsum(0) - 1)[rows][noisy[rows]]  # in `noise`
-        return Drawn(
-            **{name: (drawn[places] if name == "noise" else drawn[rows]) for name, drawn in vars(self).items()}
-        )
+        return Drawn(**{name: drawn[places if name == "noise" else rows] for name, drawn in vars(self).items()})
 
 
 def draw(steps: Steps, rows: Tensor, shape: tuple[int, int, int], seed: int, epoch: int, step: int) -> Drawn:

@@ -106,8 +106,8 @@ class _Training:
         """The steps of the epoch that are still to be done."""
         task, settings, epoch = self._task, self._settings, self._epoch
         if self._step == 0:
-            others = [self._world.rank] if self._world.rank else []
-            torch.manual_seed(seed_for(task.seed, "dropout", epoch, *others))
+            rank = [self._world.rank] if self._world.rank else []  # rank 0 draws as one process alone does
+            torch.manual_seed(seed_for(task.seed, "dropout", epoch, *rank))
         told = time.monotonic()
         task.network.train()
         for batch in task.train.shuffled(settings.batch_size, task.seed, epoch, self._step):
@@ -151,7 +151,7 @@ class _Training:
 
     def _show(self, shown: Any) -> None:
         loss, right = self._sums.losses[self._step - 1].item(), self._sums.correct / self._sums.counts.sum()
-        right *= self._world.size
+        right *= self._world.size  # of its own rows among all
         shown.set_postfix_str(f"loss {loss:.4f}, accuracy {right.item():.4f}", refresh=False)
 
     def _end_epoch(self) -> Epoch:
