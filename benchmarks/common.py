@@ -1,7 +1,7 @@
-"""What the benchmarks share: made-up images, a task of the engine, turns, the machine's description."""
+"""What the benchmarks share: the machine, made-up images, a task of the engine."""
 
-import statistics
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,69 +11,86 @@ from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from stages.augmentation.policy import Policy
-from stages.augmentation.steps import resolve
+from stages.augmentation.steps import Steps, resolve
 from stages.compute.device import Machine, set_up
 from stages.models.build import build, fit_to_data, settings_of
 from stages.params import load
 from stages.params.schema import AnyModel
-from stages.params.schema import Policy as PolicySettings
 from stages.project.versions import versions
 from stages.training.batches import Rows
-from stages.training.inputs import ImageInputs
+from stages.training.inputs import ImageInputs, class_weights
 from stages.training.task import Task
 
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
-MODELS = Path(__file__).with_name("models.yaml")
 MEAN, STD = [0.5] * 3, [0.25] * 3
+SCALE = {"mean": MEAN, "std": STD}
+
+Split = tuple[np.ndarray, np.ndarray]
 
 
-def machine(precision: str = "auto") -> Machine:
+def machine(precision: str = "auto", device: str = "auto", convolutions: bool = True) -> Machine:
     """This machine as a training sets it up, described on the terminal."""
-    found = set_up("auto", precision, 0, convolutions=True)
+    found = set_up(device, precision, 0, convolutions)
     print(f"{found.name}, {found.device.type}, {found.precision}, {found.threads} threads; {versions()}", flush=True)
     return found
 
 
-def images(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 (N, 32, 32, 3) and int64 (N,) of 10 classes."""
+@contextmanager
+def not_deterministic() -> Iterator[None]:
+    """Inside the block torch may choose the fastest way, also one that gives other last bits each time."""
+    mode, search = torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
+    torch.set_deterministic_debug_mode("default")
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        torch.backends.cudnn.benchmark = search
+
+
+def images(count: int, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 (N, size, size, 3) and int64 (N,) of 10 classes."""
     random = np.random.default_rng(0)
-    return random.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8), random.integers(0, 10, count)
+    return random.integers(0, 256, (count, size, size, 3), dtype=np.uint8), random.integers(0, 10, count)
 
 
-def model_of(name: str) -> Any:
-    """A model of models.yaml beside this file, else of params.yaml."""
-    own = YAML(typ="safe").load(MODELS)["models"]
-    if name in own:
-        return TypeAdapter(AnyModel).validate_python(own[name])
-    (model,) = load(f"models.{name}", path=PARAMS)
-    return model
+def model_of(name: str, changes: Sequence[str] = ()) -> Any:
+    """A model of params.yaml, with `changes` such as `train.epochs=2`."""
+    settings = load(f"models.{name}", path=PARAMS)[0].model_dump()
+    for change in changes:
+        key, _, value = change.partition("=")
+        *way, last = key.split(".")
+        section = settings
+        for part in way:
+            section = section[part]
+        section[last] = YAML(typ="safe").load(value)
+    return TypeAdapter(AnyModel).validate_python(settings)
 
 
 def policy_of(name: str) -> Policy:
-    """A policy of models.yaml beside this file, else of params.yaml, as training applies it."""
-    own = YAML(typ="safe").load(MODELS)["policies"]
-    (policies,) = load("policies", path=PARAMS)
-    settings = PolicySettings.model_validate(own[name]) if name in own else policies[name]
+    """A policy of params.yaml, as training applies it; `none` does nothing."""
+    if name == "none":
+        return Policy(name=name, dataset=None, steps=Steps())
+    (settings,) = load(f"policies.{name}", path=PARAMS)
     return Policy.model_validate(resolve(name, settings))
 
 
 def engine_task(model: Any, count: int, on: Machine) -> Task:
     """The task of a model on `count` made-up images, with its augmentation."""
     pixels, targets = images(count)
-    inputs = ImageInputs(policy_of(model.augmentation).apply, MEAN, STD, seed=0, device=on.device)
-    torch.manual_seed(0)
-    network = build(model.architecture, settings_of(model), [32, 32, 3], 10)
+    return task_on(model, (pixels, targets), (pixels[:1000], targets[:1000]), SCALE, on)
+
+
+def task_on(
+    model: Any, train: Split, val: Split, scale: dict[str, list[float]], on: Machine, classes: int = 10, seed: int = 0
+) -> Task:
+    """The task of a model on images, uint8 (N, H, W, C) and int64 (N,), with its augmentation, as stages/train.py."""
+    inputs = ImageInputs(policy_of(model.augmentation).apply, **scale, seed=seed, device=on.device)
+    torch.manual_seed(seed)
+    network = build(model.architecture, settings_of(model), list(train[0].shape[1:]), classes)
     network = network.to(memory_format=torch.channels_last).to(on.device)
-    train, val = Rows(pixels, targets, on.device), Rows(pixels[:1000], targets[:1000], on.device)
-    fit_to_data(network, lambda most: inputs.to_val(train.take(torch.arange(min(most, count)))[0]))
-    return Task("made-up", network, train, val, inputs.to_train, inputs.to_val, None, 0)
-
-
-def in_turns(rounds: int, **measured: Callable[[], float]) -> dict[str, float]:
-    """The median of each measurement, taken in turns; every value is printed."""
-    values: dict[str, list[float]] = {name: [] for name in measured}
-    for _ in range(rounds):
-        for name, measure in measured.items():
-            values[name].append(measure())
-            print(f"  {name}: {values[name][-1]:,.4g}", flush=True)
-    return {name: statistics.median(found) for name, found in values.items()}
+    rows, others = Rows(*train, on.device), Rows(*val, on.device)
+    fit_to_data(network, lambda most: inputs.to_val(rows.take(torch.arange(min(most, len(rows))))[0]))
+    counts = np.bincount(train[1], minlength=classes).tolist()
+    weights = class_weights(counts, model.train.class_weights, on.device)
+    return Task(model.architecture, network, rows, others, inputs.to_train, inputs.to_val, weights, seed)

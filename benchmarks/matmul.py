@@ -5,7 +5,8 @@ import time
 import torch
 from torch import nn
 
-from benchmarks.common import engine_task, in_turns, machine, model_of
+from benchmarks.common import engine_task, machine, model_of
+from benchmarks.timing import in_turns
 from stages.compute.device import Machine
 from stages.training.loop import fit
 from stages.training.task import Task

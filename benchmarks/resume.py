@@ -5,7 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.common import engine_task, in_turns, machine, model_of
+from benchmarks.common import engine_task, machine, model_of
+from benchmarks.timing import in_turns
 from stages.project.stopping import StopFlag
 from stages.training.loop import fit
 from stages.training.resume import Keeper

@@ -1,13 +1,11 @@
 """How a stage script begins and ends."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from stages.project.console import Refusal
-from stages.project.stopping import die_with_parent
 
 
 def open_door(main: Callable[[str], None], description: str, what: str) -> NoReturn:
@@ -19,8 +17,6 @@ def open_door(main: Callable[[str], None], description: str, what: str) -> NoRet
 
 def run_or_refuse(work: Callable[[], None]) -> NoReturn:
     """Exit with 0 after `work`, or with 1 and the message of its `Refusal`, without a traceback; 130 after Ctrl-C."""
-    if "DVC_STAGE" in os.environ:
-        die_with_parent()  # a stage that outlived its DVC would write to the outs of the next one
     try:
         work()
     except Refusal as refusal:

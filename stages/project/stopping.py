@@ -18,7 +18,10 @@ class Stopped(Refusal):
 
 
 class StopFlag:
-    """Set by the first signal; the second one acts as if there were no handler."""
+    """Set by the first signal; a second Ctrl-C acts as if there were no handler.
+
+    A second SIGTERM does not: when DVC dies, the kernel sends one for each of its threads.
+    """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -30,7 +33,8 @@ class StopFlag:
 
     def _set(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
-        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

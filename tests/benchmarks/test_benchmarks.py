@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from ruamel.yaml import YAML
+from pydantic import ValidationError
 
-from benchmarks import common, matmul, training
-from stages.compute.device import Machine
-from stages.params.load import problems
+from benchmarks import common, matmul, timing, training
+from stages.compute.device import Machine, set_up
 
 CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
 
@@ -20,15 +19,6 @@ def test_speednets_operations_are_those_of_its_record():
     assert per_image / 1e9 == pytest.approx(0.71, abs=0.02)
 
 
-def test_their_models_can_be_copied_into_params_yaml(tmp_path):
-    yaml = YAML(typ="safe", pure=True)
-    params, own = (yaml.load(path) for path in (common.PARAMS, common.MODELS))
-    for section in own:
-        params[section].update(own[section])
-    yaml.dump(params, tmp_path / "params.yaml")
-    assert problems(tmp_path / "params.yaml") == []
-
-
 def test_turns_alternate_and_give_the_median(capsys):
     called = []
     values = {"a": iter([1.0, 5.0, 2.0]), "b": iter([10.0, 30.0, 20.0])}
@@ -37,13 +27,43 @@ def test_turns_alternate_and_give_the_median(capsys):
         called.append(name)
         return next(values[name])
 
-    found = common.in_turns(3, a=lambda: measure("a"), b=lambda: measure("b"))
+    found = timing.in_turns(3, a=lambda: measure("a"), b=lambda: measure("b"))
     assert called == ["a", "b"] * 3
     assert found == {"a": 2.0, "b": 20.0}
     assert len(capsys.readouterr().out.splitlines()) == 6
 
 
-def test_both_recipes_train(monkeypatch):
-    monkeypatch.setattr(training, "COUNT", 300)
-    assert training.usual("cifar10-cnn", 64, 0, CPU) > 0
-    assert training.engine("cifar10-cnn", CPU) > 0
+@pytest.mark.parametrize("name", ["cifar10-cnn", "cifar10-speednet"])
+def test_both_recipes_train(name):
+    assert training.usual(name, 64, 0, 300, CPU) > 0
+    assert training.engine(name, 300, CPU) > 0
+
+
+def test_the_usual_recipe_trains_every_image_of_its_network(monkeypatch):
+    seen, build = [], training.build
+
+    def watched(*arguments):
+        network = build(*arguments)
+        network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+        return network
+
+    monkeypatch.setattr(training, "build", watched)
+    training.usual("cifar10-cnn", 64, 0, 300, CPU)
+    assert seen == [64, 64, 64, 64, 44]
+
+
+def test_a_model_can_be_changed_as_params_yaml_could():
+    assert common.model_of("cifar10-speednet", ["widths=[8, 16]", "train.epochs=2"]).widths == [8, 16]
+    assert common.model_of("mnist-mlp", ["train.lr=0.5"]).train.lr == 0.5
+    with pytest.raises(ValidationError, match="epoch"):
+        common.model_of("mnist-mlp", ["train.epoch=2"])
+
+
+def test_determinism_is_left_inside_the_block_alone():
+    def state():
+        return torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
+
+    set_up("cpu", "fp32", 0, convolutions=True)
+    with common.not_deterministic():
+        assert state() == (0, True)
+    assert state() == (2, False)

@@ -22,12 +22,19 @@ def entry(root: Path, stage: str) -> dict:
     return YAML(typ="safe").load(root / "dvc.lock")["stages"][stage]
 
 
+def experiment_entry(clone: Clone, name: str, stage: str) -> dict:
+    """What the dvc.lock of an experiment says of a stage."""
+    refs = clone.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    (ref,) = (ref for ref in refs if ref.endswith(f"/{name}"))
+    return YAML(typ="safe").load(clone.run("git", "show", f"{ref}:dvc.lock"))["stages"][stage]
+
+
 def training(root: Path) -> list[psutil.Process]:
-    """The processes that train in a clone."""
+    """The processes that train in a clone, or in a throw-away copy that DVC keeps inside it."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         try:
-            if "stages.train" in (process.info["cmdline"] or []) and Path(process.cwd()) == root:
+            if "stages.train" in (process.info["cmdline"] or []) and root in (cwd := Path(process.cwd()), *cwd.parents):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
@@ -75,8 +82,8 @@ def check_killed(clones, params, model: str, ways: list[str], seed: int) -> None
     check_run(killed.root, model)
 
 
-def check_run(root: Path, model: str) -> None:
-    """The last MLflow run of a model is finished and has each epoch once."""
+def check_run(root: Path, model: str) -> str:
+    """The last MLflow run of a model, which is finished and has each epoch once."""
     with sqlite3.connect(root / "mlflow.db") as database:
         ((run, status),) = database.execute(
             "SELECT run_uuid, status FROM runs WHERE name = ? ORDER BY start_time DESC LIMIT 1", [model]
@@ -86,6 +93,7 @@ def check_run(root: Path, model: str) -> None:
     assert status == "FINISHED"
     assert sorted(steps) == [(epoch,) for epoch in range(1, EPOCHS + 1)]
     assert open_runs == (0,)
+    return run
 
 
 @pytest.mark.parametrize("ways", [["stage", "dvc"]])
@@ -97,3 +105,70 @@ def test_a_killed_training_ends_with_the_same_bits(clones, params, ways):
 @pytest.mark.parametrize("model", ["mnist-mlp-wide", "mnist-cnn", "cifar10-cnn", "cats_dogs-efficientnet_lite0"])
 def test_killed_at_twenty_moments(clones, params, model):
     check_killed(clones, params, model, ["stage", "dvc", "Ctrl-C", "SIGTERM", "stage"], seed=1)
+
+
+def experiment(name: str, model: str) -> list[str]:
+    """Options of `dvc exp run` for a longer training of a model."""
+    return ["--name", name, "-S", f"models.{model}.train.epochs={EPOCHS}", f"train@{model}"]
+
+
+def running(root: Path) -> list[tuple[str, int]]:
+    """The id and the number of logged epochs of each MLflow run that is under way."""
+    with sqlite3.connect(root / "mlflow.db") as database:
+        return database.execute(
+            "SELECT run_uuid, count(step) FROM runs JOIN metrics USING (run_uuid)"
+            " WHERE status = 'RUNNING' AND key = 'val_loss' GROUP BY run_uuid"
+        ).fetchall()
+
+
+def under_way(root: Path) -> str:
+    """The MLflow run of a training, once some epochs are done."""
+    until(lambda: any(epochs > 2 for _, epochs in running(root)), 120, "no epoch was logged")
+    ((run, _),) = running(root)
+    return run
+
+
+def commit(clone: Clone) -> None:
+    """Commit everything, for DVC's experiments start from a commit."""
+    clone.run("git", "add", "-A")
+    identity = ["-c", "user.name=A tester", "-c", "user.email=tester@example.com"]
+    clone.run("git", *identity, "commit", "--allow-empty", "-qm", "Results")
+
+
+def check_experiment(clones, model: str, run: str) -> None:
+    """An experiment that was killed, run again, is the same MLflow run and ends with the bits of one left alone."""
+    killed, alone = clones
+    until(lambda: not training(killed.root), 20, "an orphan goes on training")
+    assert running(killed.root) == []
+    killed.run("dvc", "exp", "run", "--temp", *experiment("again", model))
+    alone.change(**{f"models__{model}__train__epochs": EPOCHS})
+    finished(alone.start("dvc", "repro", "-s", f"train@{model}"))
+    assert experiment_entry(killed, "again", f"train@{model}") == entry(alone.root, f"train@{model}")
+    assert check_run(killed.root, model) == run
+    killed.run("dvc", "exp", "remove", "again")
+
+
+@pytest.mark.slow
+def test_a_killed_experiment_in_a_temporary_copy_is_gone_on_with(clones, params):
+    killed, model = clones[0], "mnist-cnn"
+    commit(killed)
+    dvc = killed.start("dvc", "exp", "run", "--temp", *experiment("first", model))
+    run = under_way(killed.root)
+    dvc.kill()
+    dvc.communicate()
+    check_experiment(clones, model, run)
+
+
+@pytest.mark.slow
+def test_a_queued_experiment_killed_by_dvc_is_gone_on_with(clones, params):
+    killed, model = clones[0], "mnist-cnn"
+    commit(killed)
+    killed.run("dvc", "exp", "run", "--queue", *experiment("queued", model))
+    killed.run("dvc", "queue", "start")
+    try:
+        run = under_way(killed.root)
+        killed.run("dvc", "queue", "kill", "queued")
+        until(lambda: not training(killed.root), 60, "the training goes on")
+    finally:
+        killed.run("dvc", "queue", "stop", "--kill")
+    check_experiment(clones, model, run)

@@ -1,0 +1,114 @@
+"""Augmented images per second: torchvision's v2 transforms, image by image in a DataLoader, against this engine.
+
+Both give batches of float32 (N, C, H, W) on the scale 0 to 1, on the device, with a draw for each image. For
+comparison also v2 on whole batches, which is not the same: all images of a batch get one draw.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import InterpolationMode, v2
+
+from benchmarks.common import images, machine
+from benchmarks.timing import in_turns
+from stages.augmentation.policy import Policy
+from stages.augmentation.steps import Steps
+from stages.compute.device import Machine
+
+BATCH, ROUNDS = 500, 3
+
+_TURN, _SHIFT, _ZOOM = {"degrees": 10}, {"translate": (2 / 32, 2 / 32)}, {"scale": (0.9, 1.1)}
+_STILL, _LINEAR = {"degrees": 0}, {"interpolation": InterpolationMode.BILINEAR}
+TORCHVISION = {
+    "hflip": [v2.RandomHorizontalFlip()],
+    "rotate": [v2.RandomRotation(**_TURN, **_LINEAR)],
+    "scale": [v2.RandomAffine(**_STILL, **_ZOOM, **_LINEAR)],
+    "translate": [v2.RandomAffine(**_STILL, **_SHIFT)],
+    "noise": [],
+    "all": [v2.RandomHorizontalFlip(), v2.RandomAffine(**_TURN, **_ZOOM, **_SHIFT, **_LINEAR)],
+}
+_STEPS = {
+    "hflip": 0.5,
+    "rotate": {"probability": 1.0, "degrees": [-10.0, 10.0]},
+    "scale": {"probability": 1.0, "factor": [0.9, 1.1]},
+    "translate": {"probability": 1.0, "right": [-2, 2], "up": [-2, 2], "whole_pixels": True},
+    "noise": {"probability": 1.0, "std": [0.1, 0.1]},
+}
+ENGINE = {name: {name: step} for name, step in _STEPS.items()} | {"all": _STEPS}
+
+
+class Images(Dataset):
+    """One image at a time, uint8 (C, H, W), transformed."""
+
+    def __init__(self, pixels: Tensor, transform: Callable[[Tensor], Tensor]) -> None:
+        self._pixels, self._transform = pixels, transform
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def __getitem__(self, row: int) -> Tensor:
+        return self._transform(self._pixels[row])
+
+
+def transform(name: str) -> v2.Compose:
+    """What torchvision does to an image, or to a batch, for an operation."""
+    noise = [v2.GaussianNoise(0.0, 0.1)] if "noise" in ENGINE[name] else []
+    return v2.Compose([*TORCHVISION[name], v2.ToDtype(torch.float32, scale=True), *noise])
+
+
+def per_image(name: str, pixels: Tensor, workers: int) -> Iterable[Tensor]:
+    """Batches of torchvision, each image transformed alone."""
+    return DataLoader(Images(pixels.permute(0, 3, 1, 2), transform(name)), BATCH, num_workers=workers)
+
+
+def per_batch(name: str, pixels: Tensor) -> Iterator[Tensor]:
+    """Batches of torchvision, one draw for all images of each."""
+    return map(transform(name), pixels.permute(0, 3, 1, 2).split(BATCH))
+
+
+def engine(name: str, pixels: Tensor) -> Iterator[Tensor]:
+    """Batches of this engine."""
+    policy = Policy(name=name, dataset=None, steps=Steps.model_validate({**ENGINE[name], "fill": "zeros"}))
+    rows = torch.arange(len(pixels)).split(BATCH)
+    return (policy.apply(pixels[some], some, 0, 1, step) for step, some in enumerate(rows))
+
+
+def rate(batches: Callable[[], Iterable[Tensor]], on: Machine) -> float:
+    """Images per second of all batches, each on the device."""
+    count, started = 0, time.perf_counter()
+    for batch in batches():
+        count += len(batch.to(on.device))
+    if on.device.type == "cuda":
+        torch.cuda.synchronize()
+    return count / (time.perf_counter() - started)
+
+
+def measure(name: str, pixels: Tensor, on: Machine) -> None:
+    """Measure an operation both ways in turns; `pixels` uint8 (N, H, W, C) on the CPU."""
+    print(name)
+    kinds = {f"torchvision, {n} workers": partial(per_image, name, pixels, n) for n in (0, on.threads)}
+    there = pixels.to(on.device)
+    ways = kinds | {"one draw per batch": partial(per_batch, name, there), "engine": partial(engine, name, there)}
+    found = in_turns(ROUNDS, **{way: partial(rate, batches, on) for way, batches in ways.items()})
+    ratio, other = (found["engine"] / best for best in (max(found[n] for n in kinds), found["one draw per batch"]))
+    print(f"{name}: {ratio:.1f} times torchvision image by image, {other:.1f} times its one draw per batch", flush=True)
+
+
+def main() -> None:
+    """Measure every operation alone, and all together."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=10_000, help="32 x 32 pixels, in each turn")
+    asked = parser.parse_args()
+    on = machine()
+    pixels = torch.from_numpy(images(asked.images)[0])
+    for name in ENGINE:
+        measure(name, pixels, on)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+import torch
+
+from benchmarks import features
+from stages.compute.device import Machine
+
+CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
+
+
+def test_both_ways_train_the_same_head(monkeypatch):
+    monkeypatch.setattr(features, "SIZE", 32)
+    ways = features.Ways(20, 3, CPU)
+    cached, recomputed = ways.cached(), ways.recomputed()
+    for a, b in zip(cached.history, recomputed.history, strict=True):
+        assert abs(a.train_loss - b.train_loss) < 1e-3  # cached features are float16
+    assert len(cached.history) == 3
+    assert cached.history[0] != cached.history[1]
+    shapes = [tensor.shape for tensor in cached.weights.values()]
+    assert [tensor.shape for name, tensor in recomputed.weights.items() if name.startswith("head.")] == shapes
+
+
+def test_the_backbone_sees_an_image_once_or_in_each_epoch(monkeypatch):
+    monkeypatch.setattr(features, "SIZE", 32)
+    ways = features.Ways(20, 3, CPU)
+    seen = []
+    ways._backbone.conv_stem.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    ways.cached()
+    assert seen == [1, 16, 4]  # the first is asked for the number of its features
+    seen.clear()
+    ways.recomputed()
+    assert seen == 3 * [16, 4, 2]  # two validate

@@ -1,0 +1,51 @@
+import math
+
+import numpy as np
+import torch
+
+from benchmarks import memory
+from stages.compute.device import Machine
+from stages.training import batches
+
+CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
+
+
+def test_the_smallest_array_is_too_large_to_be_copied():
+    assert not batches._fits(memory.COUNT * memory.SIZE**2 * 3, CPU.device)
+    assert batches._fits((memory.COUNT - 100) * memory.SIZE**2 * 3, CPU.device)
+
+
+def test_the_files_take_no_disk(tmp_path):
+    memory.sparse(tmp_path / "1.npy", 1000, 32)
+    file = (tmp_path / "1.npy").stat()
+    assert file.st_size > 1000 * 32 * 32 * 3
+    assert file.st_blocks * 512 < 100_000
+
+
+def test_every_image_is_trained_on_once_and_only_mapped_ones_stay_out_of_memory(tmp_path, monkeypatch):
+    memory.sparse(tmp_path / "1.npy", 40_000, 32)
+    size = 40_000 * 32 * 32 * 3 / memory.MIB
+    inputs = np.load(tmp_path / "1.npy", mmap_mode="r")
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "_fits", lambda size, device: False)
+        mapped = memory.train(inputs, CPU)
+    copied = memory.train(inputs, CPU)
+    assert mapped["images"] == copied["images"] == 40_000
+    assert copied["memory"] - mapped["memory"] > 0.7 * size
+
+
+def test_each_size_is_measured_in_turns(capsys):
+    found = memory.measure(40, 16, (1, 2), 1)
+    assert {multiple: [one["images"] for one in found[multiple]] for multiple in found} == {1: [40], 2: [80]}
+    assert all(math.isfinite(one["seconds"]) for one in found[1])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["  1x, 40 images", "  2x, 80 images"]
+
+
+def test_sizes_are_compared_with_the_first(capsys):
+    one, two, four = ({"memory": 100.0, "seconds": seconds} for seconds in (1.0, 2.0, 4.5))
+    memory.compare({1: [one, one], 2: [two, two], 4: [four, four]})
+    assert capsys.readouterr().out.splitlines() == [
+        "2x the images: 1.00 times the memory, 2.00 times the seconds",
+        "4x the images: 1.00 times the memory, 4.50 times the seconds",
+    ]
