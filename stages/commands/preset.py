@@ -19,6 +19,8 @@ PRESETS = Path("presets")  # NAME.yaml: what it is `about`, and the `params` tha
 def preset(name: Annotated[str, typer.Argument(help="One of them; without it, they are listed.")] = "") -> None:
     """List the presets, or write the values of one into params.yaml (`git diff` shows what changed)."""
     known = {file.stem: _read(file) for file in sorted(PRESETS.glob("*.yaml"))}
+    if not known:
+        raise Refusal(f"there is no {PRESETS}/; run from the repository's root")
     if not name:
         for each, content in known.items():
             say(f"{each:16} {content['about']}")

@@ -56,6 +56,12 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest(project: Path) -> 
         preset("cifar-94")
 
 
+def test_elsewhere_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Refusal, match=r"there is no presets/; run from the repository's root"):
+        preset()
+
+
 def test_values_that_are_not_valid_leave_the_file_as_it_is(project: Path) -> None:
     before = (project / "params.yaml").read_bytes()
     (project / "presets/bad.yaml").write_text("about: bad\nparams: {models: {mnist-mlp: {train: {epochs: 0}}}}\n")
