@@ -1,5 +1,6 @@
 """Train a model of params.yaml, on the GPU when there is one; writes models/MODEL and its training report."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,13 @@ import torch
 from torch import Tensor
 
 from stages.augmentation.policy import read_policy
-from stages.compute.device import set_up
+from stages.compute.device import Machine, set_up
 from stages.compute.pixels import normalization
 from stages.datasets.format import Description, PreparedSet, open_set
 from stages.models.build import build, count_parameters, fit_to_data, settings_of
 from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.params import load
-from stages.params.schema import AnyModel
+from stages.params.schema import AnyModel, AnyTrain, Lbfgs
 from stages.project.console import say
 from stages.project.door import open_door
 from stages.project.files import read_json, replacing_folder, write_json
@@ -24,9 +25,10 @@ from stages.project.stopping import stop_flag
 from stages.project.versions import versions
 from stages.tracking.runs import train_run
 from stages.training.batches import Rows
-from stages.training.history import write_history
+from stages.training.history import Epoch, write_history
 from stages.training.inputs import FeatureInputs, ImageInputs, class_weights
-from stages.training.loop import Task, fit
+from stages.training.lbfgs import fit_regression
+from stages.training.loop import Outcome, Task, fit
 from stages.training.resume import Keeper
 from stages.training.summary import summary
 
@@ -34,6 +36,8 @@ from stages.training.summary import summary
 def main(name: str) -> None:
     """Train the model `name`."""
     seed, device, precision, threads, model = load("seed", "device", "precision", "threads", f"models.{name}")
+    if isinstance(model.train, Lbfgs):
+        precision = "fp32"  # a search along a line needs it
     machine = set_up(device, precision, threads, convolutions=model.architecture in ("cnn", "speednet"))
     folder, policy = DATA / model.inputs, AUGMENTED / model.augmentation / "policy.json"
     data = open_set(folder)
@@ -51,7 +55,7 @@ def main(name: str) -> None:
         train_run(name, settings, folder, facts, again=state.exists()) as run,
     ):
         keeper = Keeper(state, stop)
-        outcome = fit(task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper)
+        outcome = _trained(task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper)
         parameters, trainable = count_parameters(task.network)
         report = facts | summary(outcome, parameters + _frozen(folder), trainable)
         _write_model(name, model, data.about, outcome.weights, {"seed": seed, "settings": settings, **report})
@@ -76,6 +80,14 @@ def _task(name: str, model: AnyModel, data: PreparedSet, policy: Path, device: t
     fit_to_data(network, lambda count: inputs.to_val(train.take(torch.arange(min(count, len(train))))[0]))
     weights = class_weights(list(data.about.counts["train"].values()), model.train.class_weights, device)
     return Task(name, network, train, val, inputs.to_train, inputs.to_val, weights, seed)
+
+
+def _trained(
+    task: Task, settings: AnyTrain, machine: Machine, after_epoch: Callable[[Epoch], None], keeper: Keeper
+) -> Outcome:
+    if isinstance(settings, Lbfgs):
+        return fit_regression(task, settings, machine, after_epoch, keeper)
+    return fit(task, settings, machine, after_epoch, keeper)
 
 
 def _frozen(folder: Path) -> int:

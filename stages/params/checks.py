@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import ceil, floor
 
-from stages.params.schema import CNN, AnyModel, Params, Translate, did_you_mean
+from stages.params.schema import CNN, AnyModel, Lbfgs, Params, Translate, did_you_mean
 
 
 def cross_checks(params: Params) -> Iterator[str]:
@@ -74,7 +74,9 @@ def _models(params: Params) -> Iterator[str]:
         elif model.inputs != f"prepared/{model.dataset}":
             yield f"{key}.inputs is {model.inputs!r}; allowed for this model: 'prepared/{model.dataset}'"
         yield from _policy_fits(params, f"{key}.augmentation", model.augmentation, model.dataset)
-        if model.train.batch_size == 1 and _normalises_batches(model):
+        if isinstance(model.train, Lbfgs):
+            yield from _regression(key, model)
+        elif model.train.batch_size == 1 and _normalises_batches(model):
             yield f"{key}.train.batch_size is 1; allowed with batch norm: 2 and above"
         size = params.datasets[model.dataset].prepare.size
         if model.architecture == "cnn":
@@ -87,6 +89,15 @@ def _views(params: Params) -> Iterator[str]:
     known = list(params.datasets)
     for name in params.evaluate.tta.keys() - params.datasets.keys():
         yield f"evaluate.tta names {name!r}, which is not in `datasets`; {did_you_mean(name, known)}"
+
+
+def _regression(key: str, model: AnyModel) -> Iterator[str]:
+    linear = model.architecture in ("mlp", "transfer") and not model.hidden
+    if not linear or model.augmentation != "none":
+        yield (
+            f"{key}.train.optimizer is 'lbfgs', which is for logistic regression on the same inputs in every step; "
+            "allowed with: architecture mlp or transfer, hidden: [], augmentation: none"
+        )
 
 
 def _normalises_batches(model: AnyModel) -> bool:

@@ -1,6 +1,7 @@
 """What `params.yaml` may say: every key, its type and its range."""
 
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -17,6 +18,7 @@ Dropout = Annotated[float, Field(ge=0, lt=1, description="share of activations s
 BatchNorm = Annotated[bool, Field(description="batch normalisation after each layer but the last")]
 Widths = Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(max_length=64)]
 Hidden = Annotated[Widths, Field(description="sizes of the hidden layers")]
+ClassWeights = Annotated[Literal["none", "balanced"], Field(description="loss weights by class frequency")]
 DatasetName = Annotated[Name, Field(description="a name in `datasets`")]
 
 
@@ -154,9 +156,30 @@ class Train(Strict):
     ]
     warmup: Annotated[float, Field(ge=0, lt=1, description="share of the steps with a rising rate")]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    class_weights: Annotated[Literal["none", "balanced"], Field(description="loss weights by class frequency")]
+    class_weights: ClassWeights
     clip_norm: Annotated[float, Field(ge=0, description="largest gradient norm, 0: no clipping")]
     patience: Annotated[int, Field(ge=0, description="epochs without a better validation accuracy, 0: no limit")]
+
+
+def _falling(numbers: list[float]) -> list[float]:
+    if any(before <= after for before, after in pairwise(numbers)):
+        raise PydanticCustomError("falling", "numbers that fall, none twice")
+    return numbers
+
+
+class Lbfgs(Strict):
+    """Logistic regression at its minimum, for each weight decay; validation chooses among them."""
+
+    optimizer: Annotated[Literal["lbfgs"], Field(description="finds the minimum of the loss over all of train")]
+    weight_decays: Annotated[
+        list[Annotated[float, Field(ge=0, le=1e6)]],
+        Field(min_length=1, max_length=100, description="candidates, the strongest first; each counts as an epoch"),
+        AfterValidator(_falling),
+    ]
+    class_weights: ClassWeights
+
+
+AnyTrain = Annotated[Train | Lbfgs, Field(discriminator="optimizer", description="the optimizer and its settings")]
 
 
 class Model(Strict):
@@ -166,7 +189,7 @@ class Model(Strict):
     inputs: Annotated[str, Field(description="prepared/<data set> or features/<features>")]
     augmentation: Annotated[Name, Field(description="a policy, or none")]
     normalize: Annotated[Literal["standard", "symmetric"], Field(description="train's mean and std, or -1..1")]
-    train: Train
+    train: AnyTrain
 
 
 class MLP(Model):

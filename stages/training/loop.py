@@ -62,6 +62,18 @@ class Outcome:
             self.best = epoch
             self.weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
 
+    def state(self) -> State:
+        """It as plain values and tensors."""
+        best, history = self.best.epoch if self.best else 0, [asdict(epoch) for epoch in self.history]
+        return {"history": history, "best": best, "best_weights": self.weights}
+
+    @classmethod
+    def restored(cls, state: State) -> "Outcome":
+        """What `state` gave."""
+        history = [Epoch(**epoch) for epoch in state["history"]]
+        best = next((epoch for epoch in history if epoch.epoch == state["best"]), None)
+        return cls(state["best_weights"], best, history)
+
 
 @dataclass
 class Sums:
@@ -177,7 +189,8 @@ class _Training:
         self._refuse_infinite(self._sums.losses)
         rows, rate = len(self._task.train), self._rate(self._steps - 1)
         loss, right = (self._sums.losses * self._sums.counts).sum().item(), self._sums.correct.item()
-        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *_validate(self._task, self._machine))
+        validated = validate(self._task, self._machine)
+        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *validated, self._settings.weight_decay)
         if not math.isfinite(epoch.val_loss):
             raise self._not_finite("validation loss", self._steps - 1)
         self._outcome.add(epoch, self._task.network)
@@ -202,7 +215,6 @@ class _Training:
         )
 
     def _state(self) -> State:
-        best = self._outcome.best
         return {
             "epoch": self._epoch,
             "step": self._step,
@@ -210,9 +222,7 @@ class _Training:
             "optimizer": self._optimizer.state_dict(),
             "random": _random_state(self._machine.device),
             "sums": vars(self._sums),
-            "history": [asdict(epoch) for epoch in self._outcome.history],
-            "best": best.epoch if best else 0,
-            "best_weights": self._outcome.weights,
+            **self._outcome.state(),
         }
 
     def _restore(self, state: State) -> None:
@@ -221,9 +231,7 @@ class _Training:
         self._optimizer.load_state_dict(state["optimizer"])
         _set_random_state(self._machine.device, state["random"])
         self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in state["sums"].items()})
-        history = [Epoch(**epoch) for epoch in state["history"]]
-        best = next((epoch for epoch in history if epoch.epoch == state["best"]), None)
-        self._outcome = Outcome(state["best_weights"], best, history)
+        self._outcome = Outcome.restored(state)
 
 
 def _random_state(device: torch.device) -> Tensor:
@@ -242,7 +250,7 @@ def _set_random_state(device: torch.device, state: Tensor) -> None:
         torch.set_rng_state(state)
 
 
-def _validate(task: Task, machine: Machine) -> tuple[float, float]:
+def validate(task: Task, machine: Machine) -> tuple[float, float]:
     """Mean cross-entropy and accuracy on the validation split."""
     loss, correct = 0.0, 0
     with evaluating(task.network), torch.inference_mode():

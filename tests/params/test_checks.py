@@ -38,6 +38,13 @@ def _speednet(widths: tuple[int, ...] | list[int] = (8, 8), batch_size: int = 10
     return add
 
 
+_LBFGS = {"optimizer": "lbfgs", "weight_decays": [1.0, 0.1], "class_weights": "none"}
+_REGRESSION = (
+    "which is for logistic regression on the same inputs in every step; "
+    "allowed with: architecture mlp or transfer, hidden: [], augmentation: none"
+)
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
@@ -74,6 +81,14 @@ def _speednet(widths: tuple[int, ...] | list[int] = (8, 8), batch_size: int = 10
         (
             lambda params: params["models"]["mnist-mlp-wide"]["train"].update(batch_size=1),
             "models.mnist-mlp-wide.train.batch_size is 1; allowed with batch norm: 2 and above",
+        ),
+        *(
+            (change, f"models.{name}.train.optimizer is 'lbfgs', {_REGRESSION}")
+            for name, change in (
+                ("mnist-cnn", _set("models", "mnist-cnn", train=_LBFGS, augmentation="none")),
+                ("mnist-mlp", _set("models", "mnist-mlp", train=_LBFGS)),
+                ("mnist-logistic", _set("models", "mnist-logistic", train=_LBFGS, augmentation="mnist-shift")),
+            )
         ),
         (
             _set("policies", "mnist-shift", dataset="digits"),
@@ -129,6 +144,7 @@ def test_sections_that_do_not_fit(change: Callable[[Any], Any], line: str, after
         lambda params: params["models"]["mnist-cnn"].update(channels=[8] * 4),
         lambda params: params["models"]["mnist-logistic"]["train"].update(batch_size=1),
         lambda params: params["models"]["mnist-cnn"].update(augmentation="none"),
+        _set("models", "mnist-logistic", train=_LBFGS),
         lambda params: params["policies"]["mnist-shift"]["translate"].update(right=[0.2, 0.8], whole_pixels=False),
         lambda params: params["features"]["cats_dogs-densenet121"].update(views=3, augmentation="cats_dogs-mixed"),
     ],
