@@ -119,8 +119,12 @@ class Policy(Strict):
 
 
 class Backbone(Strict):
-    """A pretrained network whose features are used frozen."""
+    """A pretrained network without its classifier."""
 
+    library: Annotated[Literal["torchvision", "timm"], Field(description="the package that has the network")]
+    network: Annotated[
+        str, Field(min_length=1, description="its name there; name.weights chooses among its published weights")
+    ]
     source: Annotated[
         Literal["auto", "official", "mirror", "package", "random"],
         Field(description="of the weights; auto: mirror, package, official, random"),
@@ -131,7 +135,7 @@ class Features(Strict):
     """The features of a data set's images by a backbone."""
 
     dataset: DatasetName
-    backbone: Annotated[Literal["densenet121", "efficientnet_lite0"], Field(description="a name in `backbones`")]
+    backbone: Annotated[Name, Field(description="a name in `backbones`")]
     augmentation: Annotated[Name, Field(description="policy of views after the first, or none")]
     views: Annotated[int, Field(ge=1, le=100, description="passes over train; the first is the plain image")]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images at a time")]
@@ -270,7 +274,7 @@ class Params(Strict):
     data: Data
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     policies: dict[Name, Policy]
-    backbones: dict[Literal["densenet121", "efficientnet_lite0"], Backbone]
+    backbones: dict[Name, Backbone]
     features: dict[Name, Features]
     models: Annotated[dict[Name, AnyModel], Field(min_length=1)]
     evaluate: Evaluate
