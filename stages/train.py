@@ -9,10 +9,10 @@ from torch import Tensor
 
 from stages.augmentation.policy import read_policy
 from stages.compute.device import Machine, set_up
-from stages.compute.pixels import normalization
 from stages.datasets.format import Description, PreparedSet, open_set
-from stages.models.build import build, count_parameters, fit_to_data, settings_of
+from stages.models.build import build, count_parameters, fit_to_data
 from stages.models.checkpoint import Checkpoint, save_checkpoint
+from stages.models.start import Start
 from stages.params import load
 from stages.params.schema import AnyModel, AnyTrain, Lbfgs
 from stages.project.console import say
@@ -20,7 +20,7 @@ from stages.project.door import open_door
 from stages.project.files import read_json, replacing_folder, write_json
 from stages.project.key import code_digest, run_key
 from stages.project.locks import exclusive
-from stages.project.paths import AUGMENTED, DATA, MODELS, model_report, resume_folder
+from stages.project.paths import AUGMENTED, DATA, MODELS, WEIGHTS, model_report, resume_folder
 from stages.project.stopping import stop_flag
 from stages.project.versions import versions
 from stages.tracking.runs import train_run
@@ -32,20 +32,22 @@ from stages.training.loop import Outcome, Task, fit
 from stages.training.resume import Keeper
 from stages.training.summary import summary
 
+_CONVOLUTIONAL = ("cnn", "speednet", "finetune")
+
 
 def main(name: str) -> None:
     """Train the model `name`."""
     seed, device, precision, threads, model = load("seed", "device", "precision", "threads", f"models.{name}")
     if isinstance(model.train, Lbfgs):
         precision = "fp32"  # a search along a line needs it
-    machine = set_up(device, precision, threads, convolutions=model.architecture in ("cnn", "speednet"))
+    machine = set_up(device, precision, threads, convolutions=model.architecture in _CONVOLUTIONAL)
     folder, policy = DATA / model.inputs, AUGMENTED / model.augmentation / "policy.json"
-    data = open_set(folder)
-    task = _task(name, model, data, policy, machine.device, seed)
+    data, start = open_set(folder), Start(WEIGHTS / model.weights)
+    task = _task(name, model, data, policy, start, machine.device, seed)
 
     settings = {"name": name, "seed": seed, "model": model.model_dump(), **machine.facts()}
     code = code_digest()
-    key = run_key(settings, [folder / "dataset.json", policy], code)
+    key = run_key(settings, [folder / "dataset.json", policy, *start.files()], code)
     origin = {"dataset": model.dataset, "provenance": data.about.provenance["status"]}
     facts = {"key": key, "code": code, **origin, **machine.facts()}
     state = resume_folder(key)
@@ -58,18 +60,21 @@ def main(name: str) -> None:
         outcome = _trained(task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper)
         parameters, trainable = count_parameters(task.network)
         report = facts | summary(outcome, parameters + _frozen(folder), trainable)
-        _write_model(name, model, data.about, outcome.weights, {"seed": seed, "settings": settings, **report})
+        _write_model(name, model, data.about, start, outcome.weights, {"seed": seed, "settings": settings, **report})
         write_json(model_report(name) / "train.json", report)
         write_history(model_report(name) / "history.csv", outcome.history)
         run.artifacts(model_report(name) / "history.csv", model_report(name) / "train.json")
     say(f"{name}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
 
 
-def _task(name: str, model: AnyModel, data: PreparedSet, policy: Path, device: torch.device, seed: int) -> Task:
+def _task(
+    name: str, model: AnyModel, data: PreparedSet, policy: Path, start: Start, device: torch.device, seed: int
+) -> Task:
     """The network on its device, the data and what becomes of a batch."""
     torch.manual_seed(seed)
-    network = build(model.architecture, settings_of(model), data.about.shape, len(data.about.class_names))
-    scale = normalization(model.normalize, data.about.mean, data.about.std)
+    network = build(model.architecture, start.settings(model), data.about.shape, len(data.about.class_names))
+    start.load_into(network)
+    scale = start.scale(model.normalize, data.about.mean, data.about.std)
     if data.about.kind == "images":
         inputs: Any = ImageInputs(read_policy(policy).apply, **scale, seed=seed, device=device)
         network = network.to(memory_format=torch.channels_last)
@@ -97,19 +102,18 @@ def _frozen(folder: Path) -> int:
 
 
 def _write_model(
-    name: str, model: AnyModel, about: Description, weights: dict[str, Tensor], training: dict[str, Any]
+    name: str, model: AnyModel, about: Description, start: Start, weights: dict[str, Tensor], training: dict[str, Any]
 ) -> None:
-
     checkpoint = Checkpoint(
         name=name,
         architecture=model.architecture,
-        settings=settings_of(model),
+        settings=start.settings(model),
         input_shape=about.shape,
         class_names=about.class_names,
-        normalize=normalization(model.normalize, about.mean, about.std),
+        normalize=start.scale(model.normalize, about.mean, about.std),
         backbone=None,
         state_dict=weights,
-        provenance=about.provenance,
+        provenance=start.provenance(about.provenance),
         training=training,
         versions=versions(),
         metrics={},

@@ -106,7 +106,7 @@ def feature_size(network: nn.Module, height: int, width: int) -> int:
     """
     try:
         with torch.inference_mode():
-            features = network.eval()(torch.zeros(1, 3, height, width))
+            features = network.eval()(torch.zeros(1, 3, height, width, device="cpu"))
     except (RuntimeError, ValueError, AssertionError) as error:
         raise Refusal(
             f"a backbone cannot take {height}x{width} pixels ({error}); set datasets.*.prepare.size to what it needs"

@@ -42,7 +42,7 @@ class Checkpoint:
             backbone's `name`, `library` and `network`, `mean` and `std` of its features, and the provenance of
             its `weights`.
         state_dict: the network's, on the CPU.
-        provenance: of the data (see `datasets/format.py`).
+        provenance: of the data and, where there is one, of the backbone's weights (see `datasets/format.py`).
         training: key, seed, device, precision, threads, epochs, params and a digest of the code.
         versions: of the libraries that it was trained with.
         metrics: known when it was written.

@@ -192,7 +192,11 @@ class Model(Strict):
     dataset: DatasetName
     inputs: Annotated[str, Field(description="prepared/<data set> or features/<features>")]
     augmentation: Annotated[Name, Field(description="a policy, or none")]
-    normalize: Annotated[Literal["standard", "symmetric"], Field(description="train's mean and std, or -1..1")]
+    weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
+    normalize: Annotated[
+        Literal["standard", "symmetric", "backbone"],
+        Field(description="train's mean and std, -1..1, or what the backbone was pretrained with"),
+    ]
     train: AnyTrain
 
 
@@ -237,7 +241,16 @@ class Transfer(Model):
     dropout: Dropout
 
 
-AnyModel = Annotated[MLP | CNN | SpeedNet | Transfer, Field(discriminator="architecture")]
+class Finetune(Model):
+    """A pretrained backbone that trains on, with a linear head; `lr` is the backbone's, times `head_lr` the head's."""
+
+    architecture: Annotated[Literal["finetune"], Field(description="the file in stages/models")]
+    unfreeze: Annotated[
+        str, Field(min_length=1, description="the backbone's first layer that trains; all: every one, none: the head")
+    ]
+
+
+AnyModel = Annotated[MLP | CNN | SpeedNet | Transfer | Finetune, Field(discriminator="architecture")]
 
 
 class Evaluate(Strict):

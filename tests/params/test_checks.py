@@ -38,6 +38,15 @@ def _speednet(widths: tuple[int, ...] | list[int] = (8, 8), batch_size: int = 10
     return add
 
 
+def _finetune(**changes: Any) -> Callable[[Any], None]:
+    def add(params: Any) -> None:
+        shared = {key: value for key, value in params["models"]["cifar10-mlp"].items() if key in Model.model_fields}
+        own = {"architecture": "finetune", "weights": "densenet121", "normalize": "backbone", "unfreeze": "all"}
+        params["models"]["tuned"] = shared | own | changes
+
+    return add
+
+
 _LBFGS = {"optimizer": "lbfgs", "weight_decays": [1.0, 0.1], "class_weights": "none"}
 _REGRESSION = (
     "which is for logistic regression on the same inputs in every step; "
@@ -117,6 +126,34 @@ _REGRESSION = (
             "allowed: efficientnet_lite0",
         ),
         (
+            lambda params: params["backbones"].update(none=params["backbones"]["densenet121"]),
+            "backbones.none: the name `none` is taken (it means no pretrained weights)",
+        ),
+        (
+            _set("models", "mnist-cnn", weights="densenet121"),
+            "models.mnist-cnn.weights is 'densenet121', which is for the architecture finetune alone",
+        ),
+        (
+            _set("models", "mnist-cnn", normalize="backbone"),
+            "models.mnist-cnn.normalize is 'backbone', which is for the architecture finetune alone",
+        ),
+        (
+            _finetune(weights="none"),
+            "models.tuned.weights is 'none', which is not in `backbones`; allowed: densenet121, efficientnet_lite0",
+        ),
+        (
+            _finetune(normalize="standard"),
+            "models.tuned.normalize is 'standard'; allowed for this architecture: 'backbone'",
+        ),
+        (
+            _finetune(dataset="mnist", inputs="prepared/mnist"),
+            "models.tuned.dataset is 'mnist', whose images are grey; allowed: one with prepare.channels: 3",
+        ),
+        (
+            _finetune(inputs="features/cats_dogs-densenet121"),
+            "models.tuned.inputs is 'features/cats_dogs-densenet121'; allowed for this model: 'prepared/cifar10'",
+        ),
+        (
             _speednet(widths=[8] * 5),
             "models.speednet.widths: nothing is left of 32 pixels after as many halvings; use fewer",
         ),
@@ -145,6 +182,7 @@ def test_sections_that_do_not_fit(change: Callable[[Any], Any], line: str, after
         lambda params: params["models"]["mnist-logistic"]["train"].update(batch_size=1),
         lambda params: params["models"]["mnist-cnn"].update(augmentation="none"),
         _set("models", "mnist-logistic", train=_LBFGS),
+        _finetune(),
         lambda params: params["policies"]["mnist-shift"]["translate"].update(right=[0.2, 0.8], whole_pixels=False),
         lambda params: params["features"]["cats_dogs-densenet121"].update(views=3, augmentation="cats_dogs-mixed"),
     ],
