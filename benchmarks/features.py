@@ -1,11 +1,12 @@
 """Seconds of training a head on a frozen backbone: features computed once and kept, or anew in every epoch.
 
-Both ways end with the same head: same images, same folded backbone, same order, same engine. EfficientNet-Lite0 of
-params.yaml, with random weights: its speed does not depend on them.
+Both ways end with the same head, that of params.yaml's DenseNet121: same images, same folded backbone, same order, same
+engine. The backbone is EfficientNet-Lite0 with random weights: its speed does not depend on them.
 """
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from benchmarks.common import images, machine, model_of
 from benchmarks.timing import in_turns, seconds_of
 from stages.compute.device import Machine
 from stages.compute.pixels import Normalize, to_unit
-from stages.models.backbones import PREPROCESSING, backbone, feature_size
+from stages.models.backbones import backbone, feature_size
 from stages.models.build import build, settings_of
 from stages.models.features import Extractor
 from stages.models.folding import folded
@@ -27,7 +28,8 @@ from stages.training.loop import fit
 from stages.training.outcome import Outcome
 from stages.training.task import Task
 
-BACKBONE, MODEL, SIZE, BATCH, ROUNDS = "efficientnet_lite0", "cats_dogs-efficientnet_lite0", 224, 16, 2
+BACKBONE, MODEL, SIZE, BATCH, ROUNDS = "tf_efficientnet_lite0", "cats_dogs-densenet121", 224, 16, 2
+ABOUT: dict[str, Any] = {"name": BACKBONE, "mean": [127 / 255] * 3, "std": [128 / 255] * 3}
 CLASSES = 10  # of made-up images
 
 
@@ -40,13 +42,13 @@ class Ways:
         self._settings = self._model.train.model_copy(update=changes)
         self._pixels, self._targets = images(count, SIZE)
         torch.manual_seed(0)
-        self._backbone = backbone(BACKBONE).requires_grad_(False).eval()
-        self._size = feature_size(self._backbone)
+        self._backbone = backbone("timm", BACKBONE).requires_grad_(False).eval()
+        self._size = feature_size(self._backbone, SIZE, SIZE)
         self._mean, self._std = [0.0] * self._size, [1.0] * self._size  # the head takes features as they are
 
     def cached(self) -> Outcome:
         """As the stages featurize and train do: the backbone sees every image once."""
-        extractor = Extractor(BACKBONE, self._backbone, self._on, BATCH)
+        extractor = Extractor(self._backbone, ABOUT, self._on, BATCH, [SIZE, SIZE, 3])
         features = np.empty((len(self._pixels), self._size), np.float16)
         with bar(len(features), "features") as shown:
             extractor.write(self._pixels, lambda pixels, rows, step: to_unit(pixels), features, shown)
@@ -54,8 +56,8 @@ class Ways:
 
     def recomputed(self) -> Outcome:
         """Backbone and head as one network: the backbone sees every image in every epoch."""
-        network = join(folded(self._backbone), self._mean, self._std, self._head())
-        normalize = Normalize(*PREPROCESSING[BACKBONE]).to(self._on.device)
+        network = join(folded(self._backbone, torch.rand(1, 3, SIZE, SIZE)), self._mean, self._std, self._head())
+        normalize = Normalize(ABOUT["mean"], ABOUT["std"]).to(self._on.device)
         network = network.to(memory_format=torch.channels_last)
         return self._fit(network, self._pixels, lambda pixels: normalize(to_unit(pixels)))
 

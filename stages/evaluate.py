@@ -53,7 +53,7 @@ def main(name: str) -> None:
     about = {"dataset": dataset, "provenance": given.about.provenance["status"], "device": str(machine.device)}
     sizes = {key: train[key] for key in ("parameters", "trainable_parameters")}
     write_json(folder / "metrics.json", figures | sizes | about)
-    backbone, rejects = given.about.provenance.get("backbone"), read_words(pictured.folder / "rejects.csv")
+    backbone, rejects = checkpoint.provenance.get("backbone"), read_words(pictured.folder / "rejects.csv")
     write_json(folder / "data.json", data_facts(asdict(pictured.about), rejects, backbone))
     write_tables(folder, tested, settings.bins)
     write_pictures(folder, tested, settings.bins, settings.worst, train["best_epoch"])

@@ -60,18 +60,18 @@ def main(name: str) -> None:
 
 def _joined(head: Checkpoint, features: Path, image: list[int]) -> Checkpoint:
     """Backbone and head as one network from pixels; `features` is the folder that the head was trained on."""
-    from stages.models.backbones import PREPROCESSING, backbone  # only transfer models need it
+    from stages.models.backbones import backbone  # only transfer models need it
     from stages.models.transfer import join
 
     about = read_json(features / "backbone.json")
-    body, (mean, std) = backbone(about["name"]), PREPROCESSING[about["name"]]
+    body = backbone(about["library"], about["network"])
     load_weights(body, read_safetensors(features / "backbone.safetensors"))
     network = join(body, head.normalize["mean"], head.normalize["std"], rebuild(head))
     return replace(
         head,
         input_shape=image,
-        normalize={"mean": mean, "std": std},
-        backbone={"name": about["name"], **head.normalize, "weights": about["weights"]},
+        normalize={key: about[key] for key in ("mean", "std")},
+        backbone={key: about[key] for key in ("name", "library", "network", "weights")} | head.normalize,
         state_dict=network.state_dict(),
     )
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from stages.augmentation.policy import Policy
     from stages.models.features import Extractor
 
+_SMALLEST = 32  # pixels of height and width: most networks halve their inputs five times
+
 
 def main(name: str) -> None:
     """Write data/features/NAME/."""
@@ -28,16 +30,16 @@ def main(name: str) -> None:
 
     from stages.augmentation.policy import read_policy
     from stages.compute.device import set_up
-    from stages.models.backbones import describe_backbone, load_backbone
+    from stages.models.backbones import load_backbone
     from stages.models.features import Extractor, mean_and_std
 
     images, weights = open_set(PREPARED / wanted.dataset), WEIGHTS / wanted.backbone
     _refuse_unfit(wanted.dataset, images.about.shape)
     policy = read_policy(AUGMENTED / wanted.augmentation / "policy.json")
-    network = load_backbone(wanted.backbone, weights / "weights.safetensors")
+    about = read_json(weights / "backbone.json") | {"weights": read_json(weights / "provenance.json")}
+    network = load_backbone(about["library"], about["network"], weights / "weights.safetensors")
     machine = set_up(device, precision, threads, convolutions=True)
-    extractor = Extractor(wanted.backbone, network, machine, wanted.batch_size)
-    about = describe_backbone(wanted.backbone, network, read_json(weights / "provenance.json"))
+    extractor = Extractor(network, about, machine, wanted.batch_size, images.about.shape)
     with replacing_folder(FEATURES / name) as folder:
         _write_splits(folder, images, extractor, policy, seed, wanted.views)
         copyfile(weights / "weights.safetensors", folder / "backbone.safetensors")
@@ -48,13 +50,11 @@ def main(name: str) -> None:
 
 
 def _refuse_unfit(dataset: str, shape: list[int]) -> None:
-    from stages.models.backbones import SMALLEST
-
     height, width, channels = shape
-    if channels != 3 or min(height, width) < SMALLEST:
+    if channels != 3 or min(height, width) < _SMALLEST:
         key = f"datasets.{dataset}.prepare"
         raise Refusal(
-            f"a backbone takes RGB images of at least {SMALLEST}x{SMALLEST} pixels, those of {dataset} are "
+            f"a backbone takes RGB images of at least {_SMALLEST}x{_SMALLEST} pixels, those of {dataset} are "
             f"{height}x{width} with {channels} channel(s); set {key}.size and {key}.channels to 3"
         )
 

@@ -35,6 +35,9 @@ FILES = {
 }
 
 
+RANDOM_BACKBONE = {"backbone": {"name": "densenet121", "weights": {"status": "random"}}}
+
+
 def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray = TARGETS) -> None:
     """The same rows in every split."""
     for split in SPLITS:
@@ -54,7 +57,7 @@ def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray =
         "note": "",
     }
     if kind == "features":
-        provenance["backbone"] = {"name": "densenet121", "weights": {"status": "random"}}  # type: ignore[assignment]
+        provenance |= RANDOM_BACKBONE  # type: ignore[arg-type]
     describe(folder, kind, CLASSES, [0.5], [0.5], provenance)  # type: ignore[arg-type]
 
 
@@ -80,7 +83,7 @@ def write_model(name: str, architecture: str, shape: list[int], mean: float, std
         normalize={"mean": [mean] * shape[-1], "std": [std] * shape[-1]},
         backbone=None,
         state_dict=network.state_dict(),
-        provenance={},
+        provenance=RANDOM_BACKBONE if architecture == "transfer" else {},
         training={"key": "0123456789abcdef"},
         versions={},
         metrics={},

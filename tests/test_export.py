@@ -80,7 +80,7 @@ class Backbone(nn.Module):
 
 
 def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(backbones._BUILDERS, "densenet121", Backbone)
+    monkeypatch.setattr(backbones, "backbone", lambda library, network: Backbone())
     name, features = "cats_dogs-densenet121", Path("data/features/cats_dogs-densenet121")
     write_set(Path("data/prepared/cats_dogs"), channels=3)
     torch.manual_seed(1)
@@ -88,7 +88,9 @@ def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: 
     features.mkdir(parents=True)
     save_file(body.state_dict(), features / "backbone.safetensors")
     weights = {"name": "densenet121", "status": "random", "source": "random", "licence": "none"}
-    write_json(features / "backbone.json", {"name": "densenet121", "weights": weights})
+    scaling = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.25]}
+    known = {"name": "mine", "library": "torchvision", "network": "densenet121", "weights": weights}
+    write_json(features / "backbone.json", known | scaling)
     settings, scale = {"hidden": [3], "activation": "relu", "dropout": 0.2}, {"mean": [0.1] * 4, "std": [0.5] * 4}
     head = build("transfer", settings, [4], 2).eval()
     kind: dict[str, Any] = {"architecture": "transfer", "settings": settings, "input_shape": [4], "normalize": scale}
@@ -98,9 +100,9 @@ def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: 
 
     joined = load_checkpoint(Path(f"exports/{name}/checkpoint.pth"))
     assert joined.input_shape == [8, 8, 3]
-    assert joined.backbone == {"name": "densenet121", **scale, "weights": weights}
+    assert joined.backbone == known | scale
     pixels = torch.from_numpy(images(6, 3)[0])
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in backbones.PREPROCESSING["densenet121"])
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in scaling.values())
     with torch.inference_mode():
         expected = head((body((pixels.permute(0, 3, 1, 2) / 255 - mean) / std) - 0.1) / 0.5)
         torch.testing.assert_close(from_pixels(joined)(pixels), expected, rtol=0, atol=1e-6)

@@ -12,7 +12,7 @@ from stages import featurize, weights
 from stages.augmentation.steps import resolve
 from stages.compute.pixels import FromPixels
 from stages.datasets.format import SPLITS, array_file, describe, open_set, write_targets
-from stages.models.backbones import PREPROCESSING, load_backbone
+from stages.models.backbones import load_backbone
 from stages.params import load
 from stages.project.console import Refusal
 from stages.project.files import write_json
@@ -55,9 +55,8 @@ def test_features_are_those_of_the_backbone_in_row_order(workspace: Path) -> Non
     assert features.about.kind == "features"
     assert features.about.shape == [1280]
     assert features.about.counts["train"] == {"cat": 6, "dog": 6}
-    network = FromPixels(
-        load_backbone("efficientnet_lite0", folder / "backbone.safetensors"), *PREPROCESSING["efficientnet_lite0"]
-    )
+    body = load_backbone("timm", "tf_efficientnet_lite0", folder / "backbone.safetensors")
+    network = FromPixels(body, [127 / 255] * 3, [128 / 255] * 3)  # (pixel - 127) / 128
     for split in SPLITS:
         expected = network(torch.from_numpy(np.array(images.inputs(split)))).numpy()
         np.testing.assert_allclose(features.inputs(split)[: ROWS[split]], expected, rtol=2e-3, atol=2e-3)
@@ -72,13 +71,14 @@ def test_what_else_the_folder_holds(workspace: Path) -> None:
     featurize.main(NAME)
     folder, prepared = Path("data/features") / NAME, Path("data/prepared/cats_dogs")
     backbone = json.loads((folder / "backbone.json").read_text())
-    assert backbone["name"] == "efficientnet_lite0"
+    weights = Path("data/weights/efficientnet_lite0")
     assert backbone["parameters"] == 3_371_008
-    assert backbone["weights"] == json.loads(Path("data/weights/efficientnet_lite0/provenance.json").read_text())
+    assert backbone.pop("weights") == (about := json.loads((weights / "provenance.json").read_text()))
+    assert backbone == json.loads((weights / "backbone.json").read_text())
     assert open_set(folder).about.provenance == {
         "name": "cats_dogs",
         "status": "stand-in",
-        "backbone": {"name": "efficientnet_lite0", "weights": backbone["weights"]},
+        "backbone": {"name": "efficientnet_lite0", "weights": about},
     }
     assert (folder / "test/rows.csv").read_bytes() == (prepared / "test/rows.csv").read_bytes()
     header, *rows = (prepared / "train/rows.csv").read_text().splitlines()

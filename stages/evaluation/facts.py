@@ -13,7 +13,7 @@ def data_facts(about: dict[str, Any], rejects: pd.DataFrame, backbone: dict[str,
     Args:
         about: the `dataset.json` of the prepared images.
         rejects: `rejects.csv` of the prepared images: `file` and `reason`.
-        backbone: of features: its `name` and the provenance of its `weights`.
+        backbone: that the features came from or that was trained on: its `name` and the provenance of its `weights`.
     """
     return {
         "provenance": about["provenance"],
@@ -26,5 +26,5 @@ def data_facts(about: dict[str, Any], rejects: pd.DataFrame, backbone: dict[str,
 
 
 def random_weights(facts: dict[str, Any]) -> bool:
-    """Whether features came from a backbone that has learnt nothing."""
+    """Whether it has a backbone that had learnt nothing."""
     return bool(facts["backbone"]) and facts["backbone"]["weights"]["status"] == "random"

@@ -27,7 +27,8 @@ def card(
         sizes: bytes of each file, by name.
     """
     height, width, channels = about["input_shape"]
-    weights = (about["backbone"] or {}).get("weights", {})
+    backbone = about["backbone"] or about["provenance"].get("backbone", {})
+    weights = backbone.get("weights", {})
     return (
         _environment()
         .get_template("card.template.md")
@@ -42,7 +43,8 @@ def card(
             height=height,
             width=width,
             channels="grey" if channels == 1 else "RGB",
-            backbone_status=_backbone_status(weights),
+            backbone=backbone,
+            backbone_status=_backbone_status(weights, about["architecture"] == "finetune"),
             backbone_licence="" if weights.get("status") == "random" else weights.get("licence", ""),
             backbone_random=weights.get("status") == "random",
         )
@@ -62,11 +64,15 @@ def _environment() -> Environment:
 def _kind(about: Mapping[str, Any]) -> str:
     if about["backbone"]:
         return f"a trained head on a frozen {about['backbone']['name']}"
+    if about["architecture"] == "finetune":
+        return f"a fine-tuned {about['settings']['backbone']['name']}"
     hidden = about["settings"].get("hidden")
     if about["architecture"] == "mlp":
         return f"fully connected layers ({', '.join(map(str, hidden))} hidden)" if hidden else "logistic regression"
     return "a convolutional network" if about["architecture"] == "cnn" else f"the architecture {about['architecture']}"
 
 
-def _backbone_status(weights: Mapping[str, Any]) -> str:
-    return "with **random weights**" if weights.get("status") == "random" else "pretrained and frozen"
+def _backbone_status(weights: Mapping[str, Any], trained: bool) -> str:
+    if weights.get("status") == "random":
+        return "with **random weights**"
+    return "pretrained and fine-tuned" if trained else "pretrained and frozen"

@@ -20,8 +20,8 @@ def build(architecture: str, settings: dict[str, Any], input_shape: list[int], c
     """A network with freshly initialised weights, drawn from torch's global generator.
 
     Args:
-        architecture: a file of this folder: mlp, cnn, speednet, transfer.
-        settings: the architecture's own keys (see `settings_of`).
+        architecture: a file of this folder: mlp, cnn, speednet, transfer, finetune.
+        settings: the architecture's own keys (see `settings_of`); of finetune also its `backbone`.
         input_shape: of one input as it is stored: [height, width, channels], or [dimensions] of features.
         classes: the number of logits.
 
@@ -51,7 +51,7 @@ def fit_to_data(network: nn.Module, inputs: Callable[[int], Tensor]) -> None:
 
 
 def settings_of(model: Model) -> dict[str, Any]:
-    """The architecture's own keys of a model's params, all that `build` and a checkpoint need: `hidden`, ..."""
+    """The architecture's own keys of a model's params: `hidden`, ..."""
     return model.model_dump(exclude={"architecture", *Model.model_fields})
 
 

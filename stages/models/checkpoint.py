@@ -39,9 +39,10 @@ class Checkpoint:
         class_names: by logit.
         normalize: `mean` and `std` of the network's inputs, per channel; of images on the scale 0 to 1.
         backbone: of a transfer model that takes pixels, whose `state_dict` holds backbone and head: the
-            backbone's `name`, `mean` and `std` of its features, and the provenance of its `weights`.
+            backbone's `name`, `library` and `network`, `mean` and `std` of its features, and the provenance of
+            its `weights`.
         state_dict: the network's, on the CPU.
-        provenance: of the data (see `datasets/format.py`).
+        provenance: of the data and, where there is one, of the backbone's weights (see `datasets/format.py`).
         training: key, seed, device, precision, threads, epochs, params and a digest of the code.
         versions: of the libraries that it was trained with.
         metrics: known when it was written.
@@ -162,4 +163,4 @@ def _joined(architecture: str, settings: dict[str, Any], about: dict[str, Any], 
     from stages.models.transfer import join
 
     head = build(architecture, settings, [len(about["mean"])], classes)
-    return join(backbone(about["name"]), about["mean"], about["std"], head)
+    return join(backbone(about["library"], about["network"]), about["mean"], about["std"], head)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from stages.compute.device import Machine, out_of_memory
 from stages.compute.pixels import Normalize
-from stages.models.backbones import PREPROCESSING, feature_size
+from stages.models.backbones import feature_size
 from stages.models.folding import folded
 from stages.project.console import Refusal
 
@@ -21,12 +21,27 @@ _ROWS = 4096  # of features in memory at a time, as float64
 class Extractor:
     """A frozen backbone made ready for one machine; `size` is the number of its features."""
 
-    def __init__(self, name: str, network: nn.Module, machine: Machine, batch_size: int) -> None:
-        """`network`: the backbone called `name`, which stays as it is; `batch_size` images go through at a time."""
-        fast = folded(network).to(memory_format=torch.channels_last)
-        self._network = nn.Sequential(Normalize(*PREPROCESSING[name]), fast).to(machine.device)
-        self._name, self._machine, self._batch_size = name, machine, batch_size
-        self.size = feature_size(network)
+    def __init__(
+        self, network: nn.Module, about: dict[str, Any], machine: Machine, batch_size: int, shape: list[int]
+    ) -> None:
+        """Make `network` ready; itself it stays as it is.
+
+        Args:
+            network: the backbone.
+            about: its `name`, and `mean` and `std` of its inputs.
+            machine: device and precision.
+            batch_size: images that go through at a time.
+            shape: [height, width, 3] of an image.
+
+        Raises:
+            Refusal: the network cannot take such images.
+        """
+        height, width, _ = shape
+        self.size = feature_size(network, height, width)
+        fast = folded(network, torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0)))
+        scale = Normalize(about["mean"], about["std"])
+        self._network = nn.Sequential(scale, fast.to(memory_format=torch.channels_last)).to(machine.device)
+        self._name, self._machine, self._batch_size = about["name"], machine, batch_size
 
     @torch.inference_mode()
     def write(self, images: np.ndarray, to_unit: ToUnit, into: np.ndarray, shown: Any) -> None:

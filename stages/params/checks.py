@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from math import ceil, floor
 
-from stages.params.schema import CNN, AnyModel, Params, Translate, did_you_mean
+from stages.params.schema import CNN, AnyModel, Lbfgs, Params, Train, Translate, did_you_mean
 
 
 def cross_checks(params: Params) -> Iterator[str]:
     """Yield one line for each place where a key names something that is not there or does not fit."""
     yield from _datasets(params)
     yield from _policies(params)
+    yield from _backbones(params)
     yield from _features(params)
     yield from _models(params)
     yield from _views(params)
@@ -51,6 +52,11 @@ def _policy_fits(params: Params, key: str, name: str, dataset: str) -> Iterator[
         yield f"{key} is {name!r}, a policy for {params.policies[name].dataset!r}, not for {dataset!r}"
 
 
+def _backbones(params: Params) -> Iterator[str]:
+    if "none" in params.backbones:
+        yield "backbones.none: the name `none` is taken (it means no pretrained weights)"
+
+
 def _features(params: Params) -> Iterator[str]:
     for name, features in params.features.items():
         key = f"features.{name}"
@@ -71,12 +77,15 @@ def _models(params: Params) -> Iterator[str]:
             continue
         if model.architecture == "transfer":
             yield from _transfer_inputs(params, key, model.inputs, model.dataset, model.augmentation)
-            if model.train.cutmix:
+            if isinstance(model.train, Train) and model.train.cutmix:
                 yield f"{key}.train.cutmix is {model.train.cutmix:g}; features have no areas to paste, so: 0"
         elif model.inputs != f"prepared/{model.dataset}":
             yield f"{key}.inputs is {model.inputs!r}; allowed for this model: 'prepared/{model.dataset}'"
         yield from _policy_fits(params, f"{key}.augmentation", model.augmentation, model.dataset)
-        if model.train.batch_size == 1 and _normalises_batches(model):
+        yield from _start(params, key, model)
+        if isinstance(model.train, Lbfgs):
+            yield from _regression(key, model)
+        elif model.train.batch_size == 1 and _normalises_batches(model):
             yield f"{key}.train.batch_size is 1; allowed with batch norm: 2 and above"
         size = params.datasets[model.dataset].prepare.size
         if model.architecture == "cnn":
@@ -91,8 +100,35 @@ def _views(params: Params) -> Iterator[str]:
         yield f"evaluate.tta names {name!r}, which is not in `datasets`; {did_you_mean(name, known)}"
 
 
+def _start(params: Params, key: str, model: AnyModel) -> Iterator[str]:
+    """What a model starts from, and the scale of its inputs that goes with it."""
+    if model.architecture != "finetune":
+        for name, value, wrong in (
+            ("weights", model.weights, model.weights != "none"),
+            ("normalize", model.normalize, model.normalize == "backbone"),
+        ):
+            if wrong:
+                yield f"{key}.{name} is {value!r}, which is for the architecture finetune alone"
+        return
+    if model.weights not in params.backbones:
+        yield _unknown(f"{key}.weights", model.weights, "backbones", list(params.backbones))
+    if model.normalize != "backbone":
+        yield f"{key}.normalize is {model.normalize!r}; allowed for this architecture: 'backbone'"
+    if params.datasets[model.dataset].prepare.channels != 3:
+        yield f"{key}.dataset is {model.dataset!r}, whose images are grey; allowed: one with prepare.channels: 3"
+
+
+def _regression(key: str, model: AnyModel) -> Iterator[str]:
+    linear = model.architecture in ("mlp", "transfer") and not model.hidden
+    if not linear or model.augmentation != "none":
+        yield (
+            f"{key}.train.optimizer is 'lbfgs', which is for logistic regression on the same inputs in every step; "
+            "allowed with: architecture mlp or transfer, hidden: [], augmentation: none"
+        )
+
+
 def _normalises_batches(model: AnyModel) -> bool:
-    return model.architecture == "speednet" or (model.architecture != "transfer" and model.batch_norm)
+    return model.architecture in ("speednet", "finetune") or getattr(model, "batch_norm", False)
 
 
 def _blocks(key: str, model: CNN, size: int) -> Iterator[str]:

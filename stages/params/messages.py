@@ -1,6 +1,7 @@
 """One plain line for each thing that breaks the schema: the key's path, its value, what is allowed."""
 
 import reprlib
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -20,10 +21,10 @@ def line(error: Any) -> str:
     if kind == "extra_forbidden":
         return f"{key}: unknown key {where[-1]!r}; {did_you_mean(where[-1], _keys_beside(where))}"
     if kind == "union_tag_not_found":
-        return f"{key}.architecture is missing"
+        return f"{key}.{_choice(error)} is missing"
     if kind == "union_tag_invalid":
         tags = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
-        return f"{key}.architecture is {error['ctx']['tag']!r}; {did_you_mean(error['ctx']['tag'], tags)}"
+        return f"{key}.{_choice(error)} is {error['ctx']['tag']!r}; {did_you_mean(error['ctx']['tag'], tags)}"
     if kind in _SECTION_TYPES:
         return f"{key} is {'empty' if error['input'] is None else shown}; allowed: a section of `key: value` lines"
     if where[-1:] == ["[key]"]:  # the path holds the name, then this mark
@@ -39,14 +40,20 @@ def _allowed(error: Any) -> str:
     return str(error["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
 
 
+def _choice(error: Any) -> str:
+    """The key that decides which section stands there: a model's architecture, a training's optimizer."""
+    return str(error["ctx"]["discriminator"]).strip("'")
+
+
 def _key(where: list[str]) -> str:
-    """The dotted path on one line, without the architecture that pydantic puts after a model's name."""
+    """The dotted path on one line, without the architecture and the optimizer that pydantic puts into it."""
     return ".".join(part if part.isprintable() else ascii(part) for part in _without_tag(where)) or "the file"
 
 
 def _without_tag(where: list[str]) -> list[str]:
     tagged = where[:1] == ["models"] and len(where) > 2 and where[2] != "[key]"
-    return where[:2] + where[3:] if tagged else where
+    untagged = where[:2] + where[3:] if tagged else where
+    return untagged[:3] + untagged[4:] if tagged and untagged[2:3] == ["train"] else untagged
 
 
 def _shown(value: object) -> str:
@@ -66,10 +73,15 @@ def _keys_beside(where: list[str]) -> list[str]:
 
 
 def _inside(kind: Any, part: str) -> Any:
-    """The type of what lies under `part`: a field of a section, a named section, or a model by its architecture."""
+    """The type of what lies under `part`: a field or a name of a section, or the member of a union by its tag."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind.model_fields[part].annotation
     if get_origin(kind) is dict:
         return get_args(kind)[1]
-    members = get_args(get_args(kind)[0])  # Annotated[MLP | CNN | ..., Field(discriminator="architecture")]
-    return next(member for member in members if part in get_args(member.model_fields["architecture"].annotation))
+    members = get_args(kind) if get_origin(kind) is UnionType else get_args(get_args(kind)[0])  # without `Annotated`
+    return next(member for member in members if part in _tags(member))
+
+
+def _tags(member: type[BaseModel]) -> tuple[Any, ...]:
+    choice = "architecture" if "architecture" in member.model_fields else "optimizer"
+    return get_args(member.model_fields[choice].annotation)

@@ -1,6 +1,7 @@
 """What `params.yaml` may say: every key, its type and its range."""
 
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -17,6 +18,7 @@ Dropout = Annotated[float, Field(ge=0, lt=1, description="share of activations s
 BatchNorm = Annotated[bool, Field(description="batch normalisation after each layer but the last")]
 Widths = Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(max_length=64)]
 Hidden = Annotated[Widths, Field(description="sizes of the hidden layers")]
+ClassWeights = Annotated[Literal["none", "balanced"], Field(description="loss weights by class frequency")]
 DatasetName = Annotated[Name, Field(description="a name in `datasets`")]
 
 
@@ -118,8 +120,12 @@ class Policy(Strict):
 
 
 class Backbone(Strict):
-    """A pretrained network whose features are used frozen."""
+    """A pretrained network without its classifier."""
 
+    library: Annotated[Literal["torchvision", "timm"], Field(description="the package that has the network")]
+    network: Annotated[
+        str, Field(min_length=1, description="its name there; name.weights chooses among its published weights")
+    ]
     source: Annotated[
         Literal["auto", "official", "mirror", "package", "random"],
         Field(description="of the weights; auto: mirror, package, official, random"),
@@ -130,7 +136,7 @@ class Features(Strict):
     """The features of a data set's images by a backbone."""
 
     dataset: DatasetName
-    backbone: Annotated[Literal["densenet121", "efficientnet_lite0"], Field(description="a name in `backbones`")]
+    backbone: Annotated[Name, Field(description="a name in `backbones`")]
     augmentation: Annotated[Name, Field(description="policy of views after the first, or none")]
     views: Annotated[int, Field(ge=1, le=100, description="passes over train; the first is the plain image")]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images at a time")]
@@ -157,11 +163,32 @@ class Train(Strict):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     mixup: Annotated[float, Field(ge=0, le=100, description="alpha of mixup, 0: none")]
     cutmix: Annotated[float, Field(ge=0, le=100, description="alpha of CutMix, 0: none")]
-    class_weights: Annotated[Literal["none", "balanced"], Field(description="loss weights by class frequency")]
+    class_weights: ClassWeights
     clip_norm: Annotated[float, Field(ge=0, description="largest gradient norm, 0: no clipping")]
     ema: Annotated[float, Field(ge=0, lt=1, description="decay of the moving average of the weights, 0: none")]
     compile: Annotated[bool, Field(description="by torch.compile; pays on a GPU in minutes, seldom on a CPU")]
     patience: Annotated[int, Field(ge=0, description="epochs without a better validation accuracy, 0: no limit")]
+
+
+def _falling(numbers: list[float]) -> list[float]:
+    if any(before <= after for before, after in pairwise(numbers)):
+        raise PydanticCustomError("falling", "numbers that fall, none twice")
+    return numbers
+
+
+class Lbfgs(Strict):
+    """Logistic regression at its minimum, for each weight decay; validation chooses among them."""
+
+    optimizer: Annotated[Literal["lbfgs"], Field(description="finds the minimum of the loss over all of train")]
+    weight_decays: Annotated[
+        list[Annotated[float, Field(ge=0, le=1e6)]],
+        Field(min_length=1, max_length=100, description="candidates, the strongest first; each counts as an epoch"),
+        AfterValidator(_falling),
+    ]
+    class_weights: ClassWeights
+
+
+AnyTrain = Annotated[Train | Lbfgs, Field(discriminator="optimizer", description="the optimizer and its settings")]
 
 
 class Model(Strict):
@@ -170,8 +197,12 @@ class Model(Strict):
     dataset: DatasetName
     inputs: Annotated[str, Field(description="prepared/<data set> or features/<features>")]
     augmentation: Annotated[Name, Field(description="a policy, or none")]
-    normalize: Annotated[Literal["standard", "symmetric"], Field(description="train's mean and std, or -1..1")]
-    train: Train
+    weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
+    normalize: Annotated[
+        Literal["standard", "symmetric", "backbone"],
+        Field(description="train's mean and std, -1..1, or what the backbone was pretrained with"),
+    ]
+    train: AnyTrain
 
 
 class MLP(Model):
@@ -215,7 +246,16 @@ class Transfer(Model):
     dropout: Dropout
 
 
-AnyModel = Annotated[MLP | CNN | SpeedNet | Transfer, Field(discriminator="architecture")]
+class Finetune(Model):
+    """A pretrained backbone that trains on, with a linear head; `lr` is the backbone's, times `head_lr` the head's."""
+
+    architecture: Annotated[Literal["finetune"], Field(description="the file in stages/models")]
+    unfreeze: Annotated[
+        str, Field(min_length=1, description="the backbone's first layer that trains; all: every one, none: the head")
+    ]
+
+
+AnyModel = Annotated[MLP | CNN | SpeedNet | Transfer | Finetune, Field(discriminator="architecture")]
 
 
 class Evaluate(Strict):
@@ -253,7 +293,7 @@ class Params(Strict):
     data: Data
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     policies: dict[Name, Policy]
-    backbones: dict[Literal["densenet121", "efficientnet_lite0"], Backbone]
+    backbones: dict[Name, Backbone]
     features: dict[Name, Features]
     models: Annotated[dict[Name, AnyModel], Field(min_length=1)]
     evaluate: Evaluate

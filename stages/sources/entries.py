@@ -17,6 +17,7 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Sha256Start = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Scale = Annotated[list[float], Field(min_length=3, max_length=3)]
 Bytes = Annotated[int, Field(ge=1)]
 
 
@@ -88,12 +89,17 @@ class CatalogEntry(Strict):
 
 
 class WeightsEntry(Strict):
-    """Pretrained weights of one backbone, by URL or inside an installed package."""
+    """Pretrained weights of one network, by URL or inside an installed package.
+
+    `mean` and `std` are of the inputs that it was trained on, RGB, on the scale 0 to 1.
+    """
 
     licence: str
     file: FileName
-    sha256: Sha256Start
+    sha256: Sha256Start | None
     limit: Bytes
+    mean: Scale
+    std: Scale
     url: Url | None = None
     package: str | None = None
 
@@ -108,7 +114,7 @@ def read_entry(path: Path) -> CatalogEntry:
 
 
 def read_weights() -> dict[str, WeightsEntry]:
-    """Read and validate the entries of all backbones' weights, by backbone."""
+    """Read and validate the entries of weights whose file is known to the project, by `library/network`."""
     return _validated(WEIGHTS_CATALOG, TypeAdapter(dict[str, WeightsEntry]))
 
 

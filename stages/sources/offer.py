@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stages.project.files import read_json
-from stages.sources.entries import CatalogEntry, Release, Unfit, read_weights
+from stages.sources.entries import CatalogEntry, Release, Unfit, WeightsEntry
 from stages.sources.fetch import opener
 from stages.sources.mirror import find, mirror_root
 from stages.sources.weights import in_mirror, in_package
@@ -53,7 +53,7 @@ def better_weights(name: str, wanted: str, weights: Path, network: bool) -> str 
         return None
     if read_json(weights / name / "provenance.json")["status"] != "random":
         return None
-    entry = read_weights()[name]
+    entry = WeightsEntry.model_validate(read_json(weights / name / "published.json"))
     for way, look in (("mirror", in_mirror), ("package", in_package)):
         try:
             if wanted in ("auto", way) and look(entry):

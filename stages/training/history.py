@@ -14,11 +14,12 @@ class Epoch:
 
     Attributes:
         epoch: from 1.
-        lr: the learning rate of its last step.
+        lr: the learning rate of its last step; 1 with L-BFGS, which finds each step's length by itself.
         train_loss: mean over its training images, as trained (augmented, with dropout).
         train_accuracy: likewise, 0 to 1.
         val_loss: on the validation split, plain cross-entropy.
         val_accuracy: on the validation split, 0 to 1.
+        weight_decay: that it was trained with; with L-BFGS, every epoch has another one.
     """
 
     epoch: int
@@ -27,6 +28,7 @@ class Epoch:
     train_accuracy: float
     val_loss: float
     val_accuracy: float
+    weight_decay: float
 
     def better_than(self, other: "Epoch | None") -> bool:
         """Higher validation accuracy, or the same at a lower validation loss."""

@@ -162,7 +162,8 @@ class _Training:
         rows, rate = len(task.train), self._rate(self._steps - 1)
         loss, right = (losses * self._sums.counts).sum().item(), world.sum(self._sums.correct).item()
         network = self._average.network if self._average else task.network
-        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *validate(network, task, self._machine, world))
+        validated, decay = validate(network, task, self._machine, world), self._settings.weight_decay
+        epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *validated, decay)
         if not math.isfinite(epoch.val_loss):
             raise self._not_finite("validation loss", self._steps - 1)
         self._outcome.add(epoch, network)

@@ -52,3 +52,13 @@ def test_random_backbone_weights_are_said() -> None:
     pretrained = {**backbone, "weights": {**weights, "status": "pretrained", "licence": "BSD-3"}}
     assert "| backbone | densenet121, pretrained and frozen, licence BSD-3 |" in made(backbone=pretrained)
     assert "a trained head on a frozen densenet121" in made(backbone=backbone)
+
+
+def test_a_fine_tuned_backbone_is_no_frozen_one() -> None:
+    weights = {"status": "pretrained", "licence": "MIT"}
+    settings = {"unfreeze": "all", "backbone": {"name": "lite0"}}
+    provenance = {**PROVENANCE, "backbone": {"name": "lite0", "weights": weights}}
+    text = made(architecture="finetune", settings=settings, provenance=provenance)
+    assert "An image classifier: a fine-tuned lite0, 12,345 parameters" in text
+    assert "| backbone | lite0, pretrained and fine-tuned, licence MIT |" in text
+    assert "features" not in text

@@ -10,25 +10,28 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stages.models.backbones import PREPROCESSING, backbone, describe_backbone, feature_size, load_backbone
+from stages.models.backbones import backbone, describe_backbone, feature_size, load_backbone, networks, whole
 from stages.models.build import count_parameters
 from stages.models.folding import folded
 from stages.models.pretrained import pretrained_weights, random_weights
 from stages.project.console import Refusal
 
-SIZES = {"densenet121": (6_953_856, 1024), "efficientnet_lite0": (3_371_008, 1280)}
+Known = tuple[str, str]  # a library and a network of it
+DENSENET, LITE0 = ("torchvision", "densenet121"), ("timm", "tf_efficientnet_lite0")
+SIZES = {DENSENET: (6_953_856, 1024), LITE0: (3_371_008, 1280)}
 
 
-@pytest.fixture(scope="module", params=sorted(SIZES))
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(scope="module", params=SIZES, ids=lambda known: known[1])
+def known(request: pytest.FixtureRequest) -> Known:
+    found: Known = request.param
+    return found
 
 
 @pytest.fixture(scope="module")
-def lived_in(name: str) -> nn.Module:
+def lived_in(known: Known) -> nn.Module:
     """A backbone whose batch norms have seen images, so that they are not the identity."""
     torch.manual_seed(1)
-    network = backbone(name).train()
+    network = backbone(*known).train()
     with torch.no_grad():
         for norm in (module for module in network.modules() if isinstance(module, nn.BatchNorm2d)):
             norm.weight.uniform_(0.5, 1.5)
@@ -37,82 +40,144 @@ def lived_in(name: str) -> nn.Module:
     return network.eval()
 
 
-def test_parameters_and_features(name: str, lived_in: nn.Module) -> None:
-    parameters, features = SIZES[name]
+def test_parameters_and_features(known: Known, lived_in: nn.Module) -> None:
+    parameters, features = SIZES[known]
     assert count_parameters(lived_in)[0] == parameters
     assert lived_in(torch.zeros(2, 3, 32, 32)).shape == (2, features)
-    assert feature_size(lived_in) == features
+    assert feature_size(lived_in, 32, 32) == features
 
 
 def test_features_of_densenet_are_pooled_after_the_last_activation() -> None:
-    network = backbone("densenet121").eval()
+    network = backbone(*DENSENET).eval()
     images = torch.randn(1, 3, 64, 64)
     maps = network.features(images)
     assert maps.shape == (1, 1024, 2, 2)
     torch.testing.assert_close(network(images), maps.clamp(min=0).sum((2, 3)) / 4)
 
 
-def test_preprocessing_of_lite0_is_the_published_formula() -> None:
-    mean, std = PREPROCESSING["efficientnet_lite0"]
-    pixels = torch.tensor([0.0, 127.0, 255.0])
-    torch.testing.assert_close((pixels / 255 - mean[0]) / std[0], torch.tensor([-127 / 128, 0.0, 1.0]))
+@pytest.mark.parametrize(
+    ("library", "network", "features"),
+    [
+        ("torchvision", "resnet18", 512),
+        ("torchvision", "regnet_y_400mf", 440),
+        ("torchvision", "convnext_tiny", 768),
+        ("torchvision", "efficientnet_b0", 1280),
+        ("torchvision", "mobilenet_v3_small", 1024),
+        ("torchvision", "vgg11", 4096),
+        ("torchvision", "swin_t.IMAGENET1K_V1", 768),
+        ("timm", "resnet18.a1_in1k", 512),
+        ("timm", "vit_tiny_patch16_224", 192),
+    ],
+)
+def test_all_but_the_last_layer_is_the_backbone(library: str, network: str, features: int) -> None:
+    """The published classifier on the features gives the published logits."""
+    full, made = whole(library, network).eval(), backbone(library, network).eval()
+    assert feature_size(made, 224, 224) == features
+    classifier = {name: tensor for name, tensor in full.state_dict().items() if name not in made.state_dict()}
+    assert [list(tensor.shape) for tensor in classifier.values()] == [[1000, features], [1000]]
+    made.load_state_dict({name: full.state_dict()[name] for name in made.state_dict()})
+    images = torch.randn(2, 3, 224, 224)
+    with torch.inference_mode():
+        logits = nn.functional.linear(made(images), *classifier.values())
+        torch.testing.assert_close(logits, full(images), rtol=1e-4, atol=1e-5)
 
 
-def test_an_unknown_backbone_is_refused() -> None:
-    with pytest.raises(Refusal, match="backbone is 'vgg'; allowed: densenet121, efficientnet_lite0"):
-        backbone("vgg")
+@pytest.mark.parametrize(
+    ("library", "network", "told"),
+    [
+        ("torchvision", "resnet81", "is 'resnet81', which torchvision does not have; did you mean 'resnet18'"),
+        ("torchvision", "resnet18.IMAGENET1K_V3", "did you mean 'resnet18.IMAGENET1K_V1'"),
+        ("torchvision", "googlenet", "which torchvision does not have"),
+        ("timm", "tf_efficientnetlite0", "did you mean 'tf_efficientnet_lite0'"),
+        ("timm", "hf-hub:someone/network", "which timm does not have"),
+        ("timm", "0", "see the models for image classification of timm"),
+        ("keras", "vgg11", "library is 'keras'; allowed: torchvision, timm"),
+    ],
+)
+def test_an_unknown_network_is_refused(library: str, network: str, told: str) -> None:
+    with pytest.raises(Refusal, match=re.escape(told)):
+        backbone(library, network)
+
+
+def test_both_libraries_name_networks_and_their_weights() -> None:
+    assert {"resnet50", "resnet50.IMAGENET1K_V2", "vit_b_16.IMAGENET1K_SWAG_E2E_V1"} < set(networks("torchvision"))
+    assert {"resnet50", "resnet50.a1_in1k", "tf_efficientnet_lite0"} < set(networks("timm"))
+
+
+def test_images_that_a_network_cannot_take_are_refused() -> None:
+    with pytest.raises(Refusal, match=r"cannot take 64x64 pixels \(.*224.*\); set datasets\.\*\.prepare\.size"):
+        feature_size(backbone("timm", "vit_tiny_patch16_224"), 64, 64)
+    with pytest.raises(Refusal, match=r"gives \[1, 3, 8, 8\] of an image, not a vector"):
+        feature_size(nn.Identity(), 8, 8)
 
 
 def test_what_backbone_json_says() -> None:
-    about = describe_backbone("densenet121", nn.Linear(3, 4), {"status": "random"})
-    assert about == {
-        "name": "densenet121",
-        "weights": {"status": "random"},
-        "parameters": 16,
-        "mean": [0.485, 0.456, 0.406],
-        "std": [0.229, 0.224, 0.225],
-    }
+    about = describe_backbone("mine", *DENSENET, nn.Linear(3, 4), [0.4] * 3, [0.2] * 3)
+    known = {"name": "mine", "library": "torchvision", "network": "densenet121"}
+    assert about == known | {"parameters": 16, "mean": [0.4] * 3, "std": [0.2] * 3}
 
 
 def test_folding_changes_nothing_but_the_speed(lived_in: nn.Module) -> None:
-    norms = sum(isinstance(module, nn.BatchNorm2d) for module in lived_in.modules())
-    fast = folded(lived_in)
-    left = sum(isinstance(module, nn.BatchNorm2d) for module in fast.modules())
-    assert (norms, left) in {(121, 62), (49, 0)}  # DenseNet: one norm a layer, transition and end comes first
+    norms = _norms(lived_in)
     images = torch.randn(2, 3, 64, 64)
+    fast = folded(lived_in, images)
+    assert (norms, _norms(fast)) in {(121, 62), (49, 0)}  # DenseNet: one norm a layer, transition and end comes first
     torch.testing.assert_close(fast(images), lived_in(images), rtol=1e-3, atol=1e-4)
-    assert sum(isinstance(module, nn.BatchNorm2d) for module in lived_in.modules()) == norms  # a copy was folded
+    assert _norms(lived_in) == norms  # a copy was folded
 
 
-def test_random_weights_are_always_the_same_and_leave_the_generator(name: str) -> None:
+class Apart(nn.Module):
+    """A norm that is registered after a convolution, but runs before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3)
+        self.norm.running_mean.fill_(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.conv(self.norm(images)).mean((2, 3))
+
+
+def test_a_norm_that_cannot_be_folded_stays() -> None:
+    network, images = Apart().eval(), torch.randn(2, 3, 8, 8)
+    kept = folded(network, images)
+    assert _norms(kept) == 1
+    assert torch.equal(kept(images), network(images))
+
+
+def _norms(network: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+def test_random_weights_are_always_the_same_and_leave_the_generator(known: Known) -> None:
     torch.manual_seed(7)
-    first = random_weights(name)
+    first = random_weights(*known)
     drawn = torch.rand(1)
     torch.manual_seed(7)
     assert torch.equal(torch.rand(1), drawn)
-    second = random_weights(name)
+    second = random_weights(*known)
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_weights_are_loaded_frozen_and_exact(tmp_path: Path, name: str, lived_in: nn.Module) -> None:
+def test_weights_are_loaded_frozen_and_exact(tmp_path: Path, known: Known, lived_in: nn.Module) -> None:
     save_file(lived_in.state_dict(), tmp_path / "weights.safetensors")
-    network = load_backbone(name, tmp_path / "weights.safetensors")
-    assert count_parameters(network) == (SIZES[name][0], 0)
+    network = load_backbone(*known, tmp_path / "weights.safetensors")
+    assert count_parameters(network) == (SIZES[known][0], 0)
     assert not any(module.training for module in network.modules())
     images = torch.randn(1, 3, 32, 32)
     assert torch.equal(network(images), lived_in(images))
 
 
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path, lived_in: nn.Module, name: str) -> None:
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path, known: Known) -> None:
     path = tmp_path / "weights.safetensors"
     with pytest.raises(Refusal, match=r"weights\.safetensors cannot be read"):
-        load_backbone(name, path)
+        load_backbone(*known, path)
     path.write_bytes(b"\xff" * 100)
     with pytest.raises(Refusal, match=r"weights\.safetensors cannot be read"):
-        load_backbone(name, path)
+        load_backbone(*known, path)
     save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(Refusal, match=rf"weights\.safetensors does not fit {name}: .*missing"):
-        load_backbone(name, path)
+    with pytest.raises(Refusal, match=rf"weights\.safetensors does not fit {known[1]}: .*missing"):
+        load_backbone(*known, path)
 
 
 def _as_in_2017(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -126,12 +191,12 @@ def _as_in_2017(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_the_old_names_of_densenet_are_understood(tmp_path: Path) -> None:
-    weights = random_weights("densenet121")
+    weights = random_weights(*DENSENET)
     old = _as_in_2017(weights)
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
     assert "features.transition1.norm.weight" in old
-    torch.save(old, tmp_path / "densenet121.pth", _use_new_zipfile_serialization=False)
-    found = pretrained_weights("densenet121", tmp_path / "densenet121.pth")
+    torch.save(old, tmp_path / "published.pth", _use_new_zipfile_serialization=False)
+    found = pretrained_weights(*DENSENET, tmp_path / "published.pth")
     assert found.keys() == weights.keys()
     assert all(torch.equal(found[key], weights[key]) for key in weights)
 
@@ -139,7 +204,7 @@ def test_the_old_names_of_densenet_are_understood(tmp_path: Path) -> None:
 def test_the_package_of_lite0_is_understood() -> None:
     path = _package_file()
     published = torch.load(path, weights_only=True)
-    found = pretrained_weights("efficientnet_lite0", path)
+    found = pretrained_weights(*LITE0, path)
     assert len(published) == 296
     assert len(found) == 294
     assert torch.equal(found["conv_stem.weight"], published["_conv_stem.weight"])
@@ -155,19 +220,35 @@ def _package_file() -> Path:
 
 
 def test_published_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "published.pth"
+    path = tmp_path / _package_file().name
     published = torch.load(_package_file(), weights_only=True)
     wrong = {**published, "_conv_stem.weight": torch.zeros(32, 3, 5, 5)}
     torch.save(wrong, path)
     with pytest.raises(Refusal, match=r"conv_stem\.weight: the checkpoint has \[32, 3, 5, 5\], the model \[32, 3, 3"):
-        pretrained_weights("efficientnet_lite0", path)
+        pretrained_weights(*LITE0, path)
     torch.save(dict(reversed(published.items())), path)
     with pytest.raises(Refusal, match="294 tensors in another order"):
-        pretrained_weights("efficientnet_lite0", path)
+        pretrained_weights(*LITE0, path)
     for content, message in ((b"\x80", "damaged"), (pickle.dumps(print, protocol=2), "may run code")):
         path.write_bytes(content)
         with pytest.raises(Refusal, match=message):
-            pretrained_weights("efficientnet_lite0", path)
+            pretrained_weights(*LITE0, path)
     torch.save({"_fc.weight": 3}, path)
     with pytest.raises(Refusal, match="holds no state dict"):
-        pretrained_weights("efficientnet_lite0", path)
+        pretrained_weights(*LITE0, path)
+
+
+def test_safetensors_are_read_and_the_classifier_is_dropped(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    published = whole("timm", "resnet18").state_dict()
+    path = tmp_path / "resnet18.a1_in1k.safetensors"
+    save_file(published, path)
+    found = pretrained_weights("timm", "resnet18.a1_in1k", path)
+    assert published.keys() - found.keys() == {"fc.weight", "fc.bias"}
+    assert all(torch.equal(found[name], published[name]) for name in found)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(Refusal, match="is damaged"):
+        pretrained_weights("timm", "resnet18.a1_in1k", path)
+    save_file({"conv1.weight": published["conv1.weight"]}, path)
+    with pytest.raises(Refusal, match=r"does not give the weights of resnet18\.a1_in1k: .*bn1\.weight: missing"):
+        pretrained_weights("timm", "resnet18.a1_in1k", path)

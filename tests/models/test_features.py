@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from stages.compute.device import Machine
 from stages.compute.pixels import FromPixels, to_unit
-from stages.models.backbones import PREPROCESSING, backbone
+from stages.models.backbones import backbone
 from stages.models.features import Extractor, mean_and_std
 from stages.project.console import Refusal, bar
 
-NAME = "efficientnet_lite0"
+ABOUT = {"name": "lite0", "mean": [0.4, 0.5, 0.6], "std": [0.5, 0.4, 0.3]}
+SHAPE = [32, 32, 3]
 CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
 
 
@@ -25,7 +26,7 @@ def plain(pixels: Tensor, rows: Tensor, step: int) -> Tensor:
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
     torch.manual_seed(0)
-    return backbone(NAME).eval().requires_grad_(False)
+    return backbone("timm", "tf_efficientnet_lite0").eval().requires_grad_(False)
 
 
 @pytest.fixture
@@ -34,12 +35,12 @@ def images() -> np.ndarray:
 
 
 def test_features_are_the_networks_on_normalised_pixels(network: nn.Module, images: np.ndarray) -> None:
-    extractor = Extractor(NAME, network, CPU, batch_size=2)
+    extractor = Extractor(network, ABOUT, CPU, 2, SHAPE)
     into = np.zeros((5, extractor.size), np.float16)
     with bar(5, "test") as shown:
         extractor.write(images, plain, into, shown)
         assert shown.n == 5
-    expected = FromPixels(network, *PREPROCESSING[NAME])(torch.from_numpy(images))
+    expected = FromPixels(network, ABOUT["mean"], ABOUT["std"])(torch.from_numpy(images))
     np.testing.assert_allclose(into, expected.numpy(), rtol=2e-3, atol=1e-3)
 
 
@@ -51,13 +52,13 @@ def test_each_batch_is_changed_with_its_rows_and_number(network: nn.Module, imag
         return to_unit(pixels)
 
     with bar(5, "test") as shown:
-        Extractor(NAME, network, CPU, batch_size=2).write(images, change, np.zeros((5, 1280), np.float16), shown)
+        Extractor(network, ABOUT, CPU, 2, SHAPE).write(images, change, np.zeros((5, 1280), np.float16), shown)
     assert seen == [([0, 1], 0), ([2, 3], 1), ([4], 2)]
 
 
 def test_features_that_are_not_finite_are_refused(network: nn.Module, images: np.ndarray) -> None:
-    with bar(5, "test") as shown, pytest.raises(Refusal, match=r"efficientnet_lite0 gives features .* not finite"):
-        Extractor(NAME, network, CPU, batch_size=5).write(
+    with bar(5, "test") as shown, pytest.raises(Refusal, match=r"lite0 gives features .* not finite"):
+        Extractor(network, ABOUT, CPU, 5, SHAPE).write(
             images, lambda pixels, rows, step: to_unit(pixels) * float("nan"), np.zeros((5, 1280), np.float16), shown
         )
 
@@ -65,7 +66,7 @@ def test_features_that_are_not_finite_are_refused(network: nn.Module, images: np
 def test_full_device_memory_names_the_batch_size(
     network: nn.Module, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extractor = Extractor(NAME, network, CPU, batch_size=5)
+    extractor = Extractor(network, ABOUT, CPU, 5, SHAPE)
 
     def full(*_: object) -> Tensor:
         raise torch.OutOfMemoryError

@@ -8,20 +8,21 @@ import torch
 import torchvision
 from torch import nn
 
-from stages.models.backbones import PREPROCESSING, backbone
+from stages.models.backbones import backbone
 from stages.models.build import build, count_parameters
 from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, rebuild, save_checkpoint
 from stages.models.transfer import join
 from stages.params.schema import Train
 from stages.training.optimizers import build_optimizer
 
+NETWORKS = {"densenet121": "torchvision", "tf_efficientnet_lite0": "timm"}  # and their libraries
 HEAD = {"hidden": [256], "activation": "relu", "dropout": 0.2}
 
 
 def joined(name: str, features: int) -> nn.Module:
     torch.manual_seed(0)
     head = build("transfer", HEAD, [features], 2)
-    return join(backbone(name), [0.5] * features, [2.0] * features, head)
+    return join(backbone(NETWORKS[name], name), [0.5] * features, [2.0] * features, head)
 
 
 def digest(network: nn.Module) -> str:
@@ -73,7 +74,7 @@ def test_the_published_densenet_has_a_thousand_classes() -> None:
 
 
 def test_the_backbone_never_leaves_evaluation_mode() -> None:
-    network = joined("efficientnet_lite0", 1280).train()
+    network = joined("tf_efficientnet_lite0", 1280).train()
     assert network.training
     assert network.head.training
     assert not any(module.training for module in network.backbone.modules())
@@ -82,16 +83,17 @@ def test_the_backbone_never_leaves_evaluation_mode() -> None:
 
 
 def test_the_head_gets_standardised_features() -> None:
-    network = joined("efficientnet_lite0", 1280).eval()
+    network = joined("tf_efficientnet_lite0", 1280).eval()
     images = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(network(images), network.head((network.backbone(images) - 0.5) / 2.0))
     assert not any(key.startswith(("mean", "std")) for key in network.state_dict())
 
 
-@pytest.mark.parametrize(("name", "features"), [("densenet121", 1024), ("efficientnet_lite0", 1280)])
+@pytest.mark.parametrize(("name", "features"), [("densenet121", 1024), ("tf_efficientnet_lite0", 1280)])
 def test_a_checkpoint_rebuilds_backbone_and_head(tmp_path: Path, name: str, features: int) -> None:
     network = joined(name, features).eval()
-    mean, std = PREPROCESSING[name]
+    mean, std = [0.4, 0.5, 0.6], [0.2, 0.3, 0.25]
+    about = {"name": "mine", "library": NETWORKS[name], "network": name, "weights": {"status": "random"}}
     written = Checkpoint(
         name="tried",
         architecture="transfer",
@@ -99,7 +101,7 @@ def test_a_checkpoint_rebuilds_backbone_and_head(tmp_path: Path, name: str, feat
         input_shape=[32, 32, 3],
         class_names=["cat", "dog"],
         normalize={"mean": mean, "std": std},
-        backbone={"name": name, "mean": [0.5] * features, "std": [2.0] * features, "weights": {"status": "random"}},
+        backbone=about | {"mean": [0.5] * features, "std": [2.0] * features},
         state_dict=network.state_dict(),
         provenance={},
         training={},

@@ -38,6 +38,22 @@ def _speednet(widths: tuple[int, ...] | list[int] = (8, 8), batch_size: int = 10
     return add
 
 
+def _finetune(**changes: Any) -> Callable[[Any], None]:
+    def add(params: Any) -> None:
+        shared = {key: value for key, value in params["models"]["cifar10-mlp"].items() if key in Model.model_fields}
+        own = {"architecture": "finetune", "weights": "densenet121", "normalize": "backbone", "unfreeze": "all"}
+        params["models"]["tuned"] = shared | own | changes
+
+    return add
+
+
+_LBFGS = {"optimizer": "lbfgs", "weight_decays": [1.0, 0.1], "class_weights": "none"}
+_REGRESSION = (
+    "which is for logistic regression on the same inputs in every step; "
+    "allowed with: architecture mlp or transfer, hidden: [], augmentation: none"
+)
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
@@ -79,6 +95,14 @@ def _speednet(widths: tuple[int, ...] | list[int] = (8, 8), batch_size: int = 10
             lambda params: params["models"]["mnist-mlp-wide"]["train"].update(batch_size=1),
             "models.mnist-mlp-wide.train.batch_size is 1; allowed with batch norm: 2 and above",
         ),
+        *(
+            (change, f"models.{name}.train.optimizer is 'lbfgs', {_REGRESSION}")
+            for name, change in (
+                ("mnist-cnn", _set("models", "mnist-cnn", train=_LBFGS, augmentation="none")),
+                ("mnist-mlp", _set("models", "mnist-mlp", train=_LBFGS)),
+                ("mnist-logistic", _set("models", "mnist-logistic", train=_LBFGS, augmentation="mnist-shift")),
+            )
+        ),
         (
             _set("policies", "mnist-shift", dataset="digits"),
             "policies.mnist-shift.dataset is 'digits', which is not in `datasets`; allowed: cats_dogs, cifar10, mnist",
@@ -104,6 +128,34 @@ def _speednet(widths: tuple[int, ...] | list[int] = (8, 8), batch_size: int = 10
             lambda params: params["backbones"].pop("densenet121"),
             "features.cats_dogs-densenet121.backbone is 'densenet121', which is not in `backbones`; "
             "allowed: efficientnet_lite0",
+        ),
+        (
+            lambda params: params["backbones"].update(none=params["backbones"]["densenet121"]),
+            "backbones.none: the name `none` is taken (it means no pretrained weights)",
+        ),
+        (
+            _set("models", "mnist-cnn", weights="densenet121"),
+            "models.mnist-cnn.weights is 'densenet121', which is for the architecture finetune alone",
+        ),
+        (
+            _set("models", "mnist-cnn", normalize="backbone"),
+            "models.mnist-cnn.normalize is 'backbone', which is for the architecture finetune alone",
+        ),
+        (
+            _finetune(weights="none"),
+            "models.tuned.weights is 'none', which is not in `backbones`; allowed: densenet121, efficientnet_lite0",
+        ),
+        (
+            _finetune(normalize="standard"),
+            "models.tuned.normalize is 'standard'; allowed for this architecture: 'backbone'",
+        ),
+        (
+            _finetune(dataset="mnist", inputs="prepared/mnist"),
+            "models.tuned.dataset is 'mnist', whose images are grey; allowed: one with prepare.channels: 3",
+        ),
+        (
+            _finetune(inputs="features/cats_dogs-densenet121"),
+            "models.tuned.inputs is 'features/cats_dogs-densenet121'; allowed for this model: 'prepared/cifar10'",
         ),
         (
             _speednet(widths=[8] * 5),
@@ -133,6 +185,8 @@ def test_sections_that_do_not_fit(change: Callable[[Any], Any], line: str, after
         lambda params: params["models"]["mnist-cnn"].update(channels=[8] * 4),
         lambda params: params["models"]["mnist-logistic"]["train"].update(batch_size=1),
         lambda params: params["models"]["mnist-cnn"].update(augmentation="none"),
+        _set("models", "mnist-logistic", train=_LBFGS),
+        _finetune(),
         lambda params: params["policies"]["mnist-shift"]["translate"].update(right=[0.2, 0.8], whole_pixels=False),
         lambda params: params["features"]["cats_dogs-densenet121"].update(views=3, augmentation="cats_dogs-mixed"),
     ],

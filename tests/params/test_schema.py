@@ -58,7 +58,7 @@ def test_no_field_has_a_default() -> None:
         if not field.is_required()
     ]
     assert with_default == []
-    assert len(set(_sections(Params))) == 19
+    assert len(set(_sections(Params))) == 21
 
 
 def test_params_yaml_is_valid(repository: Path) -> None:
@@ -83,6 +83,7 @@ def test_params_yaml_is_valid(repository: Path) -> None:
         "models/mnist-cnn/",
         "models/cats_dogs-densenet121/",
         "models/mnist-mlp/train/",
+        "models/cats_dogs-efficientnet_lite0/train/",
         "evaluate/",
         "export/",
         "mlflow/",
@@ -103,6 +104,7 @@ def test_every_section_refuses_an_unknown_key(section: str, after: Check) -> Non
         ("models/mnist-cnn/chanels", "channels"),
         ("models/cats_dogs-densenet121/train/learning_rate", None),
         ("models/mnist-mlp/train/epoch", "epochs"),
+        ("models/cats_dogs-efficientnet_lite0/train/weight_decay", "weight_decays"),
     ],
 )
 def test_an_unknown_key_gets_a_hint(key: str, hint: str | None, after: Check) -> None:
@@ -147,6 +149,15 @@ def test_an_unknown_key_gets_a_hint(key: str, hint: str | None, after: Check) ->
         ("models/mnist-mlp/architecture", "mpl", "models.mnist-mlp.architecture is 'mpl'; did you mean 'mlp'?"),
         ("models/mnist-mlp/architecture", ..., "models.mnist-mlp.architecture is missing"),
         ("models/mnist-mlp/train/epochs", ..., "models.mnist-mlp.train.epochs is missing"),
+        ("models/mnist-mlp/train/optimizer", "sdg", "models.mnist-mlp.train.optimizer is 'sdg'; did you mean 'sgd'?"),
+        ("models/mnist-mlp/train/optimizer", ..., "models.mnist-mlp.train.optimizer is missing"),
+        ("models/mnist-mlp/train", None, "models.mnist-mlp.train is empty; allowed: a section of `key: value` lines"),
+        (
+            "models/cats_dogs-efficientnet_lite0/train/weight_decays",
+            [1.0, 1.0],
+            "models.cats_dogs-efficientnet_lite0.train.weight_decays is [1.0, 1.0]; "
+            "allowed: numbers that fall, none twice",
+        ),
         ("models/mnist-mlp", None, "models.mnist-mlp is empty; allowed: a section of `key: value` lines"),
         ("evaluate", ..., "evaluate is missing"),
         (

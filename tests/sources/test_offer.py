@@ -14,6 +14,7 @@ from tiny_set import ARCHIVES, Tiny
 from stages.project.console import Refusal
 from stages.sources import offer
 from stages.sources.offer import better_source, better_weights
+from stages.sources.published import published
 
 
 @pytest.fixture(params=[True, False], ids=["online", "offline"])
@@ -102,6 +103,8 @@ def test_only_random_weights_are_replaced(mirror: Path, tmp_path: Path, online: 
     (tmp_path / "weights/densenet121").mkdir(parents=True)
     provenance = tmp_path / "weights/densenet121/provenance.json"
     provenance.write_text('{"status": "random"}')
+    entry = published("torchvision", "densenet121")
+    provenance.with_name("published.json").write_text(entry.model_dump_json())
 
     def better(network: bool, wanted: str = "auto") -> str | None:
         return better_weights("densenet121", wanted, tmp_path / "weights", network)

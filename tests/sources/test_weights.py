@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stages.project.console import Refusal
-from stages.sources import weights
 from stages.sources.entries import WeightsEntry
+from stages.sources.published import published
 from stages.sources.weights import obtain_weights
 
 CONTENT = b"weights"
@@ -15,11 +15,10 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 URL = "https://one.invalid/net.pth"
 
 
-@pytest.fixture
-def net(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A catalogue with one backbone, published under a shortened checksum."""
-    entry = WeightsEntry(licence="MIT", file="net.pth", sha256=DIGEST[:8], limit=100, url=URL)
-    monkeypatch.setattr(weights, "read_weights", lambda: {"net": entry})
+# published under a shortened checksum
+NET = WeightsEntry(
+    licence="MIT", file="net.pth", sha256=DIGEST[:8], limit=100, mean=[0.5] * 3, std=[0.2] * 3, url=URL, package=None
+)
 
 
 def about(source: str) -> dict[str, str | None]:
@@ -28,32 +27,38 @@ def about(source: str) -> dict[str, str | None]:
     return {"name": "net", "status": "pretrained", "source": source, **keys}
 
 
-def test_from_the_mirror(net: None, mirror: Path, into: Path) -> None:
+def test_from_the_mirror(mirror: Path, into: Path) -> None:
     (mirror / "weights").mkdir()
     (mirror / "weights/net.pth").write_bytes(CONTENT)
-    assert obtain_weights("net", "auto", into) == about("mirror")
+    assert obtain_weights("net", "auto", NET, into) == about("mirror")
     assert (into / "net.pth").read_bytes() == CONTENT
 
 
-def test_from_the_publisher(net: None, into: Path, internet: dict[str, bytes]) -> None:
+def test_from_the_publisher(into: Path, internet: dict[str, bytes]) -> None:
     internet[URL] = CONTENT
-    assert obtain_weights("net", "auto", into) == about("official")
+    assert obtain_weights("net", "auto", NET, into) == about("official")
     assert (into / "net.pth").read_bytes() == CONTENT
+
+
+def test_without_a_published_checksum_the_digest_of_what_came_is_kept(into: Path, internet: dict[str, bytes]) -> None:
+    internet[URL] = b"anything"
+    found = obtain_weights("net", "official", NET.model_copy(update={"sha256": None}), into)
+    assert found["sha256"] == hashlib.sha256(b"anything").hexdigest()
 
 
 @pytest.mark.parametrize(("content", "told"), [(b"other", "has the SHA-256"), (b"w" * 101, "larger than 100 bytes")])
-def test_wrong_bytes_are_not_used(net: None, mirror: Path, into: Path, content: bytes, told: str) -> None:
+def test_wrong_bytes_are_not_used(mirror: Path, into: Path, content: bytes, told: str) -> None:
     (mirror / "weights").mkdir()
     (mirror / "weights/net.pth").write_bytes(content)
     with pytest.raises(Refusal, match=told):
-        obtain_weights("net", "mirror", into)
+        obtain_weights("net", "mirror", NET, into)
     assert list(into.iterdir()) == []
 
 
 def test_random_weights_are_said_loudly(
-    net: None, into: Path, internet: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+    into: Path, internet: dict[str, bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = obtain_weights("net", "auto", into)
+    found = obtain_weights("net", "auto", NET, into)
     assert (found["status"], found["source"], found["file"], found["sha256"]) == ("random", "random", None, None)
     warning = capsys.readouterr().err
     assert warning.startswith("WARNING: net: its pretrained weights cannot be had")
@@ -61,25 +66,23 @@ def test_random_weights_are_said_loudly(
     assert "`dvc repro -f -s weights@net`" in warning
 
 
-def test_random_weights_that_were_asked_for_need_no_warning(
-    net: None, into: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert obtain_weights("net", "random", into)["status"] == "random"
+def test_random_weights_that_were_asked_for_need_no_warning(into: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert obtain_weights("net", "random", NET, into)["status"] == "random"
     assert capsys.readouterr().err == ""
 
 
-def test_a_forced_source_that_fails_is_refused(net: None, into: Path, internet: dict[str, bytes]) -> None:
+def test_a_forced_source_that_fails_is_refused(into: Path, internet: dict[str, bytes]) -> None:
     for source, told in (
         ("official", f"{URL}: unreachable"),
         ("mirror", "DATA_MIRROR is not set"),
         ("package", "no package carries them"),
     ):
         with pytest.raises(Refusal, match=told):
-            obtain_weights("net", source, into)
+            obtain_weights("net", source, NET, into)
 
 
 def test_efficientnet_lite0_comes_with_its_package(into: Path) -> None:
-    found = obtain_weights("efficientnet_lite0", "auto", into)
+    found = obtain_weights("lite0", "auto", published("timm", "tf_efficientnet_lite0"), into)
     assert (found["status"], found["source"]) == ("pretrained", "package")
     assert found["file"] == "efficientnet-lite0-57934424.pth"
     assert hashlib.sha256((into / str(found["file"])).read_bytes()).hexdigest() == found["sha256"]

@@ -105,15 +105,16 @@ def test_features_are_standardised():
 
 
 def test_history_round_trip(tmp_path):
-    history = [Epoch(1, 0.1, 1.5, 0.25, 1.25, 0.5), Epoch(2, 0.01, 0.5, 0.75, 0.625, 0.875)]
+    history = [Epoch(1, 0.1, 1.5, 0.25, 1.25, 0.5, 0.0), Epoch(2, 0.01, 0.5, 0.75, 0.625, 0.875, 0.1)]
     write_history(tmp_path / "history.csv", history)
     assert read_history(tmp_path / "history.csv") == history
     header = (tmp_path / "history.csv").read_text().splitlines()[0]
-    assert header == "epoch,lr,train_loss,train_accuracy,val_loss,val_accuracy"
+    assert header == "epoch,lr,train_loss,train_accuracy,val_loss,val_accuracy,weight_decay"
 
 
 def test_the_best_epoch_has_the_highest_accuracy_then_the_lowest_loss():
-    low, high, higher_loss = Epoch(1, 0, 0, 0, 1, 0.5), Epoch(2, 0, 0, 0, 1, 0.6), Epoch(3, 0, 0, 0, 2, 0.6)
+    figures = ((1, 0.5), (1, 0.6), (2, 0.6))
+    low, high, higher_loss = (Epoch(1, 0, 0, 0, loss, accuracy, 0) for loss, accuracy in figures)
     assert low.better_than(None)
     assert high.better_than(low)
     assert not higher_loss.better_than(high)

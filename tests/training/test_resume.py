@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_training import CPU, SETTINGS, a_task
+from torch import nn
 
 from stages.compute.device import Machine
 from stages.models.build import build
@@ -33,7 +34,19 @@ SETTINGS_OF = {
         "dropout": 0.3, "batch_norm": True,
     },
     "speednet": {"widths": [4, 6], "convolutions": 2, "activation": "gelu"},
+    "finetune": {"unfreeze": "3", "backbone": {"library": "none", "network": "small"}},
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def small_backbone(monkeypatch):
+    """What `finetune` gets of any library: a convolution and a norm that are frozen, two that train."""
+
+    def small(library: str, network: str) -> nn.Module:
+        blocks = [layer for count in (3, 4) for layer in (nn.Conv2d(count, 4, 3), nn.BatchNorm2d(4), nn.ReLU())]
+        return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    monkeypatch.setattr("stages.models.finetune.backbone", small)
 
 
 class Killed(BaseException):
@@ -43,10 +56,11 @@ class Killed(BaseException):
 def images_task(architecture: str) -> Task:
     """A network with batch norm (and dropout) on images, in channels_last layout as on the real way."""
     random = np.random.default_rng(0)
-    pixels = random.normal(size=(48, 1, 8, 8)).astype(np.float32)
+    channels = 3 if architecture == "finetune" else 1
+    pixels = random.normal(size=(48, channels, 8, 8)).astype(np.float32)
     targets = (pixels[:, 0, 0, 0] > 0).astype(np.int64)
     torch.manual_seed(0)
-    network = build(architecture, SETTINGS_OF[architecture], [8, 8, 1], 2).to(memory_format=torch.channels_last)
+    network = build(architecture, SETTINGS_OF[architecture], [8, 8, channels], 2).to(memory_format=torch.channels_last)
     train, val = Rows(pixels[:32], targets[:32], CPU.device), Rows(pixels[32:], targets[32:], CPU.device)
     return Task("images", network, train, val, lambda batch, wanted: batch.inputs[wanted], lambda x: x, None, 0)
 
@@ -78,7 +92,7 @@ places = st.tuples(st.integers(1, EPOCHS), st.integers(0, STEPS - 1))
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
-@pytest.mark.parametrize("make", [a_task, partial(images_task, "cnn"), partial(images_task, "speednet")])
+@pytest.mark.parametrize("make", [a_task, *(partial(images_task, name) for name in SETTINGS_OF)])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_killed_anywhere_it_ends_with_the_same_bits(make, optimizer, precision, every_step):
     machine = Machine(torch.device("cpu"), precision, 1, "test")

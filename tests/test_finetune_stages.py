@@ -1,0 +1,120 @@
+"""A fine-tuned model through the stages: weights, train, evaluate, export, and `vision predict`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import typer
+from ruamel.yaml import YAML
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from stages import evaluate, export, train, weights
+from stages.commands.predict import predict
+from stages.datasets.format import SPLITS, array_file, describe, write_targets
+from stages.models.checkpoint import load_checkpoint
+from stages.project.files import read_json
+
+MODEL = {
+    "architecture": "finetune", "dataset": "cats_dogs", "inputs": "prepared/cats_dogs", "augmentation": "none",
+    "weights": "efficientnet_lite0", "normalize": "backbone", "unfreeze": "blocks.6",
+}  # fmt: skip
+ROWS = {"train": 24, "val": 8, "test": 8}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the model was trained, tested and exported."""
+    root: Path = tmp_path_factory.mktemp("finetune")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setenv("TRACKING", "off")
+        patch.delenv("DATA_MIRROR", raising=False)
+        _write_params()
+        _write_images(Path("data/prepared/cats_dogs"))
+        weights.main("efficientnet_lite0")
+        for stage in (train, evaluate, export):
+            stage.main("tuned")
+    return root
+
+
+def _write_params() -> None:
+    repository = Path(__file__).resolve().parents[1]
+    params = YAML(typ="safe", pure=True).load(repository / "params.yaml")
+    params.update(device="cpu", precision="fp32", threads=1)
+    loop = params["models"]["cats_dogs-densenet121"]["train"]
+    params["models"]["tuned"] = MODEL | {"train": {**loop, "epochs": 2, "batch_size": 8}}
+    YAML().dump(params, Path("params.yaml"))
+    for folder, file in (("augmented", "policy.json"), ("weights", "backbone.json")):
+        none = Path("data", folder, "none")
+        none.mkdir(parents=True)
+        (none / file).write_bytes((repository / none / file).read_bytes())
+
+
+def _write_images(folder: Path) -> None:
+    """Dark and light images of 32 x 32 pixels."""
+    random = np.random.default_rng(0)
+    for split in SPLITS:
+        targets = np.arange(ROWS[split]) % 2
+        pixels = random.integers(0, 100, (ROWS[split], 32, 32, 3)) + 100 * targets[:, None, None, None]
+        array_file(folder, split, ROWS[split], [32, 32, 3], "images")[:] = pixels
+        write_targets(folder, split, targets)
+        rows = "".join(f"{row:064x},{row}.jpg\n" for row in range(ROWS[split]))
+        (folder / split / "rows.csv").write_text("hash,name\n" + rows)
+    (folder / "rejects.csv").write_text("file,reason\n")
+    about = {"name": "cats_dogs", "status": "stand-in", "digest": "0" * 64, "licence": "none", "note": ""}
+    describe(folder, "images", ["cat", "dog"], [0.5] * 3, [0.3] * 3, about)
+
+
+def test_the_frozen_layers_are_the_pretrained_ones(place: Path) -> None:
+    trained = load_checkpoint(place / "models/tuned/checkpoint.pth").state_dict
+    came = load_file(place / "data/weights/efficientnet_lite0/weights.safetensors")
+    moved = {name for name, tensor in came.items() if not torch.equal(trained[f"backbone.{name}"], tensor)}
+    assert {name.split(".")[0] + "." + name.split(".")[1] for name in moved} == {
+        "blocks.6", "conv_head.weight", "bn2.weight", "bn2.bias", "bn2.running_mean", "bn2.running_var",
+        "bn2.num_batches_tracked",
+    }  # fmt: skip
+    assert all(name in moved for name in came if name.startswith("blocks.6.") and name.endswith("weight"))
+
+
+def test_the_checkpoint_says_what_it_was_made_of(place: Path) -> None:
+    checkpoint = load_checkpoint(place / "models/tuned/checkpoint.pth")
+    about = read_json(place / "data/weights/efficientnet_lite0/backbone.json")
+    assert checkpoint.settings == {"unfreeze": "blocks.6", "backbone": about}
+    assert checkpoint.normalize == {"mean": [127 / 255] * 3, "std": [128 / 255] * 3}
+    pretrained = checkpoint.provenance["backbone"]
+    assert (pretrained["name"], pretrained["weights"]["status"]) == ("efficientnet_lite0", "pretrained")
+    assert read_json(place / "reports/models/tuned/data.json")["backbone"] == pretrained
+    report = read_json(place / "reports/models/tuned/train.json")
+    assert report["parameters"] == 3_371_008 + 1280 * 2 + 2
+    assert 1280 * 2 + 2 < report["trainable_parameters"] < report["parameters"]
+
+
+def test_every_format_agrees(place: Path) -> None:
+    found = json.loads((place / "exports/tuned/parity.json").read_text())
+    assert list(found["formats"]) == ["checkpoint.pth", "model.safetensors", "model.onnx", "model.pt2"]
+    assert "a fine-tuned efficientnet_lite0" in (place / "exports/tuned/card.md").read_text()
+
+
+def test_other_weights_are_another_training(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key from which a training goes on holds the weights that it starts from."""
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("TRACKING", "off")
+    before = read_json(Path("models/tuned/training.json"))["key"]
+    provenance = Path("data/weights/efficientnet_lite0/provenance.json")
+    content = provenance.read_text()
+    provenance.write_text(content.replace("package", "mirror"))
+    train.main("tuned")
+    provenance.write_text(content)
+    assert read_json(Path("models/tuned/training.json"))["key"] != before
+
+
+def test_it_predicts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    app = typer.Typer()
+    app.command()(predict)
+    shown = CliRunner().invoke(app, ["tuned", "--random", "4", "--seed", "1", "--json", "-"])
+    assert shown.exit_code == 0, shown.exception
+    assert len(json.loads(shown.stdout)["images"]) == 4
