@@ -107,9 +107,10 @@ def test_killed_at_twenty_moments(clones, params, model):
     check_killed(clones, params, model, ["stage", "dvc", "Ctrl-C", "SIGTERM", "stage"], seed=1)
 
 
-def experiment(name: str, model: str) -> list[str]:
-    """Options of `dvc exp run` for a longer training of a model."""
-    return ["--name", name, "-S", f"models.{model}.train.epochs={EPOCHS}", f"train@{model}"]
+def experiment(name: str, model: str, rate: float) -> list[str]:
+    """Options of `dvc exp run` for a longer training; with a learning rate of its own, or DVC's cache would have it."""
+    changes = (f"models.{model}.train.{change}" for change in (f"epochs={EPOCHS}", f"lr={rate}"))
+    return ["--name", name, *(option for change in changes for option in ("-S", change)), f"train@{model}"]
 
 
 def running(root: Path) -> list[tuple[str, int]]:
@@ -135,13 +136,13 @@ def commit(clone: Clone) -> None:
     clone.run("git", *identity, "commit", "--allow-empty", "-qm", "Results")
 
 
-def check_experiment(clones, model: str, run: str) -> None:
+def check_experiment(clones, model: str, rate: float, run: str) -> None:
     """An experiment that was killed, run again, is the same MLflow run and ends with the bits of one left alone."""
     killed, alone = clones
     until(lambda: not training(killed.root), 20, "an orphan goes on training")
     assert running(killed.root) == []
-    killed.run("dvc", "exp", "run", "--temp", *experiment("again", model))
-    alone.change(**{f"models__{model}__train__epochs": EPOCHS})
+    killed.run("dvc", "exp", "run", "--temp", *experiment("again", model, rate))
+    alone.change(**{f"models__{model}__train__epochs": EPOCHS, f"models__{model}__train__lr": rate})
     finished(alone.start("dvc", "repro", "-s", f"train@{model}"))
     assert experiment_entry(killed, "again", f"train@{model}") == entry(alone.root, f"train@{model}")
     assert check_run(killed.root, model) == run
@@ -150,25 +151,25 @@ def check_experiment(clones, model: str, run: str) -> None:
 
 @pytest.mark.slow
 def test_a_killed_experiment_in_a_temporary_copy_is_gone_on_with(clones, params):
-    killed, model = clones[0], "mnist-cnn"
+    killed, model, rate = clones[0], "mnist-cnn", 0.002
     commit(killed)
-    dvc = killed.start("dvc", "exp", "run", "--temp", *experiment("first", model))
+    dvc = killed.start("dvc", "exp", "run", "--temp", *experiment("first", model, rate))
     run = under_way(killed.root)
     dvc.kill()
     dvc.communicate()
-    check_experiment(clones, model, run)
+    check_experiment(clones, model, rate, run)
 
 
 @pytest.mark.slow
 def test_a_queued_experiment_killed_by_dvc_is_gone_on_with(clones, params):
-    killed, model = clones[0], "mnist-cnn"
+    killed, model, rate = clones[0], "mnist-cnn", 0.001
     commit(killed)
-    killed.run("dvc", "exp", "run", "--queue", *experiment("queued", model))
-    killed.run("dvc", "queue", "start")
+    killed.run("dvc", "exp", "run", "--queue", *experiment("queued", model, rate))
+    killed.start("dvc", "queue", "start").wait()  # its output ends with the last experiment of the queue
     try:
         run = under_way(killed.root)
         killed.run("dvc", "queue", "kill", "queued")
         until(lambda: not training(killed.root), 60, "the training goes on")
     finally:
         killed.run("dvc", "queue", "stop", "--kill")
-    check_experiment(clones, model, run)
+    check_experiment(clones, model, rate, run)
