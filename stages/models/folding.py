@@ -35,5 +35,8 @@ def _fused(network: nn.Module) -> nn.Module:
                 continue
             if conv.out_channels == norm.num_features:
                 setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
-                setattr(module, norm_name, getattr(norm, "act", nn.Identity()))  # timm's norms hold their activation
+                after = getattr(norm, "act", nn.Identity())  # timm's norms hold their activation
+                if hasattr(after, "inplace"):
+                    after.inplace = True  # nothing else reads what the convolution gives
+                setattr(module, norm_name, after)
     return network
