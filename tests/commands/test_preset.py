@@ -14,7 +14,7 @@ from stages.commands.preset import merge, preset
 from stages.params import load
 from stages.project.console import Refusal
 
-NAMES = ["cifar10-93", "cifar10-94", "cifar10-96"]
+NAMES = ["cifar10-93", "cifar10-94", "cifar10-96", "cifar10-cpu-best"]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_each_preset_gives_valid_params_and_changes_what_it_says(project: Path, 
     assert model.train.model_dump().items() >= wanted["train"].items()
     assert len(before) == len(after)
     changed = [line for line, other in zip(before, after, strict=True) if line != other]
-    assert 3 <= len(changed) <= 10
+    assert 2 <= len(changed) <= 10
 
 
 def test_a_preset_twice_is_the_preset_once(project: Path) -> None:
