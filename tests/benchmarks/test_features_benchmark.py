@@ -24,7 +24,12 @@ def test_the_backbone_sees_an_image_once_or_in_each_epoch(monkeypatch):
     seen = []
     ways._backbone.conv_stem.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
     ways.cached()
-    assert seen == [1, 16, 4]  # the first is asked for the number of its features
+    assert batches(seen) == [16, 4]
     seen.clear()
     ways.recomputed()
-    assert seen == 3 * [16, 4, 2]  # two validate
+    assert batches(seen) == 3 * [16, 4, 2]  # two validate
+
+
+def batches(seen):
+    """Without single images, by which the number of features and the folded backbone are looked at."""
+    return [count for count in seen if count > 1]
