@@ -82,8 +82,9 @@ class _Block(nn.Module):
         super().__init__()
         sizes = pairwise([before] + [after] * convolutions)
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in sizes)
-        # momentum and epsilon of the source
-        self.norms = nn.ModuleList(nn.BatchNorm2d(after, eps=1e-12, momentum=0.4) for _ in range(convolutions))
+        # the source's momentum, but not its epsilon of 1e-12: a channel that hardly varies, as MNIST's black borders
+        # make some, would blow up the biases before it
+        self.norms = nn.ModuleList(nn.BatchNorm2d(after, momentum=0.4) for _ in range(convolutions))
         self.pool = nn.MaxPool2d(2)
         self.activation = activation(settings["activation"])
         for conv in self.convs.children():

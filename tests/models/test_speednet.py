@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from stages.models.build import build, count_parameters, fit_to_data
 from stages.project.console import Refusal
@@ -78,7 +79,7 @@ def test_batch_norm_has_no_trained_scale_and_the_sources_momentum() -> None:
     norms = [module for module in speednet().modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == 6
     assert all(not norm.weight.requires_grad and norm.bias.requires_grad for norm in norms)
-    assert all((norm.momentum, norm.eps) == (0.4, 1e-12) for norm in norms)
+    assert all((norm.momentum, norm.eps) == (0.4, 1e-5) for norm in norms)
 
 
 def test_logits_begin_near_zero_at_any_width() -> None:
@@ -87,3 +88,11 @@ def test_logits_begin_near_zero_at_any_width() -> None:
         network = speednet([12, 12, 3], widths=widths)
         fit_to_data(network, lambda count: images[:count])
         assert 0.001 < network(images).std().item() < 0.5
+
+
+def test_channels_that_hardly_vary_do_not_blow_up_the_biases():
+    torch.manual_seed(0)
+    network = build("speednet", {"widths": [8, 8], "convolutions": 1, "activation": "gelu"}, [12, 12, 1], 10).train()
+    images = -0.4 + 1e-7 * torch.randn(32, 1, 12, 12)  # black, but for what is below any pixel's step
+    cross_entropy(network(images), torch.arange(32) % 10).backward()
+    assert network.whiten.bias.grad.norm() < 1
