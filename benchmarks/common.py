@@ -15,7 +15,7 @@ from stages.augmentation.steps import Steps, resolve
 from stages.compute.device import Machine, set_up
 from stages.models.build import build, fit_to_data, settings_of
 from stages.params import load
-from stages.params.schema import AnyModel
+from stages.params.models import AnyModel
 from stages.project.versions import versions
 from stages.training.batches import Rows
 from stages.training.inputs import ImageInputs, class_weights

@@ -14,7 +14,8 @@ from stages.models.build import build, count_parameters, fit_to_data
 from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.models.start import Start
 from stages.params import load
-from stages.params.schema import AnyModel, AnyTrain, Lbfgs
+from stages.params.models import AnyModel
+from stages.params.training import AnyTrain, Lbfgs
 from stages.project.console import say
 from stages.project.door import open_door
 from stages.project.files import replacing_folder, write_json

@@ -9,7 +9,7 @@ from stages.augmentation.draw import draw
 from stages.augmentation.ops import augment
 from stages.augmentation.steps import Steps
 from stages.compute.pixels import to_unit
-from stages.params.schema import Strict
+from stages.params.fields import Strict
 from stages.project.console import Refusal
 from stages.project.files import read_json
 

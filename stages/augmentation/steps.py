@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from stages.params.schema import Noise, Probability, Rotate, Scale, Strict, Translate
-from stages.params.schema import Policy as Settings
+from stages.params.data import Noise, Rotate, Scale, Translate
+from stages.params.data import Policy as Settings
+from stages.params.fields import Probability, Strict
 
 _NEUTRAL: dict[str, Callable[[Any], bool]] = {
     "hflip": lambda probability: probability == 0,

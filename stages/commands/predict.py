@@ -12,7 +12,7 @@ import typer
 
 from stages.commands.predict_images import Asked, draw, files_in, read
 from stages.commands.predict_report import Answer, as_json, table
-from stages.params.schema import did_you_mean
+from stages.params.fields import did_you_mean
 from stages.project.console import Refusal, progress, say, warn
 from stages.project.files import write_text
 from stages.project.paths import EXPORTS, PREPARED

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from stages.params import problems
+from stages.params.fields import did_you_mean
 from stages.params.load import PARAMS
-from stages.params.schema import did_you_mean
 from stages.project.console import Refusal, say
 from stages.project.files import write_text
 

@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 from torch import Tensor, nn
 
-from stages.params.schema import Model, did_you_mean
+from stages.params.fields import did_you_mean
+from stages.params.models import Model
 from stages.project.console import Refusal
 
 _INPUTS_TO_FIT = 5000

@@ -9,7 +9,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from stages.models.backbones import backbone, feature_size
-from stages.params.schema import did_you_mean
+from stages.params.fields import did_you_mean
 from stages.project.console import Refusal
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from stages.compute.pixels import normalization
 from stages.models.build import settings_of
 from stages.models.loading import load_weights
-from stages.params.schema import Model
+from stages.params.models import Model
 from stages.project.files import read_json
 
 

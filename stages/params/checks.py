@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from math import ceil, floor
 
-from stages.params.schema import CNN, AnyModel, Lbfgs, Params, Train, Translate, did_you_mean
+from stages.params.data import Translate
+from stages.params.fields import did_you_mean
+from stages.params.models import CNN, AnyModel
+from stages.params.schema import Params
+from stages.params.training import Lbfgs, Train
 
 
 def cross_checks(params: Params) -> Iterator[str]:

@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from stages.params.checks import cross_checks
+from stages.params.fields import did_you_mean
 from stages.params.messages import line
-from stages.params.schema import Params, did_you_mean
+from stages.params.schema import Params
 from stages.project.console import Refusal
 
 PARAMS = Path("params.yaml")

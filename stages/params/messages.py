@@ -6,7 +6,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from stages.params.schema import Params, did_you_mean
+from stages.params.fields import did_you_mean
+from stages.params.schema import Params
 
 _NAMES = "1 to 64 letters, digits, _ and -, the first one a letter or a digit"
 _SECTION_TYPES = ("model_type", "model_attributes_type", "dict_type")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from stages.params.schema import Name, Strict
+from stages.params.fields import Name, Strict
 from stages.project.console import Refusal
 
 WEIGHTS_CATALOG = Path(__file__).parents[2] / "data" / "catalog" / "weights.yaml"

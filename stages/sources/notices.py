@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.params.schema import Backbone, Dataset
+from stages.params.data import Backbone, Dataset
 from stages.project.files import read_json
 from stages.sources.entries import read_entry
 from stages.sources.offer import better_source, better_weights

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from stages.compute.device import Machine, out_of_memory
-from stages.params.schema import Lbfgs
+from stages.params.training import Lbfgs
 from stages.project.console import Refusal, bar
 from stages.training.history import Epoch
 from stages.training.outcome import Outcome

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.compute.device import Machine, out_of_memory
-from stages.params.schema import Train
+from stages.params.training import Train
 from stages.project.console import Refusal, bar
 from stages.training.average import Average
 from stages.training.batches import ALL, Batch

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from stages.params.schema import Train
+from stages.params.training import Train
 from stages.training.muon import Muon
 from stages.training.updates import Adam, Sgd
 

@@ -6,7 +6,7 @@ import pytest
 
 from stages.augmentation.steps import resolve
 from stages.params import load
-from stages.params.schema import Policy
+from stages.params.data import Policy
 
 _OFF: dict[str, Any] = {
     "dataset": "mnist",

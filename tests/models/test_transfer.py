@@ -12,7 +12,7 @@ from stages.models.backbones import backbone
 from stages.models.build import build, count_parameters
 from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, rebuild, save_checkpoint
 from stages.models.transfer import join
-from stages.params.schema import Train
+from stages.params.training import Train
 from stages.training.optimizers import build_optimizer
 
 NETWORKS = {"densenet121": "torchvision", "tf_efficientnet_lite0": "timm"}  # and their libraries

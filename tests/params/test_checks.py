@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.params import problems
-from stages.params.schema import Model
+from stages.params.models import Model
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_adding_an_architecture_retrains_nothing(clones, params):
     root = clones[0].root
     new = root / "stages/models/perceptron.py"
     new.write_text((root / "stages/models/mlp.py").read_text())
-    schema = root / "stages/params/schema.py"
+    schema = root / "stages/params/models.py"
     before = schema.read_text()
     schema.write_text(before.replace('Literal["mlp"]', 'Literal["mlp", "perceptron"]'))
     yaml = YAML()

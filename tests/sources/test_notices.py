@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stages.params.schema import Backbone, Dataset
+from stages.params.data import Backbone, Dataset
 from stages.sources import notices
 from stages.sources.notices import data_notices, weight_notices
 

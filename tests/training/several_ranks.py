@@ -16,7 +16,7 @@ import torch
 from stages.augmentation.policy import Policy
 from stages.compute.device import Machine
 from stages.models.build import build
-from stages.params.schema import Train
+from stages.params.training import Train
 from stages.project.stopping import StopFlag, Stopped
 from stages.training import agreement, resume
 from stages.training.batches import Batch, Rows

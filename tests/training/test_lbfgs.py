@@ -16,7 +16,7 @@ from tiny_training import CPU
 from torch import Tensor, nn
 
 from stages.models.build import build
-from stages.params.schema import Lbfgs
+from stages.params.training import Lbfgs
 from stages.project.console import Refusal
 from stages.project.stopping import StopFlag, Stopped
 from stages.training.batches import Rows

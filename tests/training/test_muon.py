@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stages.models.build import build
-from stages.params.schema import Train
+from stages.params.training import Train
 from stages.training.muon import Muon, orthogonal
 from stages.training.optimizers import build_optimizer
 from stages.training.updates import Adam, Sgd

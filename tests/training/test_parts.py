@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from stages.params.schema import Train
+from stages.params.training import Train
 from stages.training.batches import ALL, Batch, Rows
 from stages.training.history import Epoch, read_history, write_history
 from stages.training.inputs import FeatureInputs, ImageInputs, class_weights

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.compute.device import Machine
-from stages.params.schema import Train
+from stages.params.training import Train
 from stages.training.batches import Rows
 from stages.training.task import Task
 

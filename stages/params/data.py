@@ -1,0 +1,112 @@
+"""The sections on data: the sets, their augmentation, and features of them by pretrained backbones."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.params.fields import (
+    Angles,
+    DatasetName,
+    Deviations,
+    Factors,
+    Name,
+    Pixels,
+    Probability,
+    Share,
+    Strict,
+)
+
+
+class Data(Strict):
+    """What holds for every data set."""
+
+    limit: Annotated[int, Field(ge=0, description="use N images of each set, 0: all of them")]
+
+
+class Prepare(Strict):
+    """How raw images become arrays."""
+
+    size: Annotated[int, Field(ge=4, le=1024, description="height and width, pixels")]
+    channels: Annotated[Literal[1, 3], Field(description="1: grey, 3: RGB")]
+    validation: Annotated[Share, Field(description="share of train held out for validation")]
+    test: Annotated[Share, Field(description="share held out for test where the source has no test set")]
+
+
+class Dataset(Strict):
+    """Where a data set comes from and how it is prepared."""
+
+    kind: Annotated[Literal["catalog", "folder"], Field(description="folder: a folder of class folders")]
+    path: Annotated[str, Field(min_length=1, description="the catalogue entry, or your folder of class folders")]
+    source: Annotated[
+        Literal["auto", "official", "mirror", "stand-in"], Field(description="auto: mirror, official, stand-in")
+    ]
+    prepare: Prepare
+
+
+class Rotate(Strict):
+    """Rotation by an angle drawn evenly from the range, counter-clockwise."""
+
+    probability: Probability
+    degrees: Annotated[Angles, Field(description="range of the angle, counter-clockwise")]
+
+
+class Scale(Strict):
+    """Zoom: a factor of 1.1 scales in by 10 % (the central 1/1.1 fills the frame), 0.9 scales out."""
+
+    probability: Probability
+    factor: Annotated[Factors, Field(description="range of the factor, above 1 zooms in")]
+
+
+class Translate(Strict):
+    """Shift in pixels; whole pixels are moved exactly, without interpolation."""
+
+    probability: Probability
+    right: Annotated[Pixels, Field(description="range of the shift to the right, pixels")]
+    up: Annotated[Pixels, Field(description="range of the shift upwards, pixels")]
+    whole_pixels: Annotated[bool, Field(description="draw whole pixels only")]
+
+
+class Noise(Strict):
+    """Additive Gaussian noise on [0, 1], clamped."""
+
+    probability: Probability
+    std: Annotated[Deviations, Field(description="range of the standard deviation, on the scale 0 to 1")]
+
+
+class Policy(Strict):
+    """One augmentation policy, for one data set."""
+
+    dataset: DatasetName
+    hflip: Annotated[Probability, Field(description="probability of a left-right flip")]
+    alternate_hflip: Annotated[bool, Field(description="flip each image every other epoch, not by chance")]
+    vflip: Annotated[Probability, Field(description="probability of a top-bottom flip")]
+    rot90: Annotated[Probability, Field(description="probability of a quarter turn clockwise")]
+    rotate: Rotate
+    scale: Scale
+    translate: Translate
+    noise: Noise
+    fill: Annotated[Literal["zeros", "border", "reflection"], Field(description="what lies outside the image")]
+    views: Annotated[int, Field(ge=0, le=100, description="augmented copies per image written to disk")]
+
+
+class Backbone(Strict):
+    """A pretrained network without its classifier."""
+
+    library: Annotated[Literal["torchvision", "timm"], Field(description="the package that has the network")]
+    network: Annotated[
+        str, Field(min_length=1, description="its name there; name.weights chooses among its published weights")
+    ]
+    source: Annotated[
+        Literal["auto", "official", "mirror", "package", "random"],
+        Field(description="of the weights; auto: mirror, package, official, random"),
+    ]
+
+
+class Features(Strict):
+    """The features of a data set's images by a backbone."""
+
+    dataset: DatasetName
+    backbone: Annotated[Name, Field(description="a name in `backbones`")]
+    augmentation: Annotated[Name, Field(description="policy of views after the first, or none")]
+    views: Annotated[int, Field(ge=1, le=100, description="passes over train; the first is the plain image")]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images at a time")]

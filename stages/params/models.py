@@ -1,0 +1,75 @@
+"""The sections of `models`: what every model says, and what each architecture adds."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.params.fields import Activation, BatchNorm, DatasetName, Dropout, Hidden, Name, Strict, Widths
+from stages.params.training import AnyTrain
+
+
+class Model(Strict):
+    """What every model says, whatever its architecture."""
+
+    dataset: DatasetName
+    inputs: Annotated[str, Field(description="prepared/<data set> or features/<features>")]
+    augmentation: Annotated[Name, Field(description="a policy, or none")]
+    weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
+    normalize: Annotated[
+        Literal["standard", "symmetric", "backbone"],
+        Field(description="train's mean and std, -1..1, or what the backbone was pretrained with"),
+    ]
+    train: AnyTrain
+
+
+class MLP(Model):
+    """Fully connected layers; without hidden layers it is logistic regression."""
+
+    architecture: Annotated[Literal["mlp"], Field(description="the file in stages/models")]
+    hidden: Hidden
+    activation: Activation
+    dropout: Dropout
+    batch_norm: BatchNorm
+
+
+class CNN(Model):
+    """Convolution, activation, max-pool 2x2 per block, then fully connected layers."""
+
+    architecture: Annotated[Literal["cnn"], Field(description="the file in stages/models")]
+    channels: Annotated[Widths, Field(min_length=1, description="filters of each block")]
+    kernel: Annotated[int, Field(ge=1, le=31, description="height and width of the filters, pixels")]
+    padding: Annotated[int, Field(ge=0, le=15, description="zeros around each image, pixels")]
+    hidden: Hidden
+    activation: Activation
+    dropout: Dropout
+    batch_norm: BatchNorm
+
+
+class SpeedNet(Model):
+    """A CNN without residuals, with a whitening first layer and identity initialisation, that learns fast."""
+
+    architecture: Annotated[Literal["speednet"], Field(description="the file in stages/models")]
+    widths: Annotated[Widths, Field(min_length=1, description="filters of each block, which halves the image")]
+    convolutions: Annotated[int, Field(ge=1, le=8, description="in each block")]
+    activation: Activation
+
+
+class Transfer(Model):
+    """A classifier head on a frozen backbone's features."""
+
+    architecture: Annotated[Literal["transfer"], Field(description="the file in stages/models")]
+    hidden: Hidden
+    activation: Activation
+    dropout: Dropout
+
+
+class Finetune(Model):
+    """A pretrained backbone that trains on, with a linear head; `lr` is the backbone's, times `head_lr` the head's."""
+
+    architecture: Annotated[Literal["finetune"], Field(description="the file in stages/models")]
+    unfreeze: Annotated[
+        str, Field(min_length=1, description="the backbone's first layer that trains; all: every one, none: the head")
+    ]
+
+
+AnyModel = Annotated[MLP | CNN | SpeedNet | Transfer | Finetune, Field(discriminator="architecture")]
