@@ -13,6 +13,8 @@ from stages.datasets.raw import Item, RawSet, damaged
 # CLASS/FILE.jpg, one folder down or not; Thumbs.db and read-me files do not match
 _IMAGE = re.compile(r"(?:[^/]+/)?(?P<name>(?P<folder>[^/]+)/[^/]+\.jpe?g)", re.IGNORECASE)
 _ENCRYPTED = 0x1
+# the last is zipfile's word for a compression or a version that it does not know
+_UNREADABLE = (OSError, zipfile.BadZipFile, NotImplementedError)
 
 
 def read_zip(folder: Path, class_names: list[str]) -> RawSet:
@@ -47,7 +49,7 @@ def _archive(folder: Path) -> Path:
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise damaged(path, error) from error
 
 
@@ -66,5 +68,5 @@ def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as file:
             return file.read(MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+    except (*_UNREADABLE, EOFError, zlib.error) as error:
         raise damaged(path, f"{info.filename!r}: {error}") from error

@@ -111,7 +111,8 @@ def _check_archive(path: Path, raw: bytes) -> None:
             if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
                 raise Refusal(f"{path} is compressed, which no checkpoint is; make it again")
             broken = archive.testzip()
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    # RuntimeError also covers NotImplementedError, zipfile's word for a compression that it does not know
+    except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:
         raise Refusal(f"{path} is damaged or no checkpoint ({error}); make it again") from error
     if broken:
         raise Refusal(f"{path} is damaged ({broken} fails its checksum); make it again")

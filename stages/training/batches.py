@@ -64,6 +64,10 @@ class Rows:
             return self._inputs[there], self._targets[there]
         return torch.from_numpy(self._mapped[rows.numpy()]).to(self._device), self._targets[there]
 
+    def first(self, count: int) -> Tensor:
+        """Inputs of the first `count` rows, or of all."""
+        return self.take(torch.arange(min(count, len(self))))[0]
+
     def shuffled(self, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[Batch]:
         """All rows in an order keyed by `(seed, epoch)`, in `steps(batch_size)` batches, from batch `first` on."""
         order = torch.randperm(len(self), generator=generator(seed, "order", epoch))

@@ -50,6 +50,15 @@ class FeatureInputs:
         return (features.float() - self._mean) / self._std
 
 
+def inputs_of(
+    kind: str, augment: Augment, scale: dict[str, list[float]], seed: int, device: torch.device
+) -> ImageInputs | FeatureInputs:
+    """What becomes of a set's inputs, of the kind "images" or "features"; `scale` is their `mean` and `std`."""
+    if kind == "images":
+        return ImageInputs(augment, **scale, seed=seed, device=device)
+    return FeatureInputs(**scale, device=device)
+
+
 def class_weights(counts: list[int], kind: str, device: torch.device) -> Tensor | None:
     """Weights of the loss: `balanced` gives every class the same say, N / (classes * count); `none` gives None."""
     if kind == "none":
