@@ -33,6 +33,7 @@ def draw_learning_curves(path: Path, history: pd.DataFrame, best_epoch: int) -> 
         loss.set_title("Loss")
         loss.set_ylim(bottom=0)
         accuracy.set_title("Accuracy")
+        accuracy.set_ylim(top=min(accuracy.get_ylim()[1], 1.02))
         accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
         save(figure, path)
 
