@@ -1,10 +1,13 @@
 """What the tests share."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from ruamel.yaml import YAML
 
 # a busy machine is no error
 settings.register_profile("project", deadline=None)
@@ -29,3 +32,23 @@ def real_data() -> Path:
     if not (mirror / "mnist").is_dir():
         pytest.skip("no real images: set DATA_MIRROR to a folder that has them")
     return mirror
+
+
+@pytest.fixture
+def prepare(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run the stage on `data/raw/<name>/` of the working folder, a temporary one; gives the set."""
+    monkeypatch.chdir(tmp_path)
+
+    from stages.datasets.format import open_set
+    from stages.prepare import main as prepare_stage
+
+    def run(name: str, limit: int = 0, **changes: float) -> Any:
+        yaml = YAML()
+        params = yaml.load((repository / "params.yaml").read_text())
+        params["data"]["limit"] = limit
+        params["datasets"][name]["prepare"].update(changes)
+        yaml.dump(params, Path("params.yaml"))
+        prepare_stage(name)
+        return open_set(Path("data/prepared", name))
+
+    return run

@@ -1,43 +1,22 @@
 """What each operation does, to the pixel."""
 
-from math import cos, floor, radians, sin
-
-import numpy as np
 import pytest
 import torch
+from drawn_parameters import FILLS, drawn_as, random_pixels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stages.augmentation.draw import Drawn
 from stages.augmentation.ops import augment
 from stages.compute.pixels import to_unit
-
-FILLS = ("zeros", "border", "reflection")
-
-
-def _drawn(images: int, noise: Tensor | None = None, **values: float | list[float]) -> Drawn:
-    """Parameters for `images` images: the ones named, for all of them or one by one, the others neutral."""
-    neutral = {"rot90": 0, "hflip": 0, "vflip": 0, "degrees": 0, "factor": 1, "right": 0, "up": 0, "std": 0}
-    fields = {}
-    for name, value in {**neutral, **values}.items():
-        dtype = torch.bool if name in ("rot90", "hflip", "vflip") else torch.float64
-        fields[name] = torch.tensor(value, dtype=dtype).expand(images).clone()
-    count = int((fields["std"] > 0).sum())
-    return Drawn(**fields, noise=torch.zeros(count, 1, 1, 1) if noise is None else noise)
 
 
 def _augment(rows: list[list[int]], fill: str = "zeros", **values: float) -> list[list[int]]:
     """One grey image through `augment`, as whole grey values."""
     pixels = torch.tensor(rows, dtype=torch.uint8)[None, :, :, None]
-    result = augment(pixels, _drawn(1, **values), fill)[0, 0] * 255
+    result = augment(pixels, drawn_as(1, **values), fill)[0, 0] * 255
     assert torch.allclose(result, result.round(), atol=1e-3)
     return result.round().int().tolist()
-
-
-def _images(count: int, size: int = 8, channels: int = 3, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (count, size, size, channels), dtype=torch.uint8, generator=generator)
 
 
 SQUARE = [[1, 2], [3, 4]]
@@ -100,7 +79,7 @@ def test_flip_then_rotation() -> None:
 
 def test_a_factor_of_2_fills_the_frame_with_the_central_half() -> None:
     four = [[0, 0, 0, 0], [0, 40, 80, 0], [0, 120, 160, 0], [0, 0, 0, 0]]
-    unit = augment(torch.tensor(four, dtype=torch.uint8)[None, :, :, None], _drawn(1, factor=2.0), "zeros")
+    unit = augment(torch.tensor(four, dtype=torch.uint8)[None, :, :, None], drawn_as(1, factor=2.0), "zeros")
     # pixel 1 of the new row lies at -0.5 pixels from the centre, so at -0.25 of the old: 3/4 of 40, 1/4 of 80
     assert unit[0, 0, 1, 1].item() * 255 == pytest.approx(
         0.75 * (0.75 * 40 + 0.25 * 80) + 0.25 * (0.75 * 120 + 0.25 * 160)
@@ -109,7 +88,7 @@ def test_a_factor_of_2_fills_the_frame_with_the_central_half() -> None:
 
 
 def test_a_factor_of_one_half_shrinks_the_image_into_the_frame() -> None:
-    unit = augment(torch.full((1, 8, 8, 1), 200, dtype=torch.uint8), _drawn(1, factor=0.5), "zeros") * 255
+    unit = augment(torch.full((1, 8, 8, 1), 200, dtype=torch.uint8), drawn_as(1, factor=0.5), "zeros") * 255
     assert torch.allclose(unit[0, 0, 2:6, 2:6], torch.tensor(200.0))
     assert (unit[0, 0, [0, 1, 6, 7]] == 0).all() and (unit[0, 0, :, [0, 1, 6, 7]] == 0).all()
 
@@ -118,7 +97,7 @@ def test_a_factor_of_one_half_shrinks_the_image_into_the_frame() -> None:
 @settings(max_examples=30)
 def test_a_constant_image_stays_constant_when_zoomed_in(factor: float, grey: int, fill: str) -> None:
     pixels = torch.full((1, 9, 9, 1), grey, dtype=torch.uint8)
-    assert torch.allclose(augment(pixels, _drawn(1, factor=factor), fill), to_unit(pixels), atol=1e-6)
+    assert torch.allclose(augment(pixels, drawn_as(1, factor=factor), fill), to_unit(pixels), atol=1e-6)
 
 
 @given(st.floats(0.3, 3.0), st.floats(-180, 180), st.floats(-20, 20), st.floats(-20, 20), st.sampled_from(FILLS[1:]))
@@ -127,28 +106,28 @@ def test_a_constant_image_stays_constant_where_the_fill_continues_it(
     factor: float, degrees: float, right: float, up: float, fill: str
 ) -> None:
     pixels = torch.full((1, 6, 9, 2), 77, dtype=torch.uint8)
-    drawn = _drawn(1, factor=factor, degrees=degrees, right=right, up=up)
+    drawn = drawn_as(1, factor=factor, degrees=degrees, right=right, up=up)
     assert torch.allclose(augment(pixels, drawn, fill), to_unit(pixels), atol=1e-6)
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["hflip", "vflip"]))
 @settings(max_examples=20)
 def test_a_flip_twice_is_nothing(seed: int, flip: str) -> None:
-    pixels = _images(2, seed=seed)
+    pixels = random_pixels(2, seed=seed)
     assert torch.equal(_twice(pixels, 2, **{flip: 1}), pixels)
 
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=20)
 def test_four_quarter_turns_are_nothing(seed: int) -> None:
-    pixels = _images(2, seed=seed)
+    pixels = random_pixels(2, seed=seed)
     assert torch.equal(_twice(pixels, 4, rot90=1), pixels)
     assert torch.equal(_twice(pixels, 1, rot90=1), torch.rot90(pixels, k=-1, dims=(1, 2)))
 
 
 def _twice(pixels: Tensor, times: int, **values: float) -> Tensor:
     for _ in range(times):
-        unit = augment(pixels, _drawn(len(pixels), **values), "zeros")
+        unit = augment(pixels, drawn_as(len(pixels), **values), "zeros")
         assert torch.equal(unit, to_unit((unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1)))
         pixels = (unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
     return pixels
@@ -158,26 +137,26 @@ def _twice(pixels: Tensor, times: int, **values: float) -> Tensor:
 @settings(max_examples=40)
 def test_exact_and_interpolated_moves_agree(right: int, up: int, fill: str, hflip: bool, vflip: bool) -> None:
     """A shift by a hair more than whole pixels goes the other way through the code, to the same place."""
-    pixels = _images(1, 7)
-    whole = augment(pixels, _drawn(1, right=right, up=up, hflip=hflip, vflip=vflip), fill)
-    hair = augment(pixels, _drawn(1, right=right + 1e-7, up=up, hflip=hflip, vflip=vflip), fill)
+    pixels = random_pixels(1, 7)
+    whole = augment(pixels, drawn_as(1, right=right, up=up, hflip=hflip, vflip=vflip), fill)
+    hair = augment(pixels, drawn_as(1, right=right + 1e-7, up=up, hflip=hflip, vflip=vflip), fill)
     assert (whole - hair).abs().max().item() < 1e-4
 
 
-def test_quarter_turns_need_square_images() -> None:
+def test_quarter_turns_need_squarerandom_pixels() -> None:
     with pytest.raises(ValueError, match="square"):
-        augment(torch.zeros(1, 2, 3, 1, dtype=torch.uint8), _drawn(1, rot90=1), "zeros")
+        augment(torch.zeros(1, 2, 3, 1, dtype=torch.uint8), drawn_as(1, rot90=1), "zeros")
 
 
 def test_images_of_any_shape_are_flipped_and_shifted() -> None:
     pixels = torch.arange(6, dtype=torch.uint8).view(1, 2, 3, 1)
-    moved = augment(pixels, _drawn(1, hflip=1, up=1), "zeros")
+    moved = augment(pixels, drawn_as(1, hflip=1, up=1), "zeros")
     assert (moved[0, 0] * 255).round().int().tolist() == [[5, 4, 3], [0, 0, 0]]
 
 
 def test_images_without_an_operation_keep_their_exact_values_in_any_batch() -> None:
-    pixels = _images(6)
-    one_by_one = _drawn(
+    pixels = random_pixels(6)
+    one_by_one = drawn_as(
         6,
         noise=torch.ones(1, 3, 8, 8),
         hflip=[0, 1, 0, 0, 0, 0],
@@ -194,30 +173,30 @@ def test_images_without_an_operation_keep_their_exact_values_in_any_batch() -> N
 
 def test_an_image_comes_out_the_same_in_any_batch() -> None:
     """Permuting the images together with their parameters permutes the results, to the bit."""
-    pixels, order = _images(5, 16), torch.tensor([3, 0, 4, 1, 2])
+    pixels, order = random_pixels(5, 16), torch.tensor([3, 0, 4, 1, 2])
     values = {"degrees": [0.0, 5, -7, 30, 0], "factor": [1.0, 1.1, 1, 0.8, 1], "right": [2.0, 0, 1, 0.5, 0]}
-    moved = augment(pixels, _drawn(5, **values), "reflection")
+    moved = augment(pixels, drawn_as(5, **values), "reflection")
     permuted = {name: [numbers[row] for row in order] for name, numbers in values.items()}
-    assert torch.equal(augment(pixels[order], _drawn(5, **permuted), "reflection"), moved[order])
+    assert torch.equal(augment(pixels[order], drawn_as(5, **permuted), "reflection"), moved[order])
 
 
 def test_what_comes_out() -> None:
-    pixels = _images(3, 8)
+    pixels = random_pixels(3, 8)
     before = pixels.clone()
     for values in ({}, {"hflip": 1}, {"degrees": 5}, {"degrees": [5.0, 0, 0]}, {"rot90": 1, "right": 1}):
-        result = augment(pixels, _drawn(3, **values), "zeros")
+        result = augment(pixels, drawn_as(3, **values), "zeros")
         assert result.dtype == torch.float32 and result.shape == (3, 3, 8, 8)
         assert result.is_contiguous(memory_format=torch.channels_last)
         assert result.min() >= 0 and result.max() <= 1
     assert torch.equal(pixels, before)
 
 
-def test_noise_has_the_mean_and_deviation_that_were_drawn() -> None:
+def test_noise_has_the_mean_and_deviation_that_weredrawn_as() -> None:
     """Mid-grey, std 0.1: clamping touches 5 standard deviations, so the moments stay."""
     count = 16 * 32 * 32
     noise = torch.randn(16, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     pixels = torch.full((16, 32, 32, 1), 128, dtype=torch.uint8)
-    change = (augment(pixels, _drawn(16, noise=noise, std=0.1), "zeros") - 128 / 255).double()
+    change = (augment(pixels, drawn_as(16, noise=noise, std=0.1), "zeros") - 128 / 255).double()
     assert abs(change.mean().item()) < 3 * 0.1 / count**0.5
     assert change.std().item() == pytest.approx(0.1, rel=0.02)
 
@@ -225,80 +204,5 @@ def test_noise_has_the_mean_and_deviation_that_were_drawn() -> None:
 def test_noise_is_clamped() -> None:
     noise = torch.tensor([5.0, -5.0])[:, None, None, None].expand(2, 1, 2, 2)
     pixels = torch.full((2, 2, 2, 1), 128, dtype=torch.uint8)
-    noisy = augment(pixels, _drawn(2, noise=noise, std=0.2), "zeros")
+    noisy = augment(pixels, drawn_as(2, noise=noise, std=0.2), "zeros")
     assert (noisy[0] == 1).all() and (noisy[1] == 0).all()
-
-
-def _reference(image: np.ndarray, drawn: Drawn, fill: str) -> np.ndarray:
-    """One image (H, W) on the scale 0 to 1, moved pixel by pixel in float64 from the definitions."""
-    height, width = image.shape
-    if drawn.hflip[0]:
-        image = image[:, ::-1]
-    if drawn.vflip[0]:
-        image = image[::-1]
-    angle, factor = radians(drawn.degrees.item()), drawn.factor.item()
-    result = np.zeros((height, width))
-    for row in range(height):
-        for column in range(width):
-            x = column - (width - 1) / 2 - drawn.right.item()
-            y = (height - 1) / 2 - row - drawn.up.item()  # upwards
-            back_x, back_y = x * cos(angle) + y * sin(angle), -x * sin(angle) + y * cos(angle)
-            result[row, column] = _bilinear(
-                image, (height - 1) / 2 - back_y / factor, back_x / factor + (width - 1) / 2, fill
-            )
-    return result
-
-
-def _bilinear(image: np.ndarray, row: float, column: float, fill: str) -> float:
-    top, left = floor(row), floor(column)
-    total = 0.0
-    for at_row, weight_row in ((top, top + 1 - row), (top + 1, row - top)):
-        for at_column, weight_column in ((left, left + 1 - column), (left + 1, column - left)):
-            total += weight_row * weight_column * _pixel(image, at_row, at_column, fill)
-    return total
-
-
-def _pixel(image: np.ndarray, row: int, column: int, fill: str) -> float:
-    if fill == "zeros":
-        inside = 0 <= row < image.shape[0] and 0 <= column < image.shape[1]
-        return float(image[row, column]) if inside else 0.0
-    padding = {"border": "edge", "reflection": "symmetric"}[fill]
-    rows = np.pad(np.arange(image.shape[0]), 200, mode=padding)
-    columns = np.pad(np.arange(image.shape[1]), 200, mode=padding)
-    return float(image[rows[row + 200], columns[column + 200]])
-
-
-_CASES = [
-    {"degrees": 10.0},
-    {"degrees": -137.5, "factor": 0.6},
-    {"factor": 1.1},
-    {"factor": 0.9, "right": 2.0, "up": -1.0},
-    {"right": 0.5, "up": -1.25},
-    {"degrees": 33.3, "factor": 1.2, "right": -3.7, "up": 2.2, "hflip": 1},
-    {"degrees": -20.0, "factor": 0.4, "right": 9.0, "up": 8.5, "vflip": 1},
-]
-
-
-@pytest.mark.parametrize("fill", FILLS)
-@pytest.mark.parametrize("case", _CASES)
-def test_sampling_agrees_with_the_definition_in_float64(case: dict[str, float], fill: str) -> None:
-    pixels = _images(1, 12, channels=1)[:, :, :10]
-    drawn = _drawn(1, **case)
-    sampled = augment(pixels, drawn, fill)[0, 0].double().numpy()
-    exact = _reference(pixels[0, :, :, 0].numpy() / 255, drawn, fill)
-    assert np.abs(sampled - exact).max() < 1 / 255 / 20
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("fill", FILLS)
-def test_devices_agree_within_one_grey_value(fill: str) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    pixels = _images(len(_CASES) + 2, 32)
-    keys = {key for case in _CASES for key in case}
-    neutral = {"factor": 1.0}
-    values = {key: [float(case.get(key, neutral.get(key, 0))) for case in [*_CASES, {}, {}]] for key in keys}
-    values |= {"rot90": [0.0] * len(_CASES) + [1.0, 0.0], "std": [0.0] * len(_CASES) + [0.0, 0.1]}
-    drawn = _drawn(len(pixels), noise=torch.randn(1, 3, 32, 32), **values)
-    on_cpu, on_gpu = augment(pixels, drawn, fill), augment(pixels.cuda(), drawn, fill).cpu()
-    assert (on_cpu - on_gpu).abs().max().item() <= 1 / 255

@@ -1,0 +1,10 @@
+"""What the tests of the data sets share."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "raw" / "toy"

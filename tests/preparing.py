@@ -1,0 +1,37 @@
+"""What the stage prepare wrote."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+from stages.datasets.format import SPLITS, PreparedSet
+
+Prepare = Callable[..., PreparedSet]
+
+
+def raw(name: str) -> Path:
+    return Path("data/raw") / name
+
+
+def rejects(name: str) -> list[tuple[str, str]]:
+    with Path(f"data/prepared/{name}/rejects.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["file", "reason"]
+    return [(file, reason) for file, reason in rows]
+
+
+def rows_of(prepared: PreparedSet, split: str) -> list[dict[str, str]]:
+    with (prepared.folder / split / "rows.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def arrays_of(prepared: PreparedSet) -> dict[str, bytes]:
+    return {
+        f"{split}/{file}": (prepared.folder / split / file).read_bytes()
+        for split in SPLITS
+        for file in ("inputs.npy", "targets.npy")
+    }
+
+
+def counts_of(prepared: PreparedSet) -> dict[str, int]:
+    return {split: sum(counts.values()) for split, counts in prepared.about.counts.items()}
