@@ -9,7 +9,7 @@ import typer
 
 from stages.params import problems
 from stages.params.fields import did_you_mean
-from stages.params.load import PARAMS
+from stages.params.load import PARAMS, parsed
 from stages.project.console import Refusal, say
 from stages.project.files import write_text
 
@@ -18,7 +18,7 @@ PRESETS = Path("presets")  # NAME.yaml: what it is `about`, and the `params` tha
 
 def preset(name: Annotated[str, typer.Argument(help="One of them; without it, they are listed.")] = "") -> None:
     """List the presets, or write the values of one into params.yaml (`git diff` shows what changed)."""
-    known = {file.stem: _read(file) for file in sorted(PRESETS.glob("*.yaml"))}
+    known = {file.stem: parsed(file, _yaml().load) for file in sorted(PRESETS.glob("*.yaml"))}
     if not known:
         raise Refusal(f"there is no {PRESETS}/; run from the repository's root")
     if not name:
@@ -27,7 +27,7 @@ def preset(name: Annotated[str, typer.Argument(help="One of them; without it, th
         return
     if name not in known:
         raise Refusal(f"there is no preset {name!r}; {did_you_mean(name, list(known))}")
-    params = _read(PARAMS)
+    params = parsed(PARAMS, _yaml().load)
     changed = merge(params, known[name]["params"])
     text = _text(params)
     _refuse_invalid(name, text)
@@ -60,17 +60,6 @@ def _yaml() -> Any:
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 4096
     return yaml
-
-
-def _read(file: Path) -> Any:
-    from ruamel.yaml import YAMLError
-
-    try:
-        return _yaml().load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Refusal(f"{file} is missing; run from the repository's root") from None
-    except YAMLError as error:
-        raise Refusal(f"{file} is not valid YAML: {error}") from error
 
 
 def _text(params: Any) -> str:

@@ -1,5 +1,6 @@
 """Read `params.yaml`: validate all of it, hand out only the values that were asked for."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,18 +42,23 @@ def problems(path: Path = PARAMS) -> list[str]:
 def _validated(path: Path) -> tuple[Params | None, list[str]]:
     """The params, None where something is wrong, and what is wrong."""
     try:
-        params = Params.model_validate(_parse(path))
+        params = Params.model_validate(parsed(path, _yaml))
     except ValidationError as error:
         return None, [line(one) for one in error.errors(include_url=False)]
     wrong = list(cross_checks(params))
     return (None if wrong else params), wrong
 
 
-def _parse(path: Path) -> Any:
+def parsed(path: Path, parse: Callable[[str], Any]) -> Any:
+    """What `parse` makes of a YAML file's text.
+
+    Raises:
+        Refusal: the file is missing, cannot be read, or is not YAML; the message names it.
+    """
     from ruamel.yaml import YAMLError
 
     try:
-        return _yaml(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"{path} is missing; run from the repository's root") from None
     except OSError as error:

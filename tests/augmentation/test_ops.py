@@ -143,7 +143,7 @@ def test_exact_and_interpolated_moves_agree(right: int, up: int, fill: str, hfli
     assert (whole - hair).abs().max().item() < 1e-4
 
 
-def test_quarter_turns_need_squarerandom_pixels() -> None:
+def test_quarter_turns_need_square_images() -> None:
     with pytest.raises(ValueError, match="square"):
         augment(torch.zeros(1, 2, 3, 1, dtype=torch.uint8), drawn_as(1, rot90=1), "zeros")
 
@@ -191,7 +191,7 @@ def test_what_comes_out() -> None:
     assert torch.equal(pixels, before)
 
 
-def test_noise_has_the_mean_and_deviation_that_weredrawn_as() -> None:
+def test_noise_has_the_mean_and_deviation_that_were_drawn() -> None:
     """Mid-grey, std 0.1: clamping touches 5 standard deviations, so the moments stay."""
     count = 16 * 32 * 32
     noise = torch.randn(16, 1, 32, 32, generator=torch.Generator().manual_seed(0))
