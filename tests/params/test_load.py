@@ -165,7 +165,7 @@ def _mutate(params: Any, data: st.DataObject) -> None:
 
 def _problems_of(params: Any) -> list[str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("stages.params.load"), "_parse", lambda _: params)
+        patch.setattr(import_module("stages.params.load"), "parsed", lambda *_: params)
         return problems(Path("params.yaml"))
 
 
