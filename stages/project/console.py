@@ -29,9 +29,8 @@ def bar(total: int | None, what: str, unit: str = "image", scale: bool = False, 
     """A progress bar (tqdm), for what takes longer than a moment; call its `update(n)`, use it as a context manager."""
     from tqdm import tqdm
 
-    tqdm.set_lock(
-        RLock()
-    )  # its own is a semaphore of the system's, which a killed process leaves behind, with a warning
+    # its own is a semaphore of the system's, which a killed process leaves behind, with a warning
+    tqdm.set_lock(RLock())
     return tqdm(
         total=total,
         desc=what,

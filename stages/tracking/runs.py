@@ -142,7 +142,9 @@ def _restored(store: Store, training: dict[str, Any]) -> str:
 
 
 # of train.json, as `train` tags them
-_FACTS = ("key", "code", "dataset", "provenance", "device", "machine", "precision", "threads", "devices")
+_FACTS = (
+    "key", "code", "dataset", "provenance", "device", "machine", "precision", "precision_by", "threads", "devices",
+)  # fmt: skip
 
 
 def _history(path: Path) -> list[dict[str, float]]:
