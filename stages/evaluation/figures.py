@@ -33,7 +33,9 @@ def draw_learning_curves(path: Path, history: pd.DataFrame, best_epoch: int) -> 
         loss.set_title("Loss")
         loss.set_ylim(bottom=0)
         accuracy.set_title("Accuracy")
-        accuracy.set_ylim(top=min(accuracy.get_ylim()[1], 1.02))
+        top = min(accuracy.get_ylim()[1], 1.02)  # room for the line at 100 %, but no tick above it
+        accuracy.set_yticks([tick for tick in accuracy.get_yticks() if tick < 1 + 1e-9])
+        accuracy.set_ylim(accuracy.get_ylim()[0], top)
         accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
         save(figure, path)
 
