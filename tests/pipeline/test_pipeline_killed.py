@@ -102,7 +102,7 @@ def test_a_killed_training_ends_with_the_same_bits(clones, params, ways):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["mnist-mlp-wide", "mnist-cnn", "cifar10-cnn", "cats_dogs-densenet121"])
+@pytest.mark.parametrize("model", ["mnist-mlp-wide", "mnist-speednet", "cifar10-cnn", "cats_dogs-densenet121"])
 def test_killed_at_twenty_moments(clones, params, model):
     check_killed(clones, params, model, ["stage", "dvc", "Ctrl-C", "SIGTERM", "stage"], seed=1)
 
