@@ -11,6 +11,7 @@ from stages.params import load
 from stages.project.console import Refusal, bar
 from stages.project.door import open_door
 from stages.project.files import read_json, replacing_folder, write_json
+from stages.project.locks import turn
 from stages.project.paths import AUGMENTED, FEATURES, PREPARED, WEIGHTS
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def main(name: str) -> None:
     network = load_backbone(about["library"], about["network"], weights / "weights.safetensors")
     machine = set_up(device, precision, threads, convolutions=True)
     extractor = Extractor(network, about, machine, wanted.batch_size, images.about.shape)
-    with replacing_folder(FEATURES / name) as folder:
+    with turn(machine.places), replacing_folder(FEATURES / name) as folder:
         _write_splits(folder, images, extractor, policy, seed, wanted.views)
         copyfile(weights / "weights.safetensors", folder / "backbone.safetensors")
         write_json(folder / "backbone.json", about)

@@ -20,7 +20,7 @@ from stages.project.console import say
 from stages.project.door import open_door
 from stages.project.files import replacing_folder, write_json
 from stages.project.key import code_digest, run_key
-from stages.project.locks import exclusive
+from stages.project.locks import exclusive, turn
 from stages.project.paths import AUGMENTED, DATA, MODELS, WEIGHTS, model_report, resume_folder
 from stages.project.stopping import stop_flag
 from stages.tracking.run import Run
@@ -76,9 +76,10 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
         train_run(name, settings, folder, facts, state.exists()) if first else nullcontext(Run(None, None)) as run,
     ):
         keeper = Keeper(state, stop, world)
-        outcome = fit_it(
-            task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper, world
-        )
+        with turn(machine.places, stop.check) if world.size == 1 else nullcontext():
+            outcome = fit_it(
+                task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper, world
+            )
         if first:
             parameters, trainable = count_parameters(task.network)
             report = facts | summary(outcome, parameters + frozen_parameters(folder), trainable)

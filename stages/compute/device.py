@@ -40,6 +40,12 @@ class Machine:
             "threads": self.threads,
         }
 
+    @property
+    def places(self) -> int:
+        """How many stages like this one the processor can serve at once, at least 1; one core each feeds a GPU."""
+        threads = self.threads if self.device.type == "cpu" else 1
+        return max(1, _cores() // threads)
+
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which forward passes run."""
         if self.precision == "fp32":

@@ -2,11 +2,16 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
 from stages.project.console import say
 from stages.project.paths import home
+
+_SECONDS_BETWEEN_TRIES = 0.1
 
 
 @contextmanager
@@ -17,9 +22,7 @@ def exclusive(name: str, waiting_for: str = "") -> Iterator[None]:
         name: a file name.
         waiting_for: what another process does while it holds the lock; said when there is one to wait for.
     """
-    folder = home() / ".dvc" / "tmp" / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / name).open("a+") as file:
+    with (_folder() / name).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -31,3 +34,46 @@ def exclusive(name: str, waiting_for: str = "") -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+@contextmanager
+def turn(places: int, while_waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold one of `places` places for heavy work on the processor, waiting until one is free.
+
+    Convolutions' threads wait for one another by spinning. Two trainings on the same cores spin for a thread that
+    the other one keeps from running: measured, each took three to seven times as long, not twice.
+
+    Args:
+        places: how many may work at once, at least 1; the same number in all processes.
+        while_waiting: called ten times a second; what it raises ends the waiting.
+    """
+    files = [(_folder() / f"turn-{place}").open("a") for place in range(places)]
+    try:
+        told = False
+        while not _taken(files):
+            if not told:
+                say("waiting for its turn: other stages use all cores")
+                told = True
+            while_waiting()
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+        yield
+    finally:
+        for file in files:
+            file.close()
+
+
+def _taken(files: Sequence[IO[str]]) -> bool:
+    """Take the first lock that is free; whether there was one."""
+    for file in files:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            continue
+    return False
+
+
+def _folder() -> Path:
+    folder = home() / ".dvc" / "tmp" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

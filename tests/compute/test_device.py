@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stages.compute.device import set_up
+from stages.compute.device import Machine, set_up
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +37,12 @@ def test_a_network_without_convolutions_stays_fp32():
 def test_what_is_asked_for_is_given(precision):
     facts = set_up("cpu", precision, 1, convolutions=True).facts()
     assert (facts["precision"], facts["precision_by"]) == (precision, "asked for")
+
+
+@pytest.mark.parametrize(("threads", "places"), [(1, 4), (2, 2), (3, 1), (4, 1), (8, 1)])
+def test_as_many_stages_at_once_as_there_are_cores_for_their_threads(
+    threads: int, places: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.compute.device._cores", lambda: 4)
+    assert Machine(torch.device("cpu"), "fp32", threads, "a processor").places == places
+    assert Machine(torch.device("cuda"), "fp32", threads, "a GPU").places == 4  # one core each feeds it

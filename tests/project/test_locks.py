@@ -1,0 +1,62 @@
+"""Locks between processes."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from stages.project.locks import exclusive, turn
+
+
+class _Waited(Exception):
+    pass
+
+
+def _give_up() -> None:
+    raise _Waited
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+@pytest.mark.parametrize("places", [1, 2, 5])
+def test_as_many_as_there_are_places_have_their_turn(places: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with ExitStack() as held:
+        for _ in range(places):
+            held.enter_context(turn(places, _give_up))
+        assert "turn" not in capsys.readouterr().err
+        with pytest.raises(_Waited), turn(places, _give_up):
+            pass
+        assert "waiting for its turn" in "".join(capsys.readouterr())
+    with turn(places, _give_up):  # all are free again
+        pass
+
+
+def test_a_place_is_had_as_soon_as_it_is_free() -> None:
+    with ExitStack() as other:
+        other.enter_context(turn(1, _give_up))
+        asked = []
+
+        def leave() -> None:
+            asked.append(True)
+            other.close()
+
+        with turn(1, leave), pytest.raises(_Waited), turn(1, _give_up):
+            pass
+    assert asked == [True]
+
+
+def test_one_turn_takes_one_place() -> None:
+    first = ExitStack()
+    first.enter_context(turn(2, _give_up))
+    with turn(2, _give_up):
+        first.close()
+        with turn(2, _give_up):
+            pass
+
+
+def test_an_exclusive_lock_says_who_holds_it(tmp_path: Path) -> None:
+    with exclusive("training", "trains"):
+        assert (tmp_path / ".dvc/tmp/locks/training").read_text().isdigit()
