@@ -10,9 +10,11 @@ def to_unit(pixels: Tensor) -> Tensor:
 
 
 def normalization(kind: str, mean: list[float], std: list[float]) -> dict[str, list[float]]:
-    """`mean` and `std` for `Normalize`: train's own for "standard", 0.5 for "symmetric" (0..1 becomes -1..1)."""
+    """`mean` and `std` for `Normalize`: train's own for "standard"; "symmetric" gives -1..1, "unit" leaves 0..1."""
     if kind == "symmetric":
         mean, std = [0.5] * len(mean), [0.5] * len(std)
+    if kind == "unit":
+        mean, std = [0.0] * len(mean), [1.0] * len(std)
     return {"mean": mean, "std": std}
 
 

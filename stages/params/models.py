@@ -16,8 +16,8 @@ class Model(Strict):
     augmentation: Annotated[Name, Field(description="a policy, or none")]
     weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
     normalize: Annotated[
-        Literal["standard", "symmetric", "backbone"],
-        Field(description="train's mean and std, -1..1, or what the backbone was pretrained with"),
+        Literal["standard", "symmetric", "unit", "backbone"],
+        Field(description="train's mean and std, -1..1, 0..1, or what the backbone was pretrained with"),
     ]
     train: AnyTrain
 

@@ -25,6 +25,12 @@ def test_symmetric_normalization_reaches_minus_one_and_one():
     assert normalization("standard", [0.1], [0.3]) == {"mean": [0.1], "std": [0.3]}
 
 
+def test_unit_normalization_changes_nothing():
+    normalize = Normalize(**normalization("unit", [0.1, 0.2], [0.3, 0.4]))
+    unit = torch.tensor([0.2, 1.0]).view(1, 2, 1, 1)
+    assert torch.equal(normalize(unit), unit)
+
+
 def test_normalization_is_no_part_of_the_saved_weights():
     network = FromPixels(nn.Flatten(), [0.5], [0.5])
     assert list(network.state_dict()) == []
