@@ -7,6 +7,7 @@ from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
 from stages.commands.summary import summary
+from stages.commands.tour import tour
 from stages.commands.ui import ui
 from stages.project.door import run_or_refuse
 
@@ -16,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, preset, repro, summary, predict, ui):
+for command in (check, preset, repro, summary, predict, tour, ui):
     app.command()(command)
 
 
