@@ -17,8 +17,9 @@ from stages.project.console import Refusal
 
 PRINTS = {
     "a-batch": "torch.uint8 from 0 to 255\ntorch.float32 from -1.0 to 1.0 (64, 1, 28, 28)\n",
-    "flattening": "(64, 1, 28, 28) -> (64, 784)\nrow 3 is image 3: True\nLinear(in_features=784, out_features=128, ",
-    "view-reshape-resize": "view, same memory: True\nview raises: view size is not compatible with input tensor's size",
+    "flattening": "(64, 1, 28, 28) -> (64, 784)\nrow 3 is image 3: True\nLinear(in_features=784, out_features=128, "
+    "bias=True)\nonly one dimension can be inferred\nshape '[63, -1]' is invalid for input of size 50176\n",
+    "view-reshape-resize": "reshape copies: [0, 3, 1, 4, 2, 5] True\nresize_ drops: [0, 1, 2, 3] of 6 in memory\n",
     "scores": "1.4612 with perfect probabilities as scores\n",
     "gradients": "before: None\nafter the first and the second: (10, 64) True\n",
     "a-step": "True\n",
@@ -39,7 +40,7 @@ PRINTS = {
     "one-number": "0.25 float\na Tensor with 2 elements cannot be converted to Scalar\n",
     "numpy-and-back": "[2. 2. 2. 2. 2.]\ntensor([2., 2., 2., 2., 2.])\n",
     "kinds-of-numbers": "int8\nGot unsupported ScalarType BFloat16\n",
-    "four-filters": "(1, 4, 25, 25) 2 = -1: True\n",
+    "four-filters": "(1, 4, 25, 25) True True\n",
     "max-pooling": "4.0 (64, 1, 14, 14)\n",
     "order-of-relu-and-pooling": "True\n",
     "two-hundred-pixels": "(1, 16, 100, 100) (1, 32, 100, 100)\n(1, 1) (0, 0)\n",
@@ -101,6 +102,20 @@ def test_a_step_prints_what_its_words_say(name: str, shown: dict[str, str]) -> N
     assert PRINTS[name] in printed
     assert str(step.__doc__).splitlines()[0] in said
     assert all(f"   | {line}".rstrip() in shown[name] for line in code_of(step).splitlines())
+
+
+def test_a_view_shares_memory_and_raises_where_it_cannot(shown: dict[str, str]) -> None:
+    printed = shown["view-reshape-resize"]
+    assert "view, same memory: True\nview raises: view size is not compatible with input tensor's size" in printed
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_tensor_on_a_gpu_is_moved_before_it_becomes_an_array() -> None:
+    there = torch.ones(2, device="cuda")
+    with pytest.raises(TypeError, match="cuda"):
+        there.numpy()
+    assert there.cpu().numpy().tolist() == [1, 1]
 
 
 def test_the_loss_is_that_of_a_guess_and_falls_in_training(shown: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ def four_filters(given: Material) -> None:
     vertical = torch.tensor([[-1.0, -1.0, 1.0, 1.0]]).expand(4, 4)
     conv.weight.data = torch.stack([vertical, -vertical, vertical.T, -vertical.T])[:, None]
     maps = conv(given.images(1))
-    print(tuple(maps.shape), "2 = -1:", torch.equal(maps[:, 1], -maps[:, 0]))
+    print(tuple(maps.shape), torch.equal(maps[:, 1], -maps[:, 0]), torch.equal(maps[:, 3], -maps[:, 2]))
 
 
 def max_pooling(given: Material) -> None:

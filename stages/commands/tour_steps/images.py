@@ -27,6 +27,11 @@ def flattening(given: Material) -> None:
     print(tuple(images.shape), "->", tuple(flat.shape))
     print("row 3 is image 3:", torch.equal(flat[3], images[3].reshape(784)))
     print(given.network(128, 64).hidden_layers[0])
+    for wrong in ((-1, -1), (63, -1)):
+        try:
+            images.view(*wrong)
+        except RuntimeError as error:
+            print(error)
 
 
 def view_reshape_resize(given: Material) -> None:
@@ -43,4 +48,5 @@ def view_reshape_resize(given: Material) -> None:
     except RuntimeError as error:
         print("view raises:", str(error).split("(")[0])
     print("reshape copies:", turned.reshape(-1).tolist(), turned.reshape(-1).data_ptr() != x.data_ptr())
-    print("resize_ drops:", torch.arange(6).resize_(4).tolist())
+    shortened = torch.arange(6).resize_(4)
+    print("resize_ drops:", shortened.tolist(), "of", shortened.untyped_storage().nbytes() // 8, "in memory")
