@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from stages.datasets.format import SPLITS, array_file, describe, write_targets
 from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.project.console import Refusal
 from stages.project.files import write_json
+from stages.tracking.run import Run
 
 CLASSES = ["dark", "bright"]
 TARGETS = np.array([0, 1, 0, 1, 1])
@@ -183,6 +185,18 @@ def test_the_layers_are_written_for_programs_and_for_people(workspace: Path) -> 
     assert text.startswith("mnist-mlp\n\nL  name    kind    output  weights  biases  multiply-adds\n")
     assert "parameters  34: 32 weights and 2 biases; 34 are trained\n" in text
     assert "\n1  output  2 x 16  2 x 1       2 x m\n" in text
+
+
+def test_the_layers_are_logged_with_the_run(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+
+    class Watched(Run):
+        def artifacts(self, *paths: Path, folder: str = "") -> None:
+            logged.extend(f"{folder}/{path.name}" for path in paths)
+
+    monkeypatch.setattr("stages.tracking.runs.attach", lambda name: nullcontext(Watched(None, None)))
+    evaluate.main("mnist-mlp")
+    assert {"/layers.csv", "/layers.txt", "test/metrics.json"} < set(logged)
 
 
 def test_facts_of_the_data(workspace: Path) -> None:

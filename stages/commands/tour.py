@@ -57,7 +57,8 @@ def show(number: int, name: str, step: "Step", given: "Material") -> None:
     """What a step says, its code and what it prints; it draws as if it came first."""
     import torch
 
-    say(f"\n{number}. {name} ({inspect.getmodule(step).__doc__})\n\n{indent(chr(10).join(_words(step)), '   ')}\n")
+    say(f"\n{number}. {name} ({import_module(step.__module__).__doc__})\n")
+    say(indent("\n".join(_words(step)), "   ") + "\n")
     say(indent(code_of(step), "   | ") + "\n")
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from stages.models.arithmetic import multiply_adds, output_shape, parameters
 from stages.models.walk import walk
 
-# what the number of layers counts: those with a matrix; activations, pooling and normalisation belong to them
-_COUNTED = (nn.modules.conv._ConvNd, nn.Linear, nn.RNNBase)
 _SHALLOW = 2  # hidden layers at most; a convention, no definition
 
 
@@ -23,7 +21,8 @@ class Layer:
         given, output: shapes of one sample; empty of parameters that are used without a call of their layer.
         weights, biases: numbers of them, 0 where an earlier place of the same layer counts them.
         multiply_adds: for one sample.
-        number: L, counted from 1, of a layer with a matrix; 0 of any other.
+        number: L, counted from 1, of a layer with a matrix (of the last of several, in a recurrent one); 0 of any
+            other: activations, pooling and normalisation belong to the layer before them.
         dense: fully connected, from one vector to another: W[L] is n[L] x n[L-1].
     """
 
@@ -47,9 +46,10 @@ def layers_of(network: nn.Module, inputs: Tensor) -> list[Layer]:
     names = {module: name or "(itself)" for name, module in network.named_modules()}
     found: list[Layer] = []
     seen: set[Tensor] = set()
+    count = 0
     for module, given, passed in walk(network, inputs):
-        number = sum(layer.number > 0 for layer in found) + 1 if isinstance(module, _COUNTED) else 0
-        found.append(_layer(names[module], module, given, passed, number, seen))
+        count += (more := _stacked(module))
+        found.append(_layer(names[module], module, given, passed, count if more else 0, seen))
     rest = [(one, name) for one, name in names.items() if set(one.parameters(recurse=False)) - seen]
     return found + [Layer(name, type(one).__name__, [], [], *parameters(one), 0, 0, False) for one, name in rest]
 
@@ -64,6 +64,13 @@ def depth(layers: list[Layer]) -> tuple[int, str]:
     """The number of layers, hidden ones and the output (the input is none), and whether that is shallow or deep."""
     count = max(layer.number for layer in layers)
     return count, "shallow" if count - 1 <= _SHALLOW else "deep"
+
+
+def _stacked(module: nn.Module) -> int:
+    """How many layers with a matrix it is."""
+    if isinstance(module, nn.RNNBase):
+        return module.num_layers
+    return int(isinstance(module, nn.modules.conv._ConvNd | nn.Linear))
 
 
 def _layer(name: str, module: nn.Module, given: list[int], passed: list[int], number: int, seen: set[Tensor]) -> Layer:

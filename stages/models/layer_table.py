@@ -58,7 +58,7 @@ def _totals(layers: list[Layer], trained: int, batch: int | None) -> list[str]:
     weights, biases = sum(layer.weights for layer in layers), sum(layer.biases for layer in layers)
     cost, (count, word) = sum(layer.multiply_adds for layer in layers), depth(layers)
     lines = [
-        f"layers      {count}: {count - 1} hidden and the output, so {word} (shallow: at most 2 hidden, by convention)",
+        f"layers      {count}: {count - 1} hidden and the output; {word} (up to 2 hidden layers are called shallow)",
         f"parameters  {weights + biases:,}: {weights:,} weights and {biases:,} biases; {trained:,} are trained",
         f"cost        {cost:,} multiply-adds for one sample",
     ]

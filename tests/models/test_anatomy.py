@@ -137,6 +137,7 @@ def test_recurrent_networks_and_parameters_of_no_layer() -> None:
     ]  # fmt: skip
     assert sum(layer.weights + layer.biases for layer in layers) == count_parameters(network)[0]
     assert [layer.multiply_adds for layer in layers] == [0, 0, 9 * (4 * 6 * 11 + 4 * 6 * 12), 9 * 6 * 7]
+    assert depth(layers) == (3, "shallow")  # the LSTM is two, one on the other
     assert not any(layer.dense for layer in layers)
     assert "Fully connected" not in text("reader", layers, 0)
 
@@ -180,7 +181,7 @@ def test_totals_and_the_batch() -> None:
     network = build("mlp", MLP | {"hidden": [3]}, [2], 1)
     page = text("tiny", layers_of(network, blank([2])), 13, batch=64)
     assert page.splitlines()[-12:-6] == [
-        "layers      2: 1 hidden and the output, so shallow (shallow: at most 2 hidden, by convention)",
+        "layers      2: 1 hidden and the output; shallow (up to 2 hidden layers are called shallow)",
         "parameters  13: 9 weights and 4 biases; 13 are trained",
         "cost        9 multiply-adds for one sample, 576 for 64",
         "",

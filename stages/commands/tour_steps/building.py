@@ -11,6 +11,7 @@ from stages.models.backbones import backbone
 from stages.models.build import build, count_parameters
 from stages.models.layers import Dropout
 from stages.models.transfer import join
+from stages.params.load import parsed
 
 
 def the_stages(given: Material) -> None:
@@ -18,7 +19,7 @@ def the_stages(given: Material) -> None:
 
     Network, loss and optimizer are chosen in params.yaml and made by the stage `train`.
     """
-    print(" -> ".join(YAML(typ="safe").load(Path("dvc.yaml"))["stages"]))
+    print(" -> ".join(parsed(Path("dvc.yaml"), YAML(typ="safe").load)["stages"]))
 
 
 def transfer(given: Material) -> None:
