@@ -8,21 +8,24 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from stages.datasets.format import PreparedSet, open_set
 from stages.evaluation.facts import data_facts
 from stages.evaluation.metrics import f1_by_class, score, summary
 from stages.evaluation.model_report import PICTURES, TABLES, Evaluated, write_pictures, write_tables
-from stages.evaluation.tables import read_words
+from stages.evaluation.tables import read_words, write_table
 from stages.params import load
 from stages.project.console import Refusal, say
 from stages.project.door import open_door
-from stages.project.files import read_json, write_json
+from stages.project.files import read_json, write_json, write_text
 from stages.project.paths import DATA, MODELS, PREPARED, model_report, resume_folder
 
 if TYPE_CHECKING:
     from stages.compute.device import Machine
     from stages.models.checkpoint import Checkpoint
+
+_LAYERS = ("layers.csv", "layers.txt")
 
 
 def main(name: str) -> None:
@@ -57,6 +60,7 @@ def main(name: str) -> None:
     write_json(folder / "data.json", data_facts(asdict(pictured.about), rejects, backbone))
     write_tables(folder, tested, settings.bins)
     write_pictures(folder, tested, settings.bins, settings.worst, train["best_epoch"])
+    _write_layers(checkpoint, given, pictured)
     low, high = figures["accuracy_low"], figures["accuracy_high"]
     say(f"{name}: {figures['accuracy']:.2%} of {figures['images']:,} test images right ({low:.2%} to {high:.2%})")
 
@@ -65,6 +69,7 @@ def main(name: str) -> None:
         run.metrics({f"test.{key}": float(value) for key, value in logged.items()})
         run.tags({f"evaluate.{key}": str(value) for key, value in settings.model_dump().items()})
         run.artifacts(*(folder / file for file in ("metrics.json", "data.json", *TABLES, *PICTURES)), folder="test")
+        run.artifacts(*(folder / file for file in _LAYERS))
 
 
 def _check(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) -> None:
@@ -75,6 +80,20 @@ def _check(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) 
         raise Refusal(f"the test rows of {given.folder} are not those of {pictured.folder}; `dvc repro` remakes them")
     if len(given.targets("test")) == 0:
         raise Refusal(f"{given.folder} has no test images; raise `prepare.test` of the data set in params.yaml")
+
+
+def _write_layers(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) -> None:
+    """What the model is made of, from pixels on: a table for programs and a text for people."""
+    from stages.models.anatomy import blank, layers_of
+    from stages.models.build import count_parameters
+    from stages.models.layer_table import rows, text
+    from stages.models.whole import whole
+
+    network = whole(checkpoint, given.folder)
+    layers = layers_of(network, blank(pictured.about.shape))
+    table, page = (model_report(checkpoint.name) / file for file in _LAYERS)
+    write_table(table, pd.DataFrame(rows(layers)))
+    write_text(page, text(checkpoint.name, layers, count_parameters(network)[1]) + "\n")
 
 
 def _logits(checkpoint: "Checkpoint", given: PreparedSet, machine: "Machine", views: str = "") -> np.ndarray:

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+from raw_folders import write_provenance
+
 from stages.datasets.format import SPLITS, PreparedSet
 
 Prepare = Callable[..., PreparedSet]
@@ -11,6 +13,13 @@ Prepare = Callable[..., PreparedSet]
 
 def raw(name: str) -> Path:
     return Path("data/raw") / name
+
+
+def mirrored(name: str, real_data: Path, folder: str) -> None:
+    """The mirror's Parquet files as a raw folder."""
+    write_provenance(raw(name), "parquet", None)
+    for path in (real_data / folder).glob("*.parquet"):
+        (raw(name) / path.name).symlink_to(path)
 
 
 def rejects(name: str) -> list[tuple[str, str]]:

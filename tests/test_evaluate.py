@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from stages import evaluate
 from stages.datasets.format import SPLITS, array_file, describe, write_targets
 from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.project.console import Refusal
+from stages.project.files import write_json
+from stages.tracking.run import Run
 
 CLASSES = ["dark", "bright"]
 TARGETS = np.array([0, 1, 0, 1, 1])
@@ -24,6 +27,8 @@ FILES = {
     "history.csv",
     "metrics.json",
     "data.json",
+    "layers.csv",
+    "layers.txt",
     "confusion.csv",
     "reliability.csv",
     "per_class.csv",
@@ -171,6 +176,29 @@ def test_every_prediction_is_written(workspace: Path) -> None:
     ]
 
 
+def test_the_layers_are_written_for_programs_and_for_people(workspace: Path) -> None:
+    evaluate.main("mnist-mlp")
+    assert (workspace / "layers.csv").read_text() == (
+        "layer,name,kind,output,weights,biases,multiply_adds,W,b,z\n1,output,Linear,2,32,2,32,2 x 16,2 x 1,2 x 1\n"
+    )
+    text = (workspace / "layers.txt").read_text()
+    assert text.startswith("mnist-mlp\n\nL  name    kind    output  weights  biases  multiply-adds\n")
+    assert "parameters  34: 32 weights and 2 biases; 34 are trained\n" in text
+    assert "\n1  output  2 x 16  2 x 1       2 x m\n" in text
+
+
+def test_the_layers_are_logged_with_the_run(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+
+    class Watched(Run):
+        def artifacts(self, *paths: Path, folder: str = "") -> None:
+            logged.extend(f"{folder}/{path.name}" for path in paths)
+
+    monkeypatch.setattr("stages.tracking.runs.attach", lambda name: nullcontext(Watched(None, None)))
+    evaluate.main("mnist-mlp")
+    assert {"/layers.csv", "/layers.txt", "test/metrics.json"} < set(logged)
+
+
 def test_facts_of_the_data(workspace: Path) -> None:
     evaluate.main("mnist-mlp")
     facts = json.loads((workspace / "data.json").read_text())
@@ -189,10 +217,11 @@ def test_a_second_run_writes_the_same_bytes(workspace: Path) -> None:
 
 def test_a_model_on_features_is_fed_standardised_features_and_shown_the_images(workspace: Path) -> None:
     name = "cats_dogs-densenet121"
-    features = PIXELS.astype(np.float16)[:, None] / 8
-    write_set(Path("data/prepared/cats_dogs"), "images", images())
+    features = np.repeat(PIXELS.astype(np.float16) / 8, 512).reshape(5, 512)
+    write_set(Path("data/prepared/cats_dogs"), "images", np.repeat(PIXELS, 32 * 32 * 3).reshape(5, 32, 32, 3))
     write_set(Path("data/features") / name, "features", features)
-    write_model(name, "transfer", [1], mean=16.0, std=16.0)
+    write_json(Path("data/features") / name / "backbone.json", {"library": "torchvision", "network": "resnet18"})
+    write_model(name, "transfer", [512], mean=16.0, std=16.0)
     report = Path("reports/models") / name
     write_training(report, {"parameters": 7216770, "trainable_parameters": 262914})
     evaluate.main(name)
@@ -201,8 +230,11 @@ def test_a_model_on_features_is_fed_standardised_features_and_shown_the_images(w
     table = pd.read_csv(report / "predictions.csv")
     assert table["p(bright)"][2] == pytest.approx(1 / (1 + np.exp(-(2.5 - 16) / 16 * 10)), abs=1e-6)
     facts = json.loads((report / "data.json").read_text())
-    assert facts["shape"] == [4, 4, 1]
+    assert facts["shape"] == [32, 32, 3]
     assert facts["backbone"]["weights"]["status"] == "random"
+    layers = pd.read_csv(report / "layers.csv")
+    assert layers["name"].iloc[[0, -1]].tolist() == ["backbone.conv1", "head.output"]
+    assert layers[["weights", "biases"]].to_numpy().sum() == 11_176_512 + 512 * 2 + 2
 
 
 def test_a_checkpoint_of_other_data_is_refused(workspace: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from preparing import Prepare, counts_of, raw, rejects, rows_of
+from preparing import Prepare, counts_of, mirrored, raw, rejects, rows_of
 from raw_folders import (
     encoded,
     write_provenance,
@@ -58,13 +58,6 @@ def test_memory_does_not_grow_with_the_number_of_photos(
     monkeypatch.setattr(scan, "_KEEP_BYTES", 0)
     assert sum(counts_of(prepare("cats_dogs")).values()) == 300
     assert 0 < peak_memory() < 120_000_000
-
-
-def mirrored(name: str, real_data: Path, folder: str) -> None:
-    """The mirror's Parquet files as a raw folder."""
-    write_provenance(raw(name), "parquet", None)
-    for path in (real_data / folder).glob("*.parquet"):
-        (raw(name) / path.name).symlink_to(path)
 
 
 @pytest.mark.real

@@ -38,7 +38,7 @@ def find(root: Path, entry: CatalogEntry, release: Release) -> list[Path]:
     """
     if release.format == "parquet":
         return _shards(root, entry, release)
-    for folder in (root, root / entry.name):
+    for folder in (root / entry.name, root):  # in this order: Fashion-MNIST's files are called as MNIST's
         files = [folder / file.name for file in release.files]
         missing = [file.name for file in files if not file.is_file()]
         if len(missing) < len(files):

@@ -1,5 +1,6 @@
 """Parquet as on the hub gives the same items; what is damaged is refused by the file's name."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ def test_parquet_cut_off(raw: Path) -> None:
     path = write_parquet(raw, "train", [photo(0)], [0], CLASSES)
     path.write_bytes(path.read_bytes()[:-10])
     assert "train-00000-of-00001.parquet is damaged" in refusal(raw, "parquet")
+
+
+@pytest.mark.real
+def test_cifar10_has_ten_classes_of_5000_and_1000(raw: Path, real_data: Path) -> None:
+    raw.mkdir(parents=True)
+    for path in (real_data / "cifar10" / "plain_text").glob("*.parquet"):
+        (raw / path.name).symlink_to(path)
+    counts = Counter((item.part, item.label) for item in items_of(raw, "parquet", None))
+    assert counts == {(part, label): each for part, each in (("train", 5000), ("test", 1000)) for label in range(10)}
 
 
 def test_parquet_damaged_in_the_middle(raw: Path) -> None:

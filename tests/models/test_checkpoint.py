@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from stages.models.build import build
 from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, load_weights, rebuild, save_checkpoint
@@ -101,6 +102,30 @@ def test_a_fresh_process_rebuilds_it_without_params(tmp_path: Path, repository: 
     torch.set_num_threads(threads)
     assert torch.equal(logits, here)
     assert dropout == 0.3
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options", "shape"),
+    [
+        ("mlp", SETTINGS, [28, 28, 1]),
+        ("cnn", SMALL | {"channels": [4, 8], "kernel": 3, "padding": 1, "dropout": 0.4}, [8, 8, 3]),
+        ("speednet", {"widths": [4, 8], "convolutions": 2, "activation": "gelu"}, [16, 16, 3]),
+        ("transfer", {"hidden": [8], "activation": "relu", "dropout": 0.2}, [32]),
+    ],
+)
+def test_every_architecture_is_rebuilt_with_its_scores_and_its_dropout(
+    tmp_path: Path, architecture: str, options: dict[str, Any], shape: list[int]
+) -> None:
+    written = checkpoint(options, shape, architecture)
+    save_checkpoint(tmp_path / "c.pth", written)
+    torch.manual_seed(9)
+    first, again = rebuild(written), rebuild(load_checkpoint(tmp_path / "c.pth"))
+    inputs = torch.randn(4, *(shape[2], *shape[:2]) if len(shape) == 3 else shape)
+    assert torch.equal(first(inputs), again(inputs))
+    assert not any(module.training for module in again.modules())
+    assert [m.p for m in again.modules() if isinstance(m, nn.Dropout)] == (
+        [options["dropout"]] if "dropout" in options else []
+    )
 
 
 def test_pixels_are_normalised_inside() -> None:

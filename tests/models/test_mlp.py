@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from stages.compute.pixels import to_unit
 from stages.models.build import build, count_parameters
 
 
@@ -40,6 +41,19 @@ def test_logits_are_those_of_the_plain_formula() -> None:
     first, output = network.hidden_layers[0], network.output
     expected = torch.tanh(images.flatten(1) @ first.weight.T + first.bias) @ output.weight.T + output.bias
     torch.testing.assert_close(network(images), expected)
+
+
+@pytest.mark.parametrize(("shape", "pixels"), [([28, 28, 1], 784), ([32, 32, 3], 3072)])
+@pytest.mark.parametrize("count", [64, 32])
+def test_each_image_becomes_a_row_of_its_pixels(shape: list[int], pixels: int, count: int) -> None:
+    settings = {"hidden": [128], "activation": "relu", "dropout": 0.0, "batch_norm": False}
+    network, seen = build("mlp", settings, shape, 10), []
+    assert network.hidden_layers[0].in_features == pixels  # from the images' shape, not from params.yaml
+    network.hidden_layers[0].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    images = to_unit(torch.randint(0, 256, (count, *shape), dtype=torch.uint8))  # in channels_last layout
+    network(images)
+    assert seen[0].shape == (count, pixels)
+    assert all(torch.equal(row, image.reshape(-1)) for row, image in zip(seen[0], images, strict=True))
 
 
 def test_dropout_differs_between_passes_only_in_training() -> None:

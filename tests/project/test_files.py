@@ -1,6 +1,8 @@
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from stages.project.console import Refusal
 from stages.project.files import read_json, replacing_folder, sha256, write_json, write_text
@@ -13,6 +15,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
         write_json(path, {"accuracy": float("nan")})
     assert json.loads(path.read_text()) == {"accuracy": 0.5}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("value", [torch.tensor(0.5), np.float32(0.5)])
+def test_reports_hold_plain_numbers_and_no_tensors(tmp_path, value):
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json(tmp_path / "report.json", {"accuracy": value})
+    write_json(tmp_path / "report.json", {"accuracy": value.item()})
+    assert read_json(tmp_path / "report.json") == {"accuracy": 0.5}
 
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):

@@ -16,6 +16,7 @@ CATALOG = Path(__file__).parents[2] / "data" / "catalog"
         ("mnist", 70_000, ["idx", "parquet"], 11_594_722),
         ("cifar10", 60_000, ["cifar-binary", "parquet"], 170_052_171),
         ("cats_dogs", 25_000, ["zip", "parquet"], 824_887_076),
+        ("fashion_mnist", 70_000, ["idx"], 30_878_645),
     ],
 )
 def test_entries_hold_the_published_facts(name: str, images: int, formats: list[str], size: int) -> None:

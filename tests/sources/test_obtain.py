@@ -1,13 +1,18 @@
 """Which source a data set is taken from, and what is said of it."""
 
+import gzip
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from raw_folders import idx_bytes, random_images
 from tiny_set import ARCHIVES, Tiny
 
+from stages.datasets.readers import read_raw
 from stages.project.console import Refusal
-from stages.sources.entries import CatalogEntry
+from stages.project.files import write_json
+from stages.sources.entries import CatalogEntry, RemoteFile, read_entry
 from stages.sources.obtain import obtain
 
 HUB = "https://hub.invalid/"
@@ -187,6 +192,50 @@ def test_what_was_fetched_is_kept_when_the_rest_fails(tiny: Tiny, into: Path, in
     internet.clear()
     internet["https://one.invalid/two.gz"] = ARCHIVES["two.gz"]
     assert obtain(tiny.entry(), "official", into)["status"] == "official"
+
+
+def clothes() -> tuple[CatalogEntry, dict[str, bytes]]:
+    """The entry of Fashion-MNIST with small files in place of its own, and their content by address."""
+    entry = read_entry(Path(__file__).parents[2] / "data/catalog/fashion_mnist.yaml")
+    arrays = [
+        random_images(20, 28, 28), np.arange(20, dtype=np.uint8) % 10, random_images(10, 28, 28, seed=1),
+        np.arange(10, dtype=np.uint8),
+    ]  # fmt: skip
+    release = entry.releases[0]
+    files = {file.name: gzip.compress(idx_bytes(one)) for file, one in zip(release.files, arrays, strict=True)}
+    remote = [
+        RemoteFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        for name, content in files.items()
+    ]
+    small = entry.model_copy(update={"releases": [release.model_copy(update={"files": remote})]})
+    return small, {release.urls[0] + name: content for name, content in files.items()}
+
+
+def test_fashion_mnist_comes_from_its_publisher_and_is_read(into: Path, internet: dict[str, bytes]) -> None:
+    entry, pages = clothes()
+    internet.update(pages)
+    about = obtain(entry, "official", into)
+    assert (about["status"], about["source"], about["licence"]) == ("official", "official", "MIT (Zalando SE)")
+    write_json(into / "provenance.json", about)
+    found = read_raw(into)
+    assert found.class_names[:2] == ["t-shirt", "trouser"]
+    items = list(found.items())
+    assert ([item.part for item in items].count("train"), len(items)) == (20, 30)
+    assert items[29].label == 9
+
+
+def test_its_files_are_not_taken_for_mnist_s_which_are_called_the_same(into: Path, mirror: Path) -> None:
+    entry, pages = clothes()
+    put(mirror, {address.rsplit("/", 1)[1]: b"MNIST's" for address in pages})
+    with pytest.raises(Refusal, match="has 7 bytes, expected"):
+        obtain(entry, "mirror", into)
+    put(mirror / "fashion_mnist", {address.rsplit("/", 1)[1]: content for address, content in pages.items()})
+    assert obtain(entry, "mirror", into)["status"] == "official"
+
+
+def test_fashion_mnist_has_no_stand_in(into: Path, internet: dict[str, bytes]) -> None:
+    with pytest.raises(Refusal, match="there is no stand-in for fashion_mnist"):
+        obtain(clothes()[0], "auto", into)
 
 
 def test_the_last_resort_is_the_stand_in(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:

@@ -5,6 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from stages.augmentation.policy import Policy
+from stages.augmentation.steps import Steps
+from stages.compute.pixels import normalization
 from stages.params.training import Train
 from stages.training.batches import ALL, Batch, Rows
 from stages.training.history import Epoch, read_history, write_history
@@ -17,6 +20,7 @@ SETTINGS = {
     "mixup": 0.0, "cutmix": 0.0, "class_weights": "none", "clip_norm": 0.0, "ema": 0.0, "compile": False, "patience": 0,
 }  # fmt: skip
 CPU = torch.device("cpu")
+NOTHING = Policy(name="none", dataset=None, steps=Steps())
 
 
 def rows(count: int) -> Rows:
@@ -38,7 +42,25 @@ def test_a_last_batch_of_one_joins_the_one_before():
 
 def test_938_batches_of_64_make_60000_images():
     assert rows(0).steps(64) == 1
-    assert Rows(np.zeros((60_000, 1), np.uint8), np.zeros(60_000, np.int64), CPU).steps(64) == 938
+    mnist = Rows(np.zeros((60_000, 1), np.uint8), np.zeros(60_000, np.int64), CPU)
+    assert mnist.steps(64) == 938
+    sizes = [len(batch.targets) for batch in mnist.shuffled(64, 0, 1)]
+    assert (sizes[:-1], sizes[-1]) == ([64] * 937, 32)
+
+
+def test_a_batch_of_grey_images_is_a_tensor_of_four_dimensions_from_minus_one_to_one():
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 28, 28, 1), dtype=np.uint8)
+    pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
+    images = ImageInputs(NOTHING.apply, **normalization("symmetric", [0.1], [0.3]), seed=0, device=CPU)
+    split = Rows(pixels, np.arange(96) % 10, CPU)
+    batches = list(split.shuffled(64, 0, 1))
+    seen = [images.to_train(batch, ALL) for batch in batches]
+    assert [tuple(batch.shape) for batch in seen] == [(64, 1, 28, 28), (32, 1, 28, 28)]
+    assert [(tuple(batch.targets.shape), batch.targets.dtype) for batch in batches] == [
+        ((64,), torch.int64), ((32,), torch.int64),
+    ]  # fmt: skip
+    assert {batch.dtype for batch in seen} == {torch.float32}
+    assert (min(batch.min() for batch in seen), max(batch.max() for batch in seen)) == (-1, 1)
 
 
 def test_mapped_rows_equal_rows_in_memory(tmp_path, monkeypatch):

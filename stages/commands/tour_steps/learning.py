@@ -1,0 +1,64 @@
+"""Training a network"""
+
+import torch
+from torch.nn.functional import cross_entropy, log_softmax, nll_loss, one_hot
+
+from stages.commands.tour_steps.material import Material
+
+
+def scores(given: Material) -> None:
+    """Cross-entropy takes raw scores: it applies log-softmax itself.
+
+    A network that knows nothing has a loss near ln 10 = 2.30. Fed with probabilities instead, even perfect ones, the
+    loss could not fall below 1.46.
+    """
+    targets = given.batch(64).targets
+    logits = given.network(128, 64)(given.images(64))
+    print(f"{cross_entropy(logits, targets):.4f}, by hand {nll_loss(log_softmax(logits, 1), targets):.4f}")
+    print(f"{cross_entropy(one_hot(targets, 10).float(), targets):.4f} with perfect probabilities as scores")
+
+
+def gradients(given: Material) -> None:
+    """`loss.backward()` computes the gradients and adds them to those that are there.
+
+    So a training step begins with `zero_grad`, or the second gradient would be twice the first.
+    """
+    network = given.network(128, 64)
+    weight = network.output.weight
+    print("before:", weight.grad)
+    cross_entropy(network(given.images()), given.batch().targets).backward()
+    once = weight.grad.clone()
+    cross_entropy(network(given.images()), given.batch().targets).backward()
+    print("after the first and the second:", tuple(once.shape), torch.allclose(weight.grad, 2 * once))
+
+
+def a_step(given: Material) -> None:
+    """`optimizer.step()` changes every weight: by plain SGD, W becomes W - learning rate x gradient."""
+    network = given.network(128, 64)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.003)
+    cross_entropy(network(given.images()), given.batch().targets).backward()
+    before, gradient = network.output.weight.detach().clone(), network.output.weight.grad
+    optimizer.step()
+    print(torch.equal(network.output.weight, before - 0.003 * gradient))
+
+
+def five_epochs(given: Material) -> None:
+    """An epoch is one pass over the training images. The loss falls from epoch to epoch.
+
+    This is the loop that `dvc repro train@mnist-mlp` runs, on 1,300 images and with a larger rate.
+    """
+    outcome = given.train_network(given.network(128, 64))
+    print("training loss:", [round(epoch.train_loss, 2) for epoch in outcome.history])
+
+
+def a_prediction(given: Material) -> None:
+    """Softmax makes probabilities of scores; the highest is the answer, which is often right and never certain.
+
+    Test images tell how often: the network has not seen them. (The course drew its sample from the training images.)
+    """
+    inputs, targets = given.test.take(torch.arange(len(given.test)))
+    chances = given.trained(given.to_network(inputs)).softmax(1)
+    index = int(torch.randint(len(targets), ()))
+    best, sure = chances[index].argmax(), chances[index].max()
+    print(f"image {index} is a {targets[index]}: {best} with {sure:.0%}, the sum is {chances[index].sum():.4f}")
+    print(f"right of all: {(chances.argmax(1) == targets).float().mean():.0%}")
