@@ -6,16 +6,17 @@ from stages.commands.check import check
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
+from stages.commands.style import style
 from stages.commands.ui import ui
 from stages.project.door import run_or_refuse
 
 app = typer.Typer(
-    help="What stands beside `dvc repro`: checks, predictions, the page of all runs.",
+    help="What stands beside `dvc repro`: checks, predictions, style transfer, the page of all runs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, preset, repro, predict, ui):
+for command in (check, preset, repro, predict, style, ui):
     app.command()(command)
 
 

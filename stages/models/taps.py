@@ -14,22 +14,32 @@ from stages.project.console import Refusal
 
 @dataclass(frozen=True)
 class StyleLayers:
-    """Which of a network's layers show style, from the shallowest on with their weights, and which shows content."""
+    """Which of a network's layers show what.
+
+    Attributes:
+        style: layers and their weights, from the shallowest on.
+        content: a layer.
+        weight: of all style beside the content, by the scale of the activations.
+    """
 
     style: dict[str, float]
     content: str
+    weight: float
 
 
-# VGG19's as Gatys et al., arXiv 1508.06576, but for the weights, which are the deep-learning nanodegree's: conv1_1 to
-# conv5_1, and conv4_2, after their ReLU. Lite0's are the last at a half to an eighth of the resolution, and the stem.
+# VGG19's layers are those of Gatys et al., arXiv 1508.06576, conv1_1 to conv5_1 and conv4_2, after their ReLU; its
+# weights are the deep-learning nanodegree's. Lite0's layers are the stem and the last at each resolution down to an
+# eighth; its weight of all style was chosen by eye.
 STYLE_LAYERS = {
     "vgg19": StyleLayers(
         {"features.1": 1.0, "features.6": 0.75, "features.11": 0.2, "features.20": 0.2, "features.29": 0.2},
         "features.22",
+        1e6,
     ),
     "tf_efficientnet_lite0": StyleLayers(
         {"bn1": 1.0, "blocks.0": 0.75, "blocks.1": 0.2, "blocks.2": 0.2},
         "blocks.2",
+        1e-2,
     ),
 }
 

@@ -16,6 +16,7 @@ from stages.styling.statistics import Moments, moments, recoloured, together
 
 _STEPS, _RATE = 8, 0.04  # of Adam, on the scale 0 to 1
 _CONTENT, _SMOOTH = 0.5, 6.0  # weights beside that of each layer's moments, 1
+_SMALLEST = 1e-6  # of a content's mean square: of a black image it can be 0
 _AT_ONCE = 8  # images; their activations then stay in a CPU's cache
 
 Layers = Callable[[Tensor], list[Tensor]]
@@ -62,23 +63,27 @@ class Transfer:
         return [moments(values) for values in (unit, *self._layers(unit))]
 
     def _styled(self, unit: Tensor, looks: list[Moments], strength: Tensor) -> Tensor:
+        """Adam's steps are as long for a small loss as for a large one, so the strength shortens them, too."""
         colours, *wanted = [own.towards(look, strength) for own, look in zip(self._look(unit), looks, strict=True)]
         with torch.no_grad():
             content = self._layers(unit)[-1]
-        image = recoloured(unit, colours).requires_grad_()
-        adam = torch.optim.Adam([image], lr=_RATE, betas=(0.9, 0.99))
+        start, change = recoloured(unit, colours), torch.zeros_like(unit, requires_grad=True)
+        adam = torch.optim.Adam([change], lr=_RATE, betas=(0.9, 0.99))
         for _ in range(_STEPS):
             adam.zero_grad()
+            image = _changed(start, change, strength)
             _loss(image, self._layers(image), wanted, content).backward()
             adam.step()
-            with torch.no_grad():
-                image.clamp_(0, 1)
-        return image.detach()
+        return _changed(start, change.detach(), strength)
+
+
+def _changed(start: Tensor, change: Tensor, strength: Tensor) -> Tensor:
+    return (start + strength[:, None, None, None] * change).clamp(0, 1)
 
 
 def _loss(image: Tensor, layers: list[Tensor], wanted: list[Moments], content: Tensor) -> Tensor:
     """The sum over images of three terms, so that each image is on its own: style, content, smoothness."""
     style = sum((moments(values).distance(look) for values, look in zip(layers, wanted, strict=True)), torch.zeros(()))
-    kept = (layers[-1] - content).square().mean((1, 2, 3)) / content.square().mean((1, 2, 3))
+    kept = (layers[-1] - content).square().mean((1, 2, 3)) / (content.square().mean((1, 2, 3)) + _SMALLEST)
     rough = image.diff(dim=2).square().mean((1, 2, 3)) + image.diff(dim=3).square().mean((1, 2, 3))
     return (style + _CONTENT * kept + _SMOOTH * rough).sum()
