@@ -62,8 +62,8 @@ def _style(params: Params, key: str, policy: Policy) -> Iterator[str]:
     if policy.views == 0:
         yield f"{key}.views is 0; a style is for stored views alone, so: 1 and above"
     if policy.dataset in params.datasets:
-        prepare = params.datasets[policy.dataset].prepare
-        if getattr(prepare, "channels", 0) != 3 or prepare.size < _SMALLEST:
+        prepare = dict(params.datasets[policy.dataset].prepare)
+        if prepare.get("channels") != 3 or prepare["size"] < _SMALLEST:
             yield (
                 f"{key}.style is for RGB images of at least {_SMALLEST}x{_SMALLEST} pixels, which {policy.dataset!r} "
                 "does not have; allowed: probability 0"
