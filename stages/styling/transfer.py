@@ -16,6 +16,7 @@ from stages.styling.statistics import Moments, moments, recoloured, together
 
 _STEPS, _RATE = 8, 0.04  # of Adam, on the scale 0 to 1
 _CONTENT, _SMOOTH = 0.5, 6.0  # weights beside that of each layer's moments, 1
+_LEAST = 1e-3  # strength, for nothing may be divided by 0: it moves no pixel by a grey value
 _SMALLEST = 1e-6  # of a content's mean square: of a black image it can be 0
 _AT_ONCE = 8  # images; their activations then stay in a CPU's cache
 
@@ -67,18 +68,18 @@ class Transfer:
         colours, *wanted = [own.towards(look, strength) for own, look in zip(self._look(unit), looks, strict=True)]
         with torch.no_grad():
             content = self._layers(unit)[-1]
-        start, change = recoloured(unit, colours), torch.zeros_like(unit, requires_grad=True)
+        share = strength.clamp(min=_LEAST)[:, None, None, None]
+        start = recoloured(unit, colours)
+        change = torch.zeros_like(start, requires_grad=True)
         adam = torch.optim.Adam([change], lr=_RATE, betas=(0.9, 0.99))
         for _ in range(_STEPS):
             adam.zero_grad()
-            image = _changed(start, change, strength)
+            image = start + share * change
             _loss(image, self._layers(image), wanted, content).backward()
             adam.step()
-        return _changed(start, change.detach(), strength)
-
-
-def _changed(start: Tensor, change: Tensor, strength: Tensor) -> Tensor:
-    return (start + strength[:, None, None, None] * change).clamp(0, 1)
+            with torch.no_grad():  # the image stays between 0 and 1
+                change.clamp_(-start / share, (1 - start) / share)
+        return (start + share * change.detach()).clamp(0, 1)
 
 
 def _loss(image: Tensor, layers: list[Tensor], wanted: list[Moments], content: Tensor) -> Tensor:
