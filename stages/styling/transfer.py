@@ -1,8 +1,8 @@
 """Fast style transfer: a few steps on the pixels of a batch, from an image that has the style's colours already.
 
-The moments of the shallow layers are matched (see `statistics.py`) while the deepest of them keeps the content.
-Starting from matched colours, 8 steps give a look for which noise or the plain image need hundreds. No decoder is
-trained, so any picture is a style at once. Steps, rate and weights were chosen by eye, on photos at 128 x 128.
+The moments of the shallow layers are matched (see `statistics.py`) while the deepest of them keeps the content. No
+decoder is trained for it, as AdaIN's is, so any picture is a style at once. Steps, rate and weights were chosen by eye,
+on photos at 128 x 128.
 """
 
 from collections.abc import Callable, Iterable
