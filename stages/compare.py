@@ -4,7 +4,7 @@ A stage of dvc.yaml: `dvc repro compare`. It ranks the models that params.yaml l
 """
 
 from stages.evaluation.leaderboard import as_markdown, evaluated, for_terminal, leaderboard, warnings
-from stages.evaluation.report import Material, page
+from stages.evaluation.report import Material, page, policies_of
 from stages.evaluation.tables import write_table
 from stages.params import load
 from stages.project.console import Refusal, say, warn
@@ -22,7 +22,7 @@ def main() -> None:
     table = leaderboard(done, MODEL_REPORTS)
     facts = {name: read_json(MODEL_REPORTS / name / "data.json") for name in done}
     settings = {name: models[name].model_dump() for name in done}
-    policies = {models[name].augmentation for name in done} - {"none"}
+    policies = {policy for name in done for policy in policies_of(settings[name])}
     sheets = {policy: AUGMENTED / policy / "preview.png" for policy in policies}
     notes = warnings(table, facts)
 

@@ -82,7 +82,7 @@ def draw(steps: Steps, rows: Tensor, shape: tuple[int, int, int], seed: int, epo
         shape: (H, W, C) of one image, for the noise.
         seed, epoch, step: the key of the batch.
     """
-    generator = _generator(f"{seed}/{epoch}/{step}")
+    generator = keyed_generator(f"{seed}/{epoch}/{step}")
     uniform = torch.rand(len(rows), len(_COLUMNS), dtype=torch.float64, generator=generator)
     columns = dict(zip(_COLUMNS, uniform.unbind(1), strict=True))
     std = _std(steps, columns)
@@ -101,7 +101,8 @@ def draw(steps: Steps, rows: Tensor, shape: tuple[int, int, int], seed: int, epo
     )
 
 
-def _generator(key: str) -> torch.Generator:
+def keyed_generator(key: str) -> torch.Generator:
+    """The stream of random numbers of a key."""
     digest = hashlib.sha256(f"augmentation/{key}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
 
@@ -114,7 +115,7 @@ def _hflip(steps: Steps, uniform: Tensor, rows: Tensor, seed: int, epoch: int) -
     """
     if not steps.alternate_hflip:
         return uniform < (steps.hflip or 0)
-    chances = torch.rand(int(rows.max()) + 1, dtype=torch.float64, generator=_generator(f"{seed}/alternate_hflip"))
+    chances = torch.rand(int(rows.max()) + 1, dtype=torch.float64, generator=keyed_generator(f"{seed}/alternate_hflip"))
     first = chances[rows] < (steps.hflip or 0)
     return first if epoch % 2 == 1 else ~first
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from stages.augmentation.policy import Policy
 from stages.augmentation.steps import Steps
+from stages.augmentation.style import Restyle
 
 _COLUMNS = 10
 _EPOCHS = 4
@@ -21,7 +22,14 @@ _LEFT, _TOP, _MARGIN = 0.85, 1.05, 0.15
 _BELOW_ORIGINALS = 0.15
 
 
-def sheet(policy: Policy, images: np.ndarray, targets: np.ndarray, class_names: list[str], seed: int) -> bytes:
+def sheet(
+    policy: Policy,
+    images: np.ndarray,
+    targets: np.ndarray,
+    class_names: list[str],
+    seed: int,
+    restyle: Restyle | None = None,
+) -> bytes:
     """A PNG of up to ten training images, and below them the same images in the first epochs.
 
     Each row below the originals is `policy.apply` on the images as the first batch of an epoch, with
@@ -33,13 +41,16 @@ def sheet(policy: Policy, images: np.ndarray, targets: np.ndarray, class_names: 
         targets: int64 (N,), into `class_names`.
         class_names: titles of the columns.
         seed: `seed` of params.yaml.
+        restyle: the policy's style.
     """
     chosen = choose(targets, _COLUMNS)
     pixels = np.stack([images[row] for row in chosen])
     titles = [class_names[targets[row]] for row in chosen]
     rows = [("original", pixels)]
     places = torch.tensor(chosen)
-    rows += [(f"epoch {epoch}", _seen(policy, pixels, places, seed, epoch)) for epoch in range(1, _EPOCHS + 1)]
+    for epoch in range(1, _EPOCHS + 1):
+        looks = restyle(torch.from_numpy(pixels), seed, epoch, 0) if restyle else torch.from_numpy(pixels)
+        rows.append((f"epoch {epoch}", _seen(policy, looks, places, seed, epoch)))
     with mpl.rc_context():
         mpl.rcdefaults()  # a person's own matplotlibrc must not change the bytes
         mpl.rcParams["text.parse_math"] = False  # a class may be named "$x"
@@ -71,6 +82,9 @@ def in_words(steps: Steps) -> str:
         parts.append(_often(shift, steps.translate.probability))
     if steps.noise:
         parts.append(_often(f"noise of std {_range(steps.noise.std)}", steps.noise.probability))
+    if steps.style:
+        look = f"another look, at {_range(steps.style.strength)} of its strength"
+        parts.append(_often(look, steps.style.probability))
     if steps.fill:
         parts.append(f"outside: {steps.fill}")
     return "; ".join(parts) or "changes nothing"
@@ -87,8 +101,8 @@ def _range(limits: list[float], unit: str = "") -> str:
     return f"{limits[0]:g}{unit} to {limits[1]:g}{unit}"
 
 
-def _seen(policy: Policy, pixels: np.ndarray, rows: torch.Tensor, seed: int, epoch: int) -> np.ndarray:
-    unit = policy.apply(torch.from_numpy(pixels), rows, seed, epoch, 0)
+def _seen(policy: Policy, pixels: torch.Tensor, rows: torch.Tensor, seed: int, epoch: int) -> np.ndarray:
+    unit = policy.apply(pixels, rows, seed, epoch, 0)
     return (unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 

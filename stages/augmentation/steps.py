@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from stages.params.data import Noise, Rotate, Scale, Translate
+from stages.params.data import Noise, Rotate, Scale, Style, Translate
 from stages.params.data import Policy as Settings
 from stages.params.fields import Probability, Strict
 
@@ -15,6 +15,7 @@ _NEUTRAL: dict[str, Callable[[Any], bool]] = {
     "scale": lambda scale: scale.probability == 0 or scale.factor == [1, 1],
     "translate": lambda shift: shift.probability == 0 or shift.right == shift.up == [0, 0],
     "noise": lambda noise: noise.probability == 0 or noise.std == [0, 0],
+    "style": lambda style: not style.applies,
 }
 _GEOMETRIC = ("rotate", "scale", "translate")
 
@@ -30,6 +31,7 @@ class Steps(Strict):
     scale: Scale | None = None
     translate: Translate | None = None
     noise: Noise | None = None
+    style: Style | None = None
     fill: Literal["zeros", "border", "reflection"] | None = None
 
 

@@ -6,18 +6,19 @@ from stages.commands.check import check
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
+from stages.commands.style import style
 from stages.commands.summary import summary
 from stages.commands.tour import tour
 from stages.commands.ui import ui
 from stages.project.door import run_or_refuse
 
 app = typer.Typer(
-    help="What stands beside `dvc repro`: checks, summaries, predictions, a tour, the page of all runs.",
+    help="What stands beside `dvc repro`: checks, summaries, predictions, style transfer, a tour, the page of all runs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, preset, repro, summary, predict, tour, ui):
+for command in (check, preset, repro, summary, predict, style, tour, ui):
     app.command()(command)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.datasets.decode import MAX_BYTES, Unreadable, decode, fit
+from stages.datasets.decode import Unreadable, fit
+from stages.datasets.decode import read as read_pixels
 from stages.datasets.format import open_set
 from stages.project.console import Refusal
 
@@ -62,12 +63,9 @@ def read(files: Sequence[Path], shape: Sequence[int], class_names: Sequence[str]
         truth = file.absolute().parent.name
         known = truth if truth in class_names else None
         try:
-            with file.open("rb") as opened:
-                content = opened.read(MAX_BYTES + 1)
-            yield Asked(str(file), fit(decode(content), shape[0], shape[2]), known)
-        except (OSError, Unreadable) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            yield Asked(str(file), None, known, reason or "unreadable")
+            yield Asked(str(file), fit(read_pixels(file), shape[0], shape[2]), known)
+        except Unreadable as error:
+            yield Asked(str(file), None, known, str(error))
 
 
 def draw(folder: Path, count: int, seed: int, shape: list[int], class_names: list[str]) -> Iterator[Asked]:

@@ -1,6 +1,7 @@
 """Encoded images of any kind to plain pixels, and pixels to the size a data set has."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -27,6 +28,20 @@ _UPRIGHT = {
 
 class Unreadable(Exception):
     """An image that cannot be used; the message is the reason in plain words."""
+
+
+def read(path: Path) -> np.ndarray:
+    """All pixels of an image's file, as `decode` gives them.
+
+    Raises:
+        Unreadable: likewise, or there is no such file that can be read.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(error.strerror or "unreadable") from error
+    return decode(content)
 
 
 def decode(content: bytes) -> np.ndarray:

@@ -35,7 +35,8 @@ class Description:
         mean, std: per channel of train's inputs; of images on the scale 0 to 1.
         counts: of rows, by split, then by class name.
         provenance: of the raw data: `name`, `status` (official, variant or stand-in), `source`,
-            `digest` and `licence`; features add `backbone` (its name and the provenance of its weights).
+            `digest` and `licence`; features add `backbone` (its name and the provenance of its weights), augmented
+            views `augmentation` (their `policy`, how many `views`, and their `style` or None).
         digest: SHA-256 over the arrays of all splits, in hexadecimal.
     """
 

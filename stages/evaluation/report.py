@@ -1,7 +1,7 @@
 """The page that shows everything: leaderboard, data sets and models, in one file that needs no network."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil, floor
@@ -70,7 +70,7 @@ def page(table: pd.DataFrame, material: Material, notes: Sequence[str], missing:
 def _group(name: str, rows: list[dict[str, Any]], material: Material) -> dict[str, Any]:
     """What the template shows of a data set and its models."""
     axis = _axis(min(row["accuracy_low"] for row in rows), max(row["accuracy_high"] for row in rows))
-    policies = {material.settings[row["model"]]["augmentation"] for row in rows}
+    policies = {policy for row in rows for policy in policies_of(material.settings[row["model"]])}
     sheets = {policy: sheet for policy, sheet in sorted(material.sheets.items()) if policy in policies}
     return {
         "name": name,
@@ -80,6 +80,12 @@ def _group(name: str, rows: list[dict[str, Any]], material: Material) -> dict[st
         "sheets": {policy: picture(sheet) for policy, sheet in sheets.items() if sheet.is_file()},
         "models": [row | _model(row["model"], material) | {"bar": _bar(row, axis)} for row in rows],
     }
+
+
+def policies_of(settings: Mapping[str, Any]) -> set[str]:
+    """The policy of a model's training, and that of the stored views that it is trained on."""
+    kind, *name = settings["inputs"].split("/")
+    return {settings["augmentation"], *(name[:1] if kind == "augmented" else [])} - {"none"}
 
 
 def _axis(low: float, high: float) -> tuple[float, float]:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from math import ceil, floor
 
-from stages.params.data import Translate
+from stages.params.data import Policy, Translate
 from stages.params.fields import did_you_mean
 from stages.params.models import CNN, AnyModel
 from stages.params.schema import Params
 from stages.params.training import Lbfgs, Train
+
+_SMALLEST = 32  # pixels of height and width that a backbone takes
 
 
 def cross_checks(params: Params) -> Iterator[str]:
@@ -39,12 +41,33 @@ def _policies(params: Params) -> Iterator[str]:
         if policy.dataset not in params.datasets:
             yield _unknown(f"{key}.dataset", policy.dataset, "datasets", list(params.datasets))
         yield from _whole_shifts(f"{key}.translate", policy.translate)
+        yield from _style(params, key, policy)
 
 
 def _whole_shifts(key: str, shift: Translate) -> Iterator[str]:
     for direction, (low, high) in (("right", shift.right), ("up", shift.up)):
         if shift.whole_pixels and ceil(low) > floor(high):
             yield f"{key}.{direction} is {[low, high]}; allowed: a range with a whole number, or whole_pixels: false"
+
+
+def _style(params: Params, key: str, policy: Policy) -> Iterator[str]:
+    """A style needs a backbone, a place for what it makes, and RGB images that the backbone can take."""
+    style, known = policy.style, ["none", *params.backbones]
+    if style.backbone not in known:
+        yield _unknown(f"{key}.style.backbone", style.backbone, "backbones", known)
+    if not style.applies:
+        return
+    if style.backbone == "none":
+        yield f"{key}.style.backbone is 'none'; allowed with a style: {', '.join(params.backbones)}"
+    if policy.views == 0:
+        yield f"{key}.views is 0; a style is for stored views alone, so: 1 and above"
+    if policy.dataset in params.datasets:
+        prepare = dict(params.datasets[policy.dataset].prepare)
+        if prepare.get("channels") != 3 or prepare["size"] < _SMALLEST:
+            yield (
+                f"{key}.style is for RGB images of at least {_SMALLEST}x{_SMALLEST} pixels, which {policy.dataset!r} "
+                "does not have; allowed: probability 0"
+            )
 
 
 def _policy_fits(params: Params, key: str, name: str, dataset: str) -> Iterator[str]:
@@ -54,6 +77,11 @@ def _policy_fits(params: Params, key: str, name: str, dataset: str) -> Iterator[
         yield _unknown(key, name, "policies", ["none", *params.policies])
     elif params.policies[name].dataset != dataset:
         yield f"{key} is {name!r}, a policy for {params.policies[name].dataset!r}, not for {dataset!r}"
+    elif params.policies[name].style.applies:
+        yield (
+            f"{key} is {name!r}, whose style is for stored views alone; "
+            f"a model takes them by inputs: augmented/{name}/views, augmentation: none"
+        )
 
 
 def _backbones(params: Params) -> Iterator[str]:
@@ -83,8 +111,8 @@ def _models(params: Params) -> Iterator[str]:
             yield from _transfer_inputs(params, key, model.inputs, model.dataset, model.augmentation)
             if isinstance(model.train, Train) and model.train.cutmix:
                 yield f"{key}.train.cutmix is {model.train.cutmix:g}; features have no areas to paste, so: 0"
-        elif model.inputs != f"prepared/{model.dataset}":
-            yield f"{key}.inputs is {model.inputs!r}; allowed for this model: 'prepared/{model.dataset}'"
+        else:
+            yield from _image_inputs(params, key, model.inputs, model.dataset)
         yield from _policy_fits(params, f"{key}.augmentation", model.augmentation, model.dataset)
         yield from _start(params, key, model)
         if isinstance(model.train, Lbfgs):
@@ -142,6 +170,13 @@ def _blocks(key: str, model: CNN, size: int) -> Iterator[str]:
         if size < 1:
             yield f"{key}.channels: nothing is left of the image after block {block}; allowed: fewer blocks"
             return
+
+
+def _image_inputs(params: Params, key: str, inputs: str, dataset: str) -> Iterator[str]:
+    stored = [name for name, policy in params.policies.items() if policy.dataset == dataset and policy.views]
+    fitting = [f"prepared/{dataset}", *(f"augmented/{name}/views" for name in stored)]
+    if inputs not in fitting:
+        yield f"{key}.inputs is {inputs!r}; allowed for this model: {', '.join(map(repr, fitting))}"
 
 
 def _transfer_inputs(params: Params, key: str, inputs: str, dataset: str, augmentation: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from stages.params.fields import (
     Pixels,
     Probability,
     Share,
+    Shares,
     Strict,
 )
 
@@ -73,6 +74,22 @@ class Noise(Strict):
     std: Annotated[Deviations, Field(description="range of the standard deviation, on the scale 0 to 1")]
 
 
+class Style(Strict):
+    """The look of a style picture, by a backbone; minutes for a data set, so in stored views alone."""
+
+    probability: Probability
+    strength: Annotated[Shares, Field(description="range of the strength: 0 keeps the look, 1 takes the picture's")]
+    backbone: Annotated[Name, Field(description="a name in `backbones`, or none where no style is applied")]
+    pictures: Annotated[
+        str, Field(min_length=1, description="the catalogue of pictures to draw, or your own folder of pictures")
+    ]
+
+    @property
+    def applies(self) -> bool:
+        """Whether it can change an image."""
+        return self.probability > 0 and self.strength != [0, 0]
+
+
 class Policy(Strict):
     """One augmentation policy, for one data set."""
 
@@ -85,6 +102,7 @@ class Policy(Strict):
     scale: Scale
     translate: Translate
     noise: Noise
+    style: Style
     fill: Annotated[Literal["zeros", "border", "reflection"], Field(description="what lies outside the image")]
     views: Annotated[int, Field(ge=0, le=100, description="augmented copies per image written to disk")]
 

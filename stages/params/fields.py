@@ -37,6 +37,7 @@ _PAIR = Field(min_length=2, max_length=2)
 Angles = Annotated[list[Annotated[float, Field(ge=-360, le=360)]], _PAIR, AfterValidator(_ordered)]
 Factors = Annotated[list[Annotated[float, Field(ge=0.05, le=20)]], _PAIR, AfterValidator(_ordered)]
 Pixels = Annotated[list[Annotated[float, Field(ge=-1024, le=1024)]], _PAIR, AfterValidator(_ordered)]
+Shares = Annotated[list[Annotated[float, Field(ge=0, le=1)]], _PAIR, AfterValidator(_ordered)]
 Deviations = Annotated[list[Annotated[float, Field(ge=0, le=1)]], _PAIR, AfterValidator(_ordered)]
 
 

@@ -12,7 +12,7 @@ class Model(Strict):
     """What every model says, whatever its architecture."""
 
     dataset: DatasetName
-    inputs: Annotated[str, Field(description="prepared/<data set> or features/<features>")]
+    inputs: Annotated[str, Field(description="prepared/<data set>, augmented/<policy>/views or features/<features>")]
     augmentation: Annotated[Name, Field(description="a policy, or none")]
     weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
     normalize: Annotated[

@@ -48,7 +48,7 @@ def dataset_input(folder: Path) -> Any:
     about = read_json(folder / "dataset.json")
     provenance = about["provenance"]
     dataset = Dataset(
-        name=folder.name,
+        name=f"{folder.parent.name}/views" if folder.name == "views" else folder.name,
         digest=about["digest"][:16],
         source_type="dvc",
         source=json.dumps({"path": str(folder), "status": provenance["status"], "source": provenance["source"]}),

@@ -79,12 +79,14 @@ def test_the_settings_in_words() -> None:
             "scale": {"probability": 0.25, "factor": [0.9, 1.1]},
             "translate": {"probability": 1.0, "right": [-2, 2], "up": [0, 1], "whole_pixels": True},
             "noise": {"probability": 0.2, "std": [0.0, 0.05]},
+            "style": {"probability": 0.5, "strength": [0.5, 1.0], "backbone": "vgg", "pictures": "styles.yaml"},
             "fill": "zeros",
         }
     )
     assert in_words(steps) == (
         "flip left-right (in 50%); rotate -10° to 10°; scale ×0.9 to 1.1 (in 25%); "
-        "shift right -2 to 2 px, up 0 to 1 px; noise of std 0 to 0.05 (in 20%); outside: zeros"
+        "shift right -2 to 2 px, up 0 to 1 px; noise of std 0 to 0.05 (in 20%); "
+        "another look, at 0.5 to 1 of its strength (in 50%); outside: zeros"
     )
     assert in_words(Steps()) == "changes nothing"
     assert in_words(Steps(hflip=0.5, alternate_hflip=True)) == "flip left-right every other epoch"

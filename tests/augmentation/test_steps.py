@@ -18,6 +18,7 @@ _OFF: dict[str, Any] = {
     "scale": {"probability": 0.0, "factor": [0.9, 1.1]},
     "translate": {"probability": 0.0, "right": [-2, 2], "up": [-2, 2], "whole_pixels": True},
     "noise": {"probability": 0.0, "std": [0.0, 0.1]},
+    "style": {"probability": 0.0, "strength": [0.5, 1.0], "backbone": "none", "pictures": "styles.yaml"},
     "fill": "zeros",
     "views": 0,
 }
@@ -42,6 +43,7 @@ def test_a_policy_with_everything_off_has_no_steps() -> None:
         {"scale": {"probability": 1.0, "factor": [1.0, 1.0]}},
         {"translate": {"probability": 1.0, "right": [0, 0], "up": [0, 0], "whole_pixels": False}},
         {"noise": {"probability": 1.0, "std": [0.0, 0.0]}},
+        {"style": {"probability": 1.0, "strength": [0.0, 0.0], "backbone": "vgg", "pictures": "styles.yaml"}},
     ],
 )
 def test_a_setting_without_effect_does_not_change_the_steps(changes: dict[str, Any]) -> None:
@@ -53,6 +55,11 @@ def test_a_step_keeps_its_settings() -> None:
         "hflip": 0.5,
         "noise": {"probability": 0.2, "std": [0.0, 0.1]},
     }
+
+
+def test_a_style_stands_with_its_backbone_and_its_pictures() -> None:
+    style = {"probability": 0.5, "strength": [0.0, 1.0], "backbone": "vgg", "pictures": "my_pictures"}
+    assert _resolved(style=style, views=1) == {"style": style}
 
 
 def test_flips_alternate_where_there_are_flips() -> None:

@@ -10,7 +10,7 @@ import pytest
 from made_up_reports import write_reports
 
 from stages.evaluation.leaderboard import leaderboard
-from stages.evaluation.report import Material, _axis, flat, page
+from stages.evaluation.report import Material, _axis, flat, page, policies_of
 from stages.project.console import Refusal
 from stages.project.files import read_json
 
@@ -39,7 +39,8 @@ class Elements(HTMLParser):
 
 
 def material(reports: Path, names: list[str], **more: Any) -> Material:
-    settings = {name: {"architecture": "mlp", "augmentation": "shift", "train": {"lr": 0.01}} for name in names}
+    model = {"architecture": "mlp", "inputs": "prepared/d", "augmentation": "shift", "train": {"lr": 0.01}}
+    settings = dict.fromkeys(names, model)
     facts = {name: read_json(reports / name / "data.json") for name in names}
     return Material(reports, facts, settings, more.get("sheets", {}))
 
@@ -55,6 +56,22 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 NAMES = ["good", "bad", "hostile"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "augmentation", "policies"),
+    [
+        ("prepared/d", "none", set()),
+        ("prepared/d", "shift", {"shift"}),
+        ("augmented/looks/views", "none", {"looks"}),
+        ("augmented/looks/views", "shift", {"looks", "shift"}),
+        ("features/looks", "none", set()),
+    ],
+)
+def test_the_policies_of_a_model_are_its_own_and_that_of_its_views(
+    inputs: str, augmentation: str, policies: set[str]
+) -> None:
+    assert policies_of({"inputs": inputs, "augmentation": augmentation}) == policies
 
 
 def rendered(reports: Path, names: list[str], **more: Any) -> str:

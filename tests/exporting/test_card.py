@@ -54,6 +54,15 @@ def test_random_backbone_weights_are_said() -> None:
     assert "a trained head on a frozen densenet121" in made(backbone=backbone)
 
 
+def test_stored_views_are_said_with_their_policy_and_whose_looks_they_have() -> None:
+    views: dict[str, Any] = {"policy": "looks", "views": 2, "style": None}
+    said = "| trained on | 2 stored view(s) of each image, policy looks"
+    assert f"{said} |" in made(provenance={**PROVENANCE, "augmentation": views})
+    styled = {**views, "style": {"backbone": "lite0"}}
+    assert f"{said}, in other looks by lite0 |" in made(provenance={**PROVENANCE, "augmentation": styled})
+    assert "trained on |" not in made()
+
+
 def test_a_fine_tuned_backbone_is_no_frozen_one() -> None:
     weights = {"status": "pretrained", "licence": "MIT"}
     settings = {"unfreeze": "all", "backbone": {"name": "lite0"}}

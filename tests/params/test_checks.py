@@ -47,6 +47,27 @@ def _finetune(**changes: Any) -> Callable[[Any], None]:
     return add
 
 
+def _styled(**changes: Any) -> Callable[[Any], None]:
+    """A style for cats_dogs-mixed, and a model on its views."""
+    style = {"probability": 0.5, "strength": [0.5, 1.0], "backbone": "efficientnet_lite0", "pictures": "my_pictures"}
+
+    def add(params: Any) -> None:
+        policy = params["policies"]["cats_dogs-mixed"]
+        policy.update({"views": 1, **changes}, style=style | changes.get("style", {}))
+        model = {"dataset": "cats_dogs", "inputs": "augmented/cats_dogs-mixed/views", "augmentation": "none"}
+        params["models"]["looks"] = params["models"]["cifar10-cnn"] | model
+
+    return add
+
+
+def _of_styled(section: str, key: str, **values: Any) -> Callable[[Any], None]:
+    def add(params: Any) -> None:
+        _styled()(params)
+        params[section][key].update(values)
+
+    return add
+
+
 _LBFGS = {"optimizer": "lbfgs", "weight_decays": [1.0, 0.1], "class_weights": "none"}
 _REGRESSION = (
     "which is for logistic regression on the same inputs in every step; "
@@ -166,6 +187,41 @@ _REGRESSION = (
             "models.speednet.train.batch_size is 1; allowed with batch norm: 2 and above",
         ),
         (
+            _styled(style={"backbone": "lite0"}),
+            "policies.cats_dogs-mixed.style.backbone is 'lite0', which is not in `backbones`; "
+            "allowed: densenet121, efficientnet_lite0, none",
+        ),
+        (
+            _styled(style={"backbone": "none"}),
+            "policies.cats_dogs-mixed.style.backbone is 'none'; allowed with a style: densenet121, efficientnet_lite0",
+        ),
+        (
+            _styled(views=0),
+            "policies.cats_dogs-mixed.views is 0; a style is for stored views alone, so: 1 and above",
+        ),
+        (
+            _styled(dataset="mnist"),
+            "policies.cats_dogs-mixed.style is for RGB images of at least 32x32 pixels, which 'mnist' does not have; "
+            "allowed: probability 0",
+        ),
+        *(
+            (
+                _of_styled(section, key, augmentation="cats_dogs-mixed"),
+                f"{section}.{key}.augmentation is 'cats_dogs-mixed', whose style is for stored views alone; "
+                "a model takes them by inputs: augmented/cats_dogs-mixed/views, augmentation: none",
+            )
+            for section, key in (("models", "looks"), ("features", "cats_dogs-densenet121"))
+        ),
+        (
+            _of_styled("policies", "cats_dogs-mixed", views=0),
+            "models.looks.inputs is 'augmented/cats_dogs-mixed/views'; allowed for this model: 'prepared/cats_dogs'",
+        ),
+        (
+            _of_styled("models", "looks", inputs="augmented/cats_dogs-mixed"),
+            "models.looks.inputs is 'augmented/cats_dogs-mixed'; "
+            "allowed for this model: 'prepared/cats_dogs', 'augmented/cats_dogs-mixed/views'",
+        ),
+        (
             lambda params: params["evaluate"].update(tta={"cifar": "mirror"}),
             "evaluate.tta names 'cifar', which is not in `datasets`; did you mean 'cifar10'?",
         ),
@@ -187,6 +243,8 @@ def test_sections_that_do_not_fit(change: Callable[[Any], Any], line: str, after
         lambda params: params["models"]["mnist-cnn"].update(augmentation="none"),
         _set("models", "mnist-logistic", train=_LBFGS),
         _finetune(),
+        _styled(),
+        _styled(style={"probability": 0.0, "backbone": "none"}),
         lambda params: params["policies"]["mnist-shift"]["translate"].update(right=[0.2, 0.8], whole_pixels=False),
         lambda params: params["features"]["cats_dogs-densenet121"].update(views=3, augmentation="cats_dogs-mixed"),
     ],

@@ -1,0 +1,137 @@
+"""The augment stage with a style, and a model on the views that it stores."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from stages import augment, train, weights
+from stages.augmentation.style import draw_style
+from stages.datasets.format import SPLITS, array_file, describe, open_set, write_targets
+from stages.params.data import Style
+from stages.project.console import Refusal
+from stages.project.files import sha256
+
+_STYLE = {
+    "probability": 0.5,
+    "strength": [0.5, 1.0],
+    "backbone": "efficientnet_lite0",
+    "pictures": "data/catalog/styles.yaml",
+}
+_NAME = "cats_dogs-mixed"
+_OFF = ("rotate", "scale", "translate", "noise")
+_ROWS = {"train": 20, "val": 6, "test": 4}
+_VIEWS = Path("data/augmented", _NAME, "views")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
+    """Thirty images of 32 x 32, the backbone's weights, and a policy that is a style alone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATA_MIRROR", raising=False)
+    for folder in ("data/catalog", "data/augmented/none", "data/weights/none"):
+        shutil.copytree(repository / folder, folder)
+    shutil.copy(repository / "params.yaml", "params.yaml")
+    _change()
+    random, folder = np.random.default_rng(0), Path("data/prepared/cats_dogs")
+    for split in SPLITS:
+        rows = _ROWS[split]
+        pixels = random.normal(120, 40, (rows, 32, 32, 3)).clip(0, 255)
+        array_file(folder, split, rows, [32, 32, 3], "images")[:] = pixels.astype(np.uint8)
+        write_targets(folder, split, np.arange(rows) % 2)
+        (folder / split / "rows.csv").write_text("hash,name\n" + "".join(f"{row},{row}.jpg\n" for row in range(rows)))
+    about = {"name": "cats_dogs", "status": "stand-in", "source": "stand-in", "digest": "0" * 64, "licence": "none"}
+    describe(folder, "images", ["cat", "dog"], [0.5] * 3, [0.2] * 3, about)
+    weights.main("efficientnet_lite0")
+    return tmp_path
+
+
+def _change(**style: Any) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(Path("params.yaml"))
+    params.update(device="cpu", threads=1)
+    params["datasets"]["cats_dogs"]["prepare"]["size"] = 32
+    policy = params["policies"][_NAME]
+    policy.update({"hflip": 0.0, "views": 2, "style": _STYLE | style})
+    for step in _OFF:
+        policy[step]["probability"] = 0.0
+    inputs = {"dataset": "cats_dogs", "inputs": f"augmented/{_NAME}/views", "augmentation": "none"}
+    params["models"]["looks"] = params["models"]["mnist-mlp"] | inputs | {"hidden": [4]}
+    params["models"]["looks"]["train"]["epochs"] = 1
+    yaml.dump(params, Path("params.yaml"))
+
+
+def test_the_drawn_images_have_another_look_and_the_others_are_plain(project: Path) -> None:
+    augment.main(_NAME)
+    plain, stored = open_set(Path("data/prepared/cats_dogs")), open_set(_VIEWS)
+    for view in (1, 2):
+        drawn = draw_style(Style.model_validate(_STYLE), 20, 64, 0, view, 0)
+        seen, images = stored.inputs("train")[20 * (view - 1) : 20 * view], plain.inputs("train")
+        same = (seen == images).all((1, 2, 3))
+        assert same.tolist() == (~drawn.styled).tolist() and 0 < same.sum() < 20
+        far = np.abs(seen.astype(int) - images)[~same].mean((1, 2, 3))
+        assert far.min() > 10
+    for split in ("val", "test"):
+        assert np.array_equal(stored.inputs(split), plain.inputs(split))
+
+
+def test_the_views_say_which_policy_and_style_they_have(project: Path) -> None:
+    augment.main(_NAME)
+    about = json.loads(Path("data/weights/efficientnet_lite0/provenance.json").read_text())
+    plain, stored = open_set(Path("data/prepared/cats_dogs")).about.provenance, open_set(_VIEWS).about.provenance
+    style = {**_STYLE, "weights": about}
+    assert stored == plain | {"augmentation": {"policy": _NAME, "views": 2, "style": style}}
+    assert json.loads((_VIEWS.parent / "policy.json").read_text())["steps"] == {"style": _STYLE}
+
+
+def test_a_second_run_writes_the_same_bytes(project: Path) -> None:
+    augment.main(_NAME)
+    files = sorted(path for path in Path("data/augmented").rglob("*") if path.is_file())
+    before = [sha256(path) for path in files]
+    augment.main(_NAME)
+    assert [sha256(path) for path in files] == before
+
+
+def test_a_model_trains_on_the_views(project: Path) -> None:
+    augment.main(_NAME)
+    train.main("looks")
+    report = json.loads(Path("reports/models/looks/train.json").read_text())
+    assert (report["dataset"], report["provenance"]) == ("cats_dogs", "stand-in")
+    from stages.models.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(Path("models/looks/checkpoint.pth"))
+    assert checkpoint.provenance["augmentation"]["policy"] == _NAME
+    assert checkpoint.normalize["mean"] == [0.5] * 3  # symmetric
+
+
+def test_the_users_own_pictures_are_styles(project: Path) -> None:
+    Path("mine").mkdir()
+    Image.new("RGB", (50, 40), (255, 0, 0)).save("mine/red.png")
+    _change(pictures="mine", probability=1.0, strength=[1.0, 1.0])
+    augment.main(_NAME)
+    red, green, blue = open_set(_VIEWS).inputs("train").mean((0, 1, 2))
+    assert red > 200 and max(green, blue) < 60
+
+
+def test_a_file_that_is_no_picture_is_refused_before_any_view(project: Path) -> None:
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("no picture")
+    _change(pictures="mine")
+    with pytest.raises(Refusal, match=r"mine/notes\.txt is no style picture: not an image; take it out"):
+        augment.main(_NAME)
+    assert not _VIEWS.exists()
+
+
+def test_a_backbone_whose_layers_are_not_known_is_refused_before_any_view(project: Path) -> None:
+    _change(backbone="densenet121")
+    shutil.copytree("data/weights/efficientnet_lite0", "data/weights/densenet121")
+    about = Path("data/weights/densenet121/backbone.json")
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"network": "densenet121"}))
+    with pytest.raises(Refusal, match="style transfer knows no layers of densenet121"):
+        augment.main(_NAME)
+    assert not _VIEWS.exists()
