@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Probability = Annotated[float, Field(ge=0, le=1, description="probability, 0 to 1")]
 Share = Annotated[float, Field(gt=0, lt=0.9)]
+Fraction = Annotated[float, Field(gt=0, le=1, description="share of the training images, the same for a seed")]
 Activation = Annotated[
     Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu"], Field(description="between the layers")
 ]
@@ -25,6 +26,11 @@ def did_you_mean(word: object, allowed: list[str]) -> str:
     """A hint: the nearest of `allowed`, else all of them."""
     near = get_close_matches(str(word), allowed, n=1)
     return f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(sorted(allowed)) or 'none'}"
+
+
+def unknown(key: str, value: str, section: str, known: list[str]) -> str:
+    """What is wrong with a key that names something that its section lacks."""
+    return f"{key} is {value!r}, which is not in `{section}`; {did_you_mean(value, known)}"
 
 
 def _ordered(pair: list[float]) -> list[float]:
