@@ -48,14 +48,10 @@ def _write_params() -> None:
     loop = params["models"]["cats_dogs-densenet121"]["train"]
     params["models"]["tuned"] = MODEL | {"train": {**loop, "epochs": 2, "batch_size": 8}}
     YAML().dump(params, Path("params.yaml"))
-    for folder, file in (
-        ("augmented/none", "policy.json"),
-        ("synthetic/none/images", "about.json"),
-        ("weights/none", "backbone.json"),
-    ):
-        none = Path("data", folder)
-        none.mkdir(parents=True)
-        (none / file).write_bytes((repository / none / file).read_bytes())
+    for nothing in ("augmented/none/policy.json", "synthetic/none/images/about.json", "weights/none/backbone.json"):
+        file = Path("data", nothing)
+        file.parent.mkdir(parents=True)
+        file.write_bytes((repository / file).read_bytes())
 
 
 def _write_images(folder: Path) -> None:

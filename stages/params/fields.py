@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Probability = Annotated[float, Field(ge=0, le=1, description="probability, 0 to 1")]
 Share = Annotated[float, Field(gt=0, lt=0.9)]
-Fraction = Annotated[float, Field(gt=0, le=1, description="share of the training images, the same for a seed")]
 Activation = Annotated[
     Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu"], Field(description="between the layers")
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from stages.params.data import Prepare
 from stages.params.fields import unknown
 from stages.params.models import AnyModel
 from stages.params.schema import Params
@@ -18,8 +19,13 @@ def generator_checks(params: Params) -> Iterator[str]:
         if generator.dataset not in params.datasets:
             yield unknown(f"{key}.dataset", generator.dataset, "datasets", list(params.datasets))
             continue
-        if (size := params.datasets[generator.dataset].prepare.size) % _DIVISOR:
-            yield f"{key}.dataset: its images have {size} pixels; allowed: a prepare.size divisible by {_DIVISOR}"
+        prepare = params.datasets[generator.dataset].prepare
+        if not isinstance(prepare, Prepare):
+            yield f"{key}.dataset is {generator.dataset!r}, which holds no images; allowed: a data set of images"
+        elif prepare.size % _DIVISOR:
+            yield (
+                f"{key}.dataset: its images have {prepare.size} pixels; allowed: a prepare.size divisible by {_DIVISOR}"
+            )
         yield from _grader(params, f"{key}.grader", generator.grader, generator.dataset)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.params.fields import DatasetName, Fraction, Name, Strict
+from stages.params.fields import DatasetName, Name, Strict
 
 
 class Gan(Strict):
@@ -21,7 +21,7 @@ class Generator(Strict):
     """A class-conditional GAN of a data set's training images, and the images that it makes."""
 
     dataset: DatasetName
-    fraction: Fraction
+    fraction: Annotated[float, Field(gt=0, le=1, description="share of the training images that it learns from")]
     per_class: Annotated[int, Field(ge=1, le=100_000, description="images to make of each class")]
     grader: Annotated[Name, Field(description="the model that tells whether its images show their class")]
     gan: Gan

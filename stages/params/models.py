@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.params.fields import Activation, BatchNorm, DatasetName, Dropout, Fraction, Hidden, Name, Strict, Widths
+from stages.params.fields import Activation, BatchNorm, DatasetName, Dropout, Hidden, Name, Strict, Widths
 from stages.params.training import AnyTrain
 
 
@@ -13,7 +13,7 @@ class Model(Strict):
 
     dataset: DatasetName
     inputs: Annotated[str, Field(description="prepared/<data set> or features/<features>")]
-    fraction: Fraction
+    fraction: Annotated[float, Field(gt=0, le=1, description="share of the training images used")]
     augmentation: Annotated[Name, Field(description="a policy, or none")]
     synthetic: Annotated[Name, Field(description="the generator whose images join the training images, or none")]
     weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
