@@ -1,7 +1,12 @@
 """The stages that make synthetic images and grade them, and a model that learns from them."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +194,33 @@ def test_a_grader_of_other_images_is_refused(place: Path) -> None:
     with pytest.raises(Refusal, match="models/judge takes other images than data/synthetic/toy-gan"):
         grade.main("toy-gan")
     assert "grade" not in json.dumps(sorted(path.name for path in FOLDER.iterdir()))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_stage_ends_with_the_same_bytes(place: Path, repository: Path, how: signal.Signals) -> None:
+    params = _yaml.load(Path("params.yaml"))
+    params["generators"]["toy-gan"]["gan"]["steps"] = 400
+    _yaml.dump(params, Path("params.yaml"))
+
+    def start() -> subprocess.Popen:
+        command = [sys.executable, "-m", "stages.synthesize", "toy-gan"]
+        environment = {**os.environ, "PYTHONPATH": str(repository)}
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+    first = start()
+    while not any(Path(".dvc/tmp/locks").glob("train-*")):  # it has begun to train
+        time.sleep(0.02)
+        assert first.poll() is None
+    time.sleep(0.1)
+    first.send_signal(how)
+    _, told = first.communicate()
+    assert first.returncode == (1 if how == signal.SIGTERM else -how)
+    assert not FOLDER.exists()
+    if how == signal.SIGTERM:
+        assert told.strip().endswith("ERROR: stopped by SIGTERM")
+        assert any(Path(".ckpt").rglob("*.state"))
+    assert start().wait() == 0
+    interrupted = _bytes()
+    shutil.rmtree(".ckpt")
+    assert start().wait() == 0
+    assert _bytes() == interrupted

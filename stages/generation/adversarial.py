@@ -10,15 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import relu
 
 from stages.compute.device import Machine, out_of_memory
 from stages.generation.contest import Contest, Keeper, State
-from stages.generation.diffaugment import changed
-from stages.generation.draws import draw
-from stages.generation.images import make_images, to_symmetric
+from stages.generation.images import make_images
 from stages.generation.progress import Losses, Progress, due
+from stages.generation.step import take_step
 from stages.params.generators import Gan
 from stages.project.console import Refusal, bar
 
@@ -70,7 +67,7 @@ class _Training:
         with bar(steps, self._contest.name, "step") as shown:
             shown.update(progress.steps)
             while progress.steps < steps:
-                self._step()
+                self._sums += take_step(self._contest, self._settings, self._machine, progress.steps)
                 progress.steps += 1
                 shown.update(1)
                 self._look(report, shown)
@@ -111,46 +108,10 @@ class _Training:
         )  # fmt: skip
         return made
 
-    def _step(self) -> None:
-        """One update of either side, by the same images."""
-        contest, settings, device = self._contest, self._settings, self._machine.device
-        pixels = contest.images
-        size = (pixels.shape[1], pixels.shape[2])
-        drawn = draw(len(pixels), settings.batch_size, settings.latent, size, contest.seed, self._progress.steps)
-        rows = drawn.rows.to(device)
-        real, classes = to_symmetric(pixels[rows]), contest.targets[rows]
-        with self._machine.autocast():
-            made = contest.generator.network(drawn.noise.to(device), classes).float()
-        seen = changed(torch.cat([real, made.detach()]), drawn.changes)
-        for_real, for_made = self._scores(seen, torch.cat([classes, classes])).split(len(rows))
-        doubt = relu(1 - for_real).mean() + relu(1 + for_made).mean()
-        contest.discriminator.learn(doubt, settings.lr)
-        contest.discriminator.network.requires_grad_(False)
-        loss = -self._scores(changed(made, drawn.changes.last(len(rows))), classes).mean()
-        contest.generator.learn(loss, settings.lr)
-        contest.discriminator.network.requires_grad_(True)
-        contest.average.update(contest.generator.network, self._progress.steps)
-        self._sums += torch.stack([doubt.detach(), loss.detach()])
-
-    def _scores(self, images: Tensor, classes: Tensor) -> Tensor:
-        with self._machine.autocast():
-            scores: Tensor = self._contest.discriminator.network(images, classes)
-        return scores.float()
-
     def _state(self) -> State:
-        contest = self._contest
-        return {
-            "generator": contest.generator.state(),
-            "discriminator": contest.discriminator.state(),
-            "average": contest.average.network.state_dict(),
-            "sums": self._sums,
-            **self._progress.state(),
-        }
+        return {"sums": self._sums, **self._contest.state(), **self._progress.state()}
 
     def _restore(self, state: State) -> None:
-        contest = self._contest
-        contest.generator.restore(state["generator"])
-        contest.discriminator.restore(state["discriminator"])
-        contest.average.network.load_state_dict(state["average"])
+        self._contest.restore(state)
         self._sums.copy_(state["sums"])
         self._progress = Progress.restored(state)

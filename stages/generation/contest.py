@@ -88,3 +88,14 @@ class Contest:
     targets: Tensor
     classes: int
     seed: int
+
+    def state(self) -> State:
+        """All that later steps depend on."""
+        sides = {"generator": self.generator.state(), "discriminator": self.discriminator.state()}
+        return sides | {"average": self.average.network.state_dict()}
+
+    def restore(self, state: State) -> None:
+        """Go on from a `state`."""
+        self.generator.restore(state["generator"])
+        self.discriminator.restore(state["discriminator"])
+        self.average.network.load_state_dict(state["average"])
