@@ -6,7 +6,7 @@ Sources: DCGAN, Radford et al., arXiv 1511.06434; classes as an input of the gen
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, one_hot
+from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
 
 from stages.project.console import Refusal
@@ -26,11 +26,13 @@ def refuse_unfit(dataset: str, shape: list[int]) -> None:
 class Generator(nn.Module):
     """Noise and classes to images: a linear layer, then twice the size by transposed convolutions."""
 
+    one_hot: Tensor
+
     def __init__(self, latent: int, classes: int, width: int, shape: list[int]) -> None:
         """`latent` numbers of noise; `width` filters in the last hidden layer; `shape` [height, width, channels]."""
         super().__init__()
         height, across, channels = shape
-        self.classes = classes
+        self.register_buffer("one_hot", torch.eye(classes), persistent=False)
         self.start = [4 * width, height // 4, across // 4]
         self.linear = nn.Linear(latent + classes, 4 * width * (height // 4) * (across // 4), bias=False)
         self.layers = nn.Sequential(
@@ -45,8 +47,8 @@ class Generator(nn.Module):
 
     def forward(self, noise: Tensor, classes: Tensor) -> Tensor:
         """float (N, latent) and int64 (N,) to float (N, C, H, W), -1 to 1."""
-        given = torch.cat([noise, one_hot(classes, self.classes).to(noise.dtype)], 1)
-        images: Tensor = self.layers(self.linear(given).unflatten(1, self.start))
+        start = self.linear(torch.cat([noise, self.one_hot[classes]], 1))
+        images: Tensor = self.layers(start.unflatten(1, self.start))
         return images
 
 
