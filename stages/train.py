@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from stages.augmentation.policy import read_policy
 from stages.compute.device import Machine, set_up
 from stages.datasets.format import PreparedSet, open_set
+from stages.datasets.synthetic import Material, material
 from stages.models.build import count_parameters, fit_to_data
 from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.models.start import Start
@@ -21,7 +24,7 @@ from stages.project.door import open_door
 from stages.project.files import replacing_folder, write_json
 from stages.project.key import code_digest, run_key
 from stages.project.locks import exclusive, turn
-from stages.project.paths import AUGMENTED, DATA, MODELS, WEIGHTS, model_report, resume_folder
+from stages.project.paths import AUGMENTED, DATA, MODELS, SYNTHETIC, WEIGHTS, model_report, resume_folder
 from stages.project.stopping import stop_flag
 from stages.tracking.run import Run
 from stages.tracking.runs import train_run
@@ -60,14 +63,15 @@ def main(name: str) -> None:
 def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World) -> None:
     """Train; of several ranks, rank 0 tracks and writes."""
     folder, policy = DATA / model.inputs, AUGMENTED / model.augmentation / "policy.json"
-    data, start = open_set(folder), Start(WEIGHTS / model.weights)
-    task = _task(name, model, data, policy, start, machine.device, seed)
+    data, start, made = open_set(folder), Start(WEIGHTS / model.weights), SYNTHETIC / model.synthetic / "images"
+    learnt = material(data, model.dataset, model.fraction, seed, made)
+    task = _task(name, model, data, learnt, policy, start, machine.device, seed)
 
     ran_on = machine.facts() | {"devices": world.size}
     settings = {"name": name, "seed": seed, "model": model.model_dump(), **ran_on}
     code, status = code_digest(), data.about.provenance["status"]
-    key = run_key(settings, [folder / "dataset.json", policy, *start.files()], code)
-    facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": status, **ran_on}
+    key = run_key(settings, [folder / "dataset.json", policy, made / "about.json", *start.files()], code)
+    facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": status, **learnt.marks(), **ran_on}
     state, first = resume_folder(key), world.rank == 0
     fit_it: Callable[..., Outcome] = fit_regression if isinstance(model.train, Lbfgs) else fit
     with (
@@ -84,12 +88,20 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
             parameters, trainable = count_parameters(task.network)
             report = facts | summary(outcome, parameters + frozen_parameters(folder), trainable)
             training = {"seed": seed, "settings": settings, **report}
-            _write(name, start.checkpoint(name, model, data.about, outcome.weights, training), report, outcome)
+            about = replace(data.about, provenance=data.about.provenance | learnt.marks())
+            _write(name, start.checkpoint(name, model, about, outcome.weights, training), report, outcome)
             run.artifacts(*(model_report(name) / file for file in _REPORTS))
 
 
 def _task(
-    name: str, model: AnyModel, data: PreparedSet, policy: Path, start: Start, device: torch.device, seed: int
+    name: str,
+    model: AnyModel,
+    data: PreparedSet,
+    learnt: Material,
+    policy: Path,
+    start: Start,
+    device: torch.device,
+    seed: int,
 ) -> Task:
     """The network on its device, the data and what becomes of a batch."""
     about = data.about
@@ -97,9 +109,10 @@ def _task(
     network = start.network(model, about).to(device)
     scale = start.scale(model.normalize, about.mean, about.std)
     inputs = inputs_of(about.kind, read_policy(policy).apply, scale, seed, device)
-    train, val = (Rows(data.inputs(split), data.targets(split), device) for split in ("train", "val"))
+    train, val = Rows(learnt.inputs, learnt.targets, device), Rows(data.inputs("val"), data.targets("val"), device)
     fit_to_data(network, lambda count: inputs.to_val(train.first(count)))
-    weights = class_weights(list(about.counts["train"].values()), model.train.class_weights, device)
+    counts = np.bincount(learnt.targets, minlength=len(about.class_names)).tolist()
+    weights = class_weights(counts, model.train.class_weights, device)
     return Task(name, network, train, val, inputs.to_train, inputs.to_val, weights, seed)
 
 

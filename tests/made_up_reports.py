@@ -34,7 +34,7 @@ def write_training(folder: Path, more: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     HISTORY.to_csv(folder / "history.csv", index=False)
     figures = {"key": "0123456789abcdef", "epochs": 3, "best_epoch": 2, "val_accuracy": 0.75}
-    sizes = {"parameters": 7850, "trainable_parameters": 7850}
+    sizes = {"parameters": 7850, "trainable_parameters": 7850, "synthetic": "none", "synthetic_images": 0}
     write_json(folder / "train.json", figures | sizes | {"device": "cpu", "precision": "fp32", "threads": 1} | more)
 
 

@@ -18,8 +18,9 @@ from stages.models.checkpoint import load_checkpoint
 from stages.project.files import read_json
 
 MODEL = {
-    "architecture": "finetune", "dataset": "cats_dogs", "inputs": "prepared/cats_dogs", "augmentation": "none",
-    "weights": "efficientnet_lite0", "normalize": "backbone", "unfreeze": "blocks.6",
+    "architecture": "finetune", "dataset": "cats_dogs", "inputs": "prepared/cats_dogs", "fraction": 1.0,
+    "augmentation": "none", "synthetic": "none", "weights": "efficientnet_lite0", "normalize": "backbone",
+    "unfreeze": "blocks.6",
 }  # fmt: skip
 ROWS = {"train": 24, "val": 8, "test": 8}
 
@@ -47,10 +48,10 @@ def _write_params() -> None:
     loop = params["models"]["cats_dogs-densenet121"]["train"]
     params["models"]["tuned"] = MODEL | {"train": {**loop, "epochs": 2, "batch_size": 8}}
     YAML().dump(params, Path("params.yaml"))
-    for folder, file in (("augmented", "policy.json"), ("weights", "backbone.json")):
-        none = Path("data", folder, "none")
-        none.mkdir(parents=True)
-        (none / file).write_bytes((repository / none / file).read_bytes())
+    for nothing in ("augmented/none/policy.json", "synthetic/none/images/about.json", "weights/none/backbone.json"):
+        file = Path("data", nothing)
+        file.parent.mkdir(parents=True)
+        file.write_bytes((repository / file).read_bytes())
 
 
 def _write_images(folder: Path) -> None:

@@ -17,7 +17,7 @@ def check(
     offline: Annotated[bool, typer.Option("--offline", help="Ask no host, only DATA_MIRROR.")] = False,
 ) -> None:
     """Validate params.yaml and dvc.yaml, and compare the data at hand with what can be had."""
-    sections = ("datasets", "policies", "backbones", "features", "models")
+    sections = ("datasets", "policies", "backbones", "features", "generators", "models")
     values = dict(zip(sections, load(*sections), strict=True))
     stages = _stages()
     data = data_notices(values["datasets"], RAW, not offline)

@@ -14,7 +14,7 @@ from stages.project.files import read_json
 # Other tools read the first seven by position.
 FROM_METRICS = ("dataset", "provenance", "accuracy", "accuracy_low", "accuracy_high", "parameters")
 MORE_METRICS = ("loss", "ece", "macro_f1")
-FROM_TRAIN = ("device", "precision", "epochs", "trainable_parameters")
+FROM_TRAIN = ("device", "precision", "epochs", "trainable_parameters", "synthetic_images")
 COLUMNS = ("model", *FROM_METRICS, *MORE_METRICS, *FROM_TRAIN)
 
 _READABLE = ("Rank", "Model", "Data set", "Data", "Accuracy", "95 % interval", "Parameters", "Epochs", "Device")
@@ -78,13 +78,19 @@ def _readable_row(rank: int, row: dict[str, Any]) -> tuple[str, ...]:
         str(rank),
         row["model"],
         row["dataset"],
-        "STAND-IN" if row["provenance"] == "stand-in" else row["provenance"],
+        _data(row),
         f"{row['accuracy']:.2%}",
         f"{row['accuracy_low']:.2%} to {row['accuracy_high']:.2%}",
         f"{row['parameters']:,}",
         str(row["epochs"]),
         row["device"],
     )
+
+
+def _data(row: dict[str, Any]) -> str:
+    """Where the images come from, and how many made ones joined those that were learnt from."""
+    status = "STAND-IN" if row["provenance"] == "stand-in" else str(row["provenance"])
+    return status + (f" + {row['synthetic_images']:,} synthetic" if row["synthetic_images"] else "")
 
 
 def as_markdown(table: pd.DataFrame, notes: Sequence[str], missing: Sequence[str]) -> str:

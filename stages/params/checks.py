@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from math import ceil, floor
 
 from stages.params.data import Policy, Translate
-from stages.params.fields import did_you_mean
+from stages.params.fields import did_you_mean, unknown
+from stages.params.generator_checks import generator_checks, synthetic_checks
 from stages.params.models import CNN, AnyModel
 from stages.params.schema import Params
 from stages.params.training import Lbfgs, Train
@@ -18,12 +19,9 @@ def cross_checks(params: Params) -> Iterator[str]:
     yield from _policies(params)
     yield from _backbones(params)
     yield from _features(params)
+    yield from generator_checks(params)
     yield from _models(params)
     yield from _views(params)
-
-
-def _unknown(key: str, value: str, section: str, known: list[str]) -> str:
-    return f"{key} is {value!r}, which is not in `{section}`; {did_you_mean(value, known)}"
 
 
 def _datasets(params: Params) -> Iterator[str]:
@@ -39,7 +37,7 @@ def _policies(params: Params) -> Iterator[str]:
         if name == "none":
             yield f"{key}: the name `none` is taken (it means no augmentation)"
         if policy.dataset not in params.datasets:
-            yield _unknown(f"{key}.dataset", policy.dataset, "datasets", list(params.datasets))
+            yield unknown(f"{key}.dataset", policy.dataset, "datasets", list(params.datasets))
         yield from _whole_shifts(f"{key}.translate", policy.translate)
         yield from _style(params, key, policy)
 
@@ -54,7 +52,7 @@ def _style(params: Params, key: str, policy: Policy) -> Iterator[str]:
     """A style needs a backbone, a place for what it makes, and RGB images that the backbone can take."""
     style, known = policy.style, ["none", *params.backbones]
     if style.backbone not in known:
-        yield _unknown(f"{key}.style.backbone", style.backbone, "backbones", known)
+        yield unknown(f"{key}.style.backbone", style.backbone, "backbones", known)
     if not style.applies:
         return
     if style.backbone == "none":
@@ -74,7 +72,7 @@ def _policy_fits(params: Params, key: str, name: str, dataset: str) -> Iterator[
     if name == "none":
         return
     if name not in params.policies:
-        yield _unknown(key, name, "policies", ["none", *params.policies])
+        yield unknown(key, name, "policies", ["none", *params.policies])
     elif params.policies[name].dataset != dataset:
         yield f"{key} is {name!r}, a policy for {params.policies[name].dataset!r}, not for {dataset!r}"
     elif params.policies[name].style.applies:
@@ -93,9 +91,9 @@ def _features(params: Params) -> Iterator[str]:
     for name, features in params.features.items():
         key = f"features.{name}"
         if features.dataset not in params.datasets:
-            yield _unknown(f"{key}.dataset", features.dataset, "datasets", list(params.datasets))
+            yield unknown(f"{key}.dataset", features.dataset, "datasets", list(params.datasets))
         if features.backbone not in params.backbones:
-            yield _unknown(f"{key}.backbone", features.backbone, "backbones", list(params.backbones))
+            yield unknown(f"{key}.backbone", features.backbone, "backbones", list(params.backbones))
         yield from _policy_fits(params, f"{key}.augmentation", features.augmentation, features.dataset)
         if features.augmentation == "none" and features.views > 1:
             yield f"{key}.views is {features.views}, but without a policy every view is the same; allowed: 1"
@@ -105,7 +103,7 @@ def _models(params: Params) -> Iterator[str]:
     for name, model in params.models.items():
         key = f"models.{name}"
         if model.dataset not in params.datasets:
-            yield _unknown(f"{key}.dataset", model.dataset, "datasets", list(params.datasets))
+            yield unknown(f"{key}.dataset", model.dataset, "datasets", list(params.datasets))
             continue
         if model.architecture == "transfer":
             yield from _transfer_inputs(params, key, model.inputs, model.dataset, model.augmentation)
@@ -115,6 +113,7 @@ def _models(params: Params) -> Iterator[str]:
             yield from _image_inputs(params, key, model.inputs, model.dataset)
         yield from _policy_fits(params, f"{key}.augmentation", model.augmentation, model.dataset)
         yield from _start(params, key, model)
+        yield from synthetic_checks(params, key, model)
         if isinstance(model.train, Lbfgs):
             yield from _regression(key, model)
         elif model.train.batch_size == 1 and _normalises_batches(model):
@@ -143,7 +142,7 @@ def _start(params: Params, key: str, model: AnyModel) -> Iterator[str]:
                 yield f"{key}.{name} is {value!r}, which is for the architecture finetune alone"
         return
     if model.weights not in params.backbones:
-        yield _unknown(f"{key}.weights", model.weights, "backbones", list(params.backbones))
+        yield unknown(f"{key}.weights", model.weights, "backbones", list(params.backbones))
     if model.normalize != "backbone":
         yield f"{key}.normalize is {model.normalize!r}; allowed for this architecture: 'backbone'"
     if params.datasets[model.dataset].prepare.channels != 3:

@@ -27,6 +27,11 @@ def did_you_mean(word: object, allowed: list[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(sorted(allowed)) or 'none'}"
 
 
+def unknown(key: str, value: str, section: str, known: list[str]) -> str:
+    """What is wrong with a key that names something that its section lacks."""
+    return f"{key} is {value!r}, which is not in `{section}`; {did_you_mean(value, known)}"
+
+
 def _ordered(pair: list[float]) -> list[float]:
     if pair[0] > pair[1]:
         raise PydanticCustomError("range", "two numbers, the first not above the second")

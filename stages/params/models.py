@@ -13,7 +13,9 @@ class Model(Strict):
 
     dataset: DatasetName
     inputs: Annotated[str, Field(description="prepared/<data set>, augmented/<policy>/views or features/<features>")]
+    fraction: Annotated[float, Field(gt=0, le=1, description="share of the training images used")]
     augmentation: Annotated[Name, Field(description="a policy, or none")]
+    synthetic: Annotated[Name, Field(description="the generator whose images join the training images, or none")]
     weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
     normalize: Annotated[
         Literal["standard", "symmetric", "unit", "backbone"],

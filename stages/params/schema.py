@@ -6,6 +6,7 @@ from pydantic import Field
 
 from stages.params.data import Backbone, Data, Dataset, Features, Policy
 from stages.params.fields import Name, Strict
+from stages.params.generators import Generator
 from stages.params.models import AnyModel
 
 
@@ -46,6 +47,7 @@ class Params(Strict):
     policies: dict[Name, Policy]
     backbones: dict[Name, Backbone]
     features: dict[Name, Features]
+    generators: dict[Name, Generator]
     models: Annotated[dict[Name, AnyModel], Field(min_length=1)]
     evaluate: Evaluate
     export: Export

@@ -12,6 +12,7 @@ DATA = Path("data")
 RAW = DATA / "raw"
 PREPARED = DATA / "prepared"
 AUGMENTED = DATA / "augmented"
+SYNTHETIC = DATA / "synthetic"
 WEIGHTS = DATA / "weights"
 FEATURES = DATA / "features"
 MODELS = Path("models")

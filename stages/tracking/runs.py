@@ -10,7 +10,7 @@ from typing import Any
 
 from stages.project.files import read_json
 from stages.project.locks import exclusive
-from stages.project.paths import DATA, MODELS, model_report
+from stages.project.paths import DATA, MODELS, SYNTHETIC, model_report
 from stages.project.stopping import Stopped
 from stages.tracking.lineage import experiment_mark, lineage_tags
 from stages.tracking.run import Run, give_up
@@ -29,23 +29,31 @@ def _opened() -> Store | None:
 
 @contextmanager
 def train_run(
-    name: str, settings: dict[str, Any], inputs: Path, facts: dict[str, Any], again: bool = False
+    name: str,
+    settings: dict[str, Any],
+    inputs: Path,
+    facts: dict[str, Any],
+    again: bool = False,
+    kind: str = "model",
+    counted_by: str = "val_accuracy",
 ) -> Iterator[Run]:
     """The run of a training; its status tells how the block ended.
 
     A run of the same key that was killed or failed is gone on with, for its training is.
 
     Args:
-        name: of the model.
+        name: of the model or generator.
         settings: everything that it is trained with, logged as params.
         inputs: the data set's folder.
         facts: its `key` and more that runs are filtered by, logged as tags.
         again: the training's state is at hand: it may have finished, and DVC not have taken note.
+        kind: what it is that is trained: "model" or "generator".
+        counted_by: the metric that tells which epochs or steps were logged before.
     """
     store = _opened()
     run = Run(store, None)
     if store:
-        run.do("the run", lambda client: _begin(run, store, name, facts, again))
+        run.do("the run", lambda client: _begin(run, store, {kind: name}, facts, again, counted_by))
         run.params(_flat(settings))
         if not run.epochs:
             run.dataset(inputs)
@@ -73,23 +81,35 @@ def attach(name: str) -> Iterator[Run]:
     yield run
 
 
-def _begin(run: Run, store: Store, name: str, facts: dict[str, Any], again: bool) -> None:
+@contextmanager
+def attach_generator(name: str) -> Iterator[Run]:
+    """The finished run of a generator; one that DVC restored from its cache has none here, and logs nothing."""
+    store = _opened()
+    run = Run(store, None)
+    if store:
+        training = read_json(SYNTHETIC / name / "training.json")
+        run.do("the run", lambda client: setattr(run, "id", _found(store, training)))
+    yield run if run.id else Run(None, None)
+
+
+def _begin(run: Run, store: Store, named: dict[str, str], facts: dict[str, Any], again: bool, counted_by: str) -> None:
     """Give `run` the id of an unfinished run of the same key, or of a new one."""
-    _close_dead_runs(store, name)
+    _close_dead_runs(store, named)
     ended = {"KILLED", "FAILED"} | ({"FINISHED"} if again else set())
     before = [one for one in _runs(store, f"tags.`pipeline.key` = '{facts['key']}'") if one.info.status in ended]
     if not before:
-        run.id = _create(store, name, facts)
+        run.id = _create(store, named, facts)
         return
     run.id = before[0].info.run_id
     store.client.update_run(run.id, status="RUNNING")
     run.tags(lineage_tags() | {"resumed": "true"})
-    history = store.client.get_metric_history(run.id, "val_accuracy")
+    history = store.client.get_metric_history(run.id, counted_by)
     run.epochs = max((point.step for point in history), default=0)
 
 
-def _create(store: Store, name: str, facts: dict[str, Any]) -> str:
-    tags = lineage_tags() | {"model": name} | {_TAGS.get(fact, fact): str(value) for fact, value in facts.items()}
+def _create(store: Store, named: dict[str, str], facts: dict[str, Any]) -> str:
+    tags = lineage_tags() | named | {_TAGS.get(fact, fact): str(value) for fact, value in facts.items()}
+    (name,) = named.values()
     return store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
 
 
@@ -102,9 +122,10 @@ def _runs(store: Store, condition: str) -> list[Any]:
     return store.client.search_runs([store.experiment_id], condition, order_by=["attributes.start_time DESC"])
 
 
-def _close_dead_runs(store: Store, name: str) -> None:
+def _close_dead_runs(store: Store, named: dict[str, str]) -> None:
     """A training that was killed outright could not say so: its run would seem to go on for ever."""
-    for run in _runs(store, f"tags.model = '{name}' and attributes.status = 'RUNNING'"):
+    ((kind, name),) = named.items()
+    for run in _runs(store, f"tags.{kind} = '{name}' and attributes.status = 'RUNNING'"):
         tags = run.data.tags
         if tags.get("host") == socket.gethostname() and not _alive(int(tags.get("host.pid", 0))):
             store.client.set_terminated(run.info.run_id, "KILLED")
@@ -129,7 +150,7 @@ def _restored(store: Store, training: dict[str, Any]) -> str:
     """A run from what DVC kept of a training: params, history, lineage."""
     settings, name = training["settings"], training["settings"]["name"]
     report = read_json(model_report(name) / "train.json")
-    run = Run(store, _create(store, name, {"restored": "true", **{fact: report[fact] for fact in _FACTS}}))
+    run = Run(store, _create(store, {"model": name}, {"restored": "true", **{fact: report[fact] for fact in _FACTS}}))
     run.params(_flat(settings))
     run.dataset(DATA / settings["model"]["inputs"])
     for epoch in _history(model_report(name) / "history.csv"):
@@ -143,7 +164,8 @@ def _restored(store: Store, training: dict[str, Any]) -> str:
 
 # of train.json, as `train` tags them
 _FACTS = (
-    "key", "code", "dataset", "provenance", "device", "machine", "precision", "precision_by", "threads", "devices",
+    "key", "code", "dataset", "provenance", "synthetic", "synthetic_images", "device", "machine", "precision",
+    "precision_by", "threads", "devices",
 )  # fmt: skip
 
 

@@ -45,7 +45,14 @@ class Sgd:
 class Adam:
     """Adam (arXiv 1412.6980), its weight decay added to the gradient, or apart from it (AdamW, arXiv 1711.05101)."""
 
-    def __init__(self, parameters: list[nn.Parameter], weight_decay: float, decoupled: bool) -> None:
+    def __init__(
+        self,
+        parameters: list[nn.Parameter],
+        weight_decay: float,
+        decoupled: bool,
+        betas: tuple[float, float] = _BETAS,
+    ) -> None:
+        self.betas = betas
         self.parameters, self.weight_decay, self.decoupled = parameters, weight_decay, decoupled
         counts = [torch.zeros((), device=weight.device) for weight in parameters]
         self.state = [*counts, *(torch.zeros_like(weight) for _ in range(2) for weight in parameters)]
@@ -57,6 +64,6 @@ class Adam:
         counts, means, squares = (self.state[start : start + number] for start in range(0, 3 * number, number))
         adam(
             [*self.parameters], gradients(self.parameters), means, squares, [], counts, fused=True,
-            lr=rate, beta1=_BETAS[0], beta2=_BETAS[1], eps=_EPSILON, weight_decay=self.weight_decay,
+            lr=rate, beta1=self.betas[0], beta2=self.betas[1], eps=_EPSILON, weight_decay=self.weight_decay,
             decoupled_weight_decay=self.decoupled, amsgrad=False, maximize=False,
         )  # fmt: skip

@@ -12,16 +12,16 @@ from stages.project.console import Refusal
 
 HEADER = (
     "model,dataset,provenance,accuracy,accuracy_low,accuracy_high,parameters,"
-    "loss,ece,macro_f1,device,precision,epochs,trainable_parameters"
+    "loss,ece,macro_f1,device,precision,epochs,trainable_parameters,synthetic_images"
 )
 
 
-def report(folder: Path, name: str, dataset: str, accuracy: float, status: str = "official") -> None:
+def report(folder: Path, name: str, dataset: str, accuracy: float, status: str = "official", made: int = 0) -> None:
     (folder / name).mkdir(parents=True)
     metrics = {"dataset": dataset, "provenance": status, "accuracy": accuracy, "parameters": 7850, "device": "mps"}
     interval = {"accuracy_low": accuracy - 0.01, "accuracy_high": accuracy + 0.01}
     more = {"loss": 0.25, "ece": 0.02, "macro_f1": 0.9, "images": 100}
-    train = {"device": "cuda", "precision": "bf16", "epochs": 5, "trainable_parameters": 7850}
+    train = {"device": "cuda", "precision": "bf16", "epochs": 5, "trainable_parameters": 7850, "synthetic_images": made}
     (folder / name / "metrics.json").write_text(json.dumps(metrics | interval | more))
     (folder / name / "train.json").write_text(json.dumps(train))
 
@@ -48,7 +48,7 @@ def test_csv_header_and_order(reports: Path, tmp_path: Path) -> None:
     assert lines[0] == HEADER
     assert [line.split(",")[0] for line in lines[1:]] == ["b-fast", "c-fast", "a-slow", "pets"]
     assert lines[1] == (
-        "b-fast,mnist,official,0.950000,0.940000,0.960000,7850,0.250000,0.020000,0.900000,cuda,bf16,5,7850"
+        "b-fast,mnist,official,0.950000,0.940000,0.960000,7850,0.250000,0.020000,0.900000,cuda,bf16,5,7850,0"
     )
 
 
@@ -58,7 +58,9 @@ def test_only_listed_models_are_ranked_and_missing_ones_are_named(reports: Path)
 
 
 def test_a_report_without_a_figure_is_refused_by_name(reports: Path) -> None:
-    (reports / "pets" / "train.json").write_text('{"device": "cpu", "precision": "fp32", "epochs": 1}')
+    (reports / "pets" / "train.json").write_text(
+        '{"device": "cpu", "precision": "fp32", "epochs": 1, "synthetic_images": 0}'
+    )
     with pytest.raises(Refusal, match=r"pets/train.json lacks trainable_parameters"):
         leaderboard(NAMES, reports)
 
@@ -85,6 +87,18 @@ def test_markdown_starts_with_the_warning(reports: Path) -> None:
         "Accuracy on the test set with its 95 % Wilson interval, ranked within each data set.\n\n"
         "Not evaluated yet: new.\n"
     )
+
+
+def test_synthetic_images_stand_beside_the_status_of_the_real_ones(tmp_path: Path) -> None:
+    report(tmp_path, "plain", "mnist", 0.9)
+    report(tmp_path, "helped", "mnist", 0.8, made=1000)
+    report(tmp_path, "pets", "cats_dogs", 0.7, "stand-in", made=20)
+    lines = as_markdown(leaderboard(["plain", "helped", "pets"], tmp_path), [], []).splitlines()
+    assert [line.split(" | ")[3] for line in lines if line.startswith("| 1") or line.startswith("| 2")] == [
+        "official",
+        "official + 1,000 synthetic",
+        "STAND-IN + 20 synthetic",
+    ]
 
 
 def test_terminal_columns_are_aligned(reports: Path) -> None:

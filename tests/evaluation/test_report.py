@@ -129,6 +129,13 @@ def test_models_stand_in_the_leaderboards_order_under_their_data_set(reports: Pa
     assert places == sorted(places)
 
 
+def test_synthetic_images_are_said_beside_the_model(reports: Path, tmp_path: Path) -> None:
+    write_reports(tmp_path / "good", train={"synthetic": "mnist-gan", "synthetic_images": 1000})
+    said = "1,000 synthetic images of mnist-gan beside the real ones"
+    assert said in rendered(tmp_path, ["good"])
+    assert "synthetic images of" not in rendered(reports, ["good"])
+
+
 def test_stand_ins_random_weights_and_missing_models_are_said(reports: Path) -> None:
     text = rendered(reports, NAMES, notes=["Mind this."], missing=["new-one"])
     assert 'class="badge stand-in"' in text

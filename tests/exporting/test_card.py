@@ -20,6 +20,12 @@ def made(**changes: Any) -> str:
     return card(about, METRICS, PARITY, {"model.onnx": 4_700_000})
 
 
+def test_synthetic_images_are_named_with_their_generator() -> None:
+    line = "| synthetic | 1,000 images made by the generator mnist-gan joined the training images |"
+    assert line in made(provenance=PROVENANCE | {"synthetic": "mnist-gan", "synthetic_images": 1000}).splitlines()
+    assert "synthetic" not in made(provenance=PROVENANCE | {"synthetic": "none", "synthetic_images": 0})
+
+
 def test_it_states_data_figures_and_formats() -> None:
     text = made()
     for line in (

@@ -13,6 +13,11 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[2]
 TRACING = Path(__file__).parent / "tracing"
 _yaml = YAML()
+GENERATOR = "mnist-gan"
+_GENERATOR = {
+    "dataset": "mnist", "fraction": 1.0, "per_class": 2, "grader": "mnist-logistic",
+    "gan": {"width": 4, "latent": 8, "steps": 10, "batch_size": 8, "lr": 0.001},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ def _shrink(path: Path) -> None:
     for dataset in params["datasets"].values():
         dataset["source"] = "stand-in"
     params["backbones"]["densenet121"]["source"] = "random"
+    params["generators"] = {GENERATOR: _GENERATOR}
+    params["models"]["mnist-speednet"]["synthetic"] = GENERATOR
     for model in params["models"].values():
         if "epochs" in model["train"]:
             model["train"]["epochs"] = 2

@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import make_clone
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
 # Both change no result: tracking only reports, the schema has no defaults and can only refuse.
 NO_RESULT = ("stages/tracking/", "stages/params/", "stages/__init__.py")
 CHECK = "stages/dvc.yaml:check"
-DOORS = ("download", "prepare", "augment", "weights", "featurize", "train", "evaluate", "export")
+DOORS = (
+    "download", "prepare", "augment", "weights", "featurize", "synthesize", "grade", "train", "evaluate", "export",
+)  # fmt: skip
 
 
 def resolved_stages(root: Path) -> dict:
@@ -46,20 +49,29 @@ def requested_keys(door: str, name: str, monkeypatch) -> list[str]:
     return list(asked.value.args)
 
 
-def names_of(door: str) -> list[str]:
-    params = YAML(typ="safe").load(ROOT / "params.yaml")
+def names_of(door: str, root: Path) -> list[str]:
+    params = YAML(typ="safe").load(root / "params.yaml")
     section = {"download": "datasets", "prepare": "datasets", "augment": "policies", "weights": "backbones"}
-    return list(params[section.get(door, "features" if door == "featurize" else "models")])
+    section |= {"featurize": "features", "synthesize": "generators", "grade": "generators"}
+    return list(params[section.get(door, "models")])
 
 
 @pytest.fixture(scope="module")
-def declared() -> dict:
-    return resolved_stages(ROOT)
+def unrun(tmp_path_factory) -> Path:
+    """A clone whose params have an entry in every section, also in `generators`, which is empty by default."""
+    return make_clone(tmp_path_factory.mktemp("unrun")).root
+
+
+@pytest.fixture(scope="module")
+def declared(unrun) -> dict:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(unrun)  # stages elsewhere have longer names
+        return resolved_stages(unrun)
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_stage_reads_exactly_the_params_it_declares(door, declared, monkeypatch):
-    for name in names_of(door):
+def test_a_stage_reads_exactly_the_params_it_declares(door, declared, unrun, monkeypatch):
+    for name in names_of(door, unrun):
         assert sorted(requested_keys(door, name, monkeypatch)) == sorted(declared[f"{door}@{name}"]["params"])
 
 

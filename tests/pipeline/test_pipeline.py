@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import GENERATOR
 from PIL import Image
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
@@ -18,7 +19,8 @@ MODELS = (
     "cifar10-mlp", "cifar10-cnn", "cifar10-speednet",
     "cats_dogs-densenet121", "cats_dogs-efficientnet_lite0",
 )  # fmt: skip
-STAGES = 1 + 3 * 2 + 4 + 2 * 2 + 10 * 3 + 1  # check, data sets, policies, backbones and features, models, compare
+# check, data sets, policies, backbones and features, the generator, models, compare
+STAGES = 1 + 3 * 2 + 4 + 2 * 2 + 2 + 10 * 3 + 1
 EXPORTS = ["card.md", "checkpoint.pth", "model.onnx", "model.pt2", "model.safetensors", "parity.json"]
 
 
@@ -65,7 +67,7 @@ def test_a_frozen_backbone_leaves_the_pipeline_as_it_came(clones):
 
 def test_every_model_has_one_finished_run_with_its_test_accuracy(clones):
     root = clones[0].root
-    assert sorted(runs(root)) == sorted((model, "FINISHED") for model in MODELS)
+    assert sorted(runs(root)) == sorted((name, "FINISHED") for name in (*MODELS, GENERATOR))
     with sqlite3.connect(root / "mlflow.db") as database:
         (logged,) = database.execute("SELECT count(*) FROM latest_metrics WHERE key = 'test.accuracy'").fetchone()
     assert logged == len(MODELS)
@@ -83,14 +85,14 @@ def test_a_second_run_does_nothing(clones):
     before = (clone.root / "dvc.lock").read_bytes()
     assert ran(clone.run("dvc", "repro")) == []
     assert (clone.root / "dvc.lock").read_bytes() == before
-    assert len(runs(clone.root)) == len(MODELS)
+    assert len(runs(clone.root)) == len((*MODELS, GENERATOR))
 
 
 @pytest.mark.parametrize("stage", ["evaluate@mnist-mlp", "export@mnist-mlp"])
 def test_evaluating_or_exporting_again_finds_the_runs_again(clones, stage):
     clone = clones[0]
     clone.run("dvc", "repro", "-f", "-s", stage)
-    assert len(runs(clone.root)) == len(MODELS)
+    assert len(runs(clone.root)) == len((*MODELS, GENERATOR))
 
 
 def test_adding_an_architecture_retrains_nothing(clones, params):

@@ -50,6 +50,7 @@ def _write_model(root: Path) -> None:
     machine = {"device": "cpu", "machine": "a processor", "precision": "fp32", "precision_by": "asked for"}
     machine |= {"threads": 2, "devices": 1}
     report = {"key": "0123456789abcdef", "code": "c", "dataset": "mnist", "provenance": "stand-in", **machine}
+    report |= {"synthetic": "none", "synthetic_images": 0}
     (root / "reports/models/mnist-mlp/train.json").write_text(json.dumps(report))
     history = "epoch,lr,train_loss,train_accuracy,val_loss,val_accuracy\n1,0.1,2,0.1,2,0.2\n2,0.1,1,0.5,1,0.6\n"
     (root / "reports/models/mnist-mlp/history.csv").write_text(history)

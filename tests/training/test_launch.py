@@ -28,7 +28,7 @@ def project(tmp_path: Path, repository: Path) -> Path:
     """A folder with all that the stage reads: 20 images for training, in batches of 8, 8 and 4."""
     root = tmp_path / "project"
     write_set(root / "data" / "prepared" / "mnist")
-    for nothing in ("augmented/none", "weights/none"):
+    for nothing in ("augmented/none", "synthetic/none", "weights/none"):
         shutil.copytree(repository / "data" / nothing, root / "data" / nothing)
     params = _yaml.load(repository / "params.yaml")
     params["models"][MODEL]["train"].update(epochs=EPOCHS, batch_size=8)
