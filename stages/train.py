@@ -27,9 +27,11 @@ from stages.tracking.run import Run
 from stages.tracking.runs import train_run
 from stages.training.batches import Rows
 from stages.training.distributed import joined
+from stages.training.fraction import fraction_of
 from stages.training.history import write_history
 from stages.training.inputs import class_weights, inputs_of
 from stages.training.launch import launch, processes
+from stages.training.layers import write_layers
 from stages.training.lbfgs import fit_regression
 from stages.training.loop import fit
 from stages.training.outcome import Outcome
@@ -39,7 +41,7 @@ from stages.training.task import Task
 from stages.training.world import World
 
 _CONVOLUTIONAL = ("cnn", "speednet", "finetune")
-_REPORTS = ("train.json", "history.csv")
+_REPORTS = ("train.json", "history.csv", "layers.csv")
 
 
 def main(name: str) -> None:
@@ -84,6 +86,7 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
             report = facts | summary(outcome, parameters + frozen_parameters(folder), trainable)
             training = {"seed": seed, "settings": settings, **report}
             _write(name, start.checkpoint(name, model, data.about, outcome.weights, training), report, outcome)
+            run.layers(model_report(name) / "layers.csv")
             run.artifacts(*(model_report(name) / file for file in _REPORTS))
 
 
@@ -96,7 +99,9 @@ def _task(
     network = start.network(model, about).to(device)
     scale = start.scale(model.normalize, about.mean, about.std)
     inputs = inputs_of(about.kind, read_policy(policy).apply, scale, seed, device)
-    train, val = (Rows(data.inputs(split), data.targets(split), device) for split in ("train", "val"))
+    seen = fraction_of(data.targets("train"), model.fraction, seed)
+    train = Rows(data.inputs("train"), data.targets("train"), device, seen)
+    val = Rows(data.inputs("val"), data.targets("val"), device)
     fit_to_data(network, lambda count: inputs.to_val(train.first(count)))
     weights = class_weights(list(about.counts["train"].values()), model.train.class_weights, device)
     return Task(name, network, train, val, inputs.to_train, inputs.to_val, weights, seed)
@@ -106,9 +111,10 @@ def _write(name: str, checkpoint: Checkpoint, report: dict[str, Any], outcome: O
     with replacing_folder(MODELS / name) as folder:
         save_checkpoint(folder / "checkpoint.pth", checkpoint)
         write_json(folder / "training.json", {key: checkpoint.training[key] for key in ("key", "settings")})
-    train, history = (model_report(name) / file for file in _REPORTS)
+    train, history, layers = (model_report(name) / file for file in _REPORTS)
     write_json(train, report)
     write_history(history, outcome.history)
+    write_layers(layers, outcome.layers)
     say(f"{name}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
 
 

@@ -4,7 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.params.fields import Activation, BatchNorm, DatasetName, Dropout, Hidden, Name, Strict, Widths
+from stages.params.fields import (
+    Activation,
+    BatchNorm,
+    DatasetName,
+    Dropout,
+    Hidden,
+    Initialization,
+    Name,
+    Strict,
+    Widths,
+)
 from stages.params.training import AnyTrain
 
 
@@ -13,6 +23,7 @@ class Model(Strict):
 
     dataset: DatasetName
     inputs: Annotated[str, Field(description="prepared/<data set> or features/<features>")]
+    fraction: Annotated[float, Field(gt=0, le=1, description="share of the training images used")]
     augmentation: Annotated[Name, Field(description="a policy, or none")]
     weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
     normalize: Annotated[
@@ -30,6 +41,7 @@ class MLP(Model):
     activation: Activation
     dropout: Dropout
     batch_norm: BatchNorm
+    initialization: Initialization
 
 
 class CNN(Model):
@@ -43,6 +55,7 @@ class CNN(Model):
     activation: Activation
     dropout: Dropout
     batch_norm: BatchNorm
+    initialization: Initialization
 
 
 class SpeedNet(Model):

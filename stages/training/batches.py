@@ -41,13 +41,17 @@ class Rows:
         inputs: uint8 (N, H, W, C) or float16 (N, D).
         targets: int64 (N,).
         device: where batches are wanted.
+        chosen: int64 (M,), the rows that count; None: all N.
     """
 
-    def __init__(self, inputs: np.ndarray, targets: np.ndarray, device: torch.device) -> None:
-        self._device = device
-        self._mapped = inputs
-        self._inputs = _copied(inputs).to(device) if _fits(inputs.nbytes, device) else None
-        self._targets = _copied(targets).to(device)
+    def __init__(
+        self, inputs: np.ndarray, targets: np.ndarray, device: torch.device, chosen: np.ndarray | None = None
+    ) -> None:
+        self._device, self._mapped = device, inputs
+        self._chosen = np.arange(len(targets)) if chosen is None else chosen
+        fits = _fits(inputs[:1].nbytes * len(self._chosen), device)
+        self._inputs = _picked(inputs, self._chosen).to(device) if fits else None
+        self._targets = _picked(targets, self._chosen).to(device)
 
     @property
     def shape(self) -> list[int]:
@@ -62,7 +66,7 @@ class Rows:
         there = rows.to(self._device)
         if self._inputs is not None:
             return self._inputs[there], self._targets[there]
-        return torch.from_numpy(self._mapped[rows.numpy()]).to(self._device), self._targets[there]
+        return torch.from_numpy(self._mapped[self._chosen[rows.numpy()]]).to(self._device), self._targets[there]
 
     def first(self, count: int) -> Tensor:
         """Inputs of the first `count` rows, or of all."""
@@ -92,8 +96,8 @@ def _split(order: Tensor, batch_size: int) -> list[Tensor]:
     return batches
 
 
-def _copied(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(array))
+def _picked(array: np.ndarray, rows: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(array[rows]))
 
 
 def _fits(size: int, device: torch.device) -> bool:
