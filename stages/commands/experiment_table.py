@@ -1,0 +1,99 @@
+"""An experiment's table: a row for each model, the figures with their 95 % intervals over seeds or test images."""
+
+from collections.abc import Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+import pandas as pd
+from scipy.stats import t as student
+
+from stages.commands.experiment_file import Experiment, Variant
+from stages.evaluation.tables import records
+
+_ALWAYS = ("accuracy", "val_accuracy", "parameters", "first_layer_gradient")
+_SHALLOW = 2  # hidden layers at most
+
+
+def table(
+    experiment: Experiment, variants: Sequence[Variant], found: Sequence[Sequence[dict[str, Any]]]
+) -> pd.DataFrame:
+    """The axes' levels, `hidden_layers` and `depth`, `data`, and each figure, with `<figure>_low` and `_high`.
+
+    Args:
+        experiment: its `figure` names more columns.
+        variants: a row each.
+        found: `figures` of each variant, by seed.
+    """
+    keys = dict.fromkeys([*experiment.shown, *_ALWAYS])
+    rows = []
+    for variant, seeds in zip(variants, found, strict=True):
+        row: dict[str, Any] = {**variant.levels, **depth(variant.model), "data": seeds[0]["provenance"]}
+        for key in keys:
+            row |= interval(key, seeds)
+        rows.append(row)
+    return pd.DataFrame(rows).dropna(axis="columns", how="all")
+
+
+def depth(model: dict[str, Any]) -> dict[str, Any]:
+    """The number of hidden layers of an mlp, a cnn or a head, and what such a network is called; else nothing."""
+    if "hidden" not in model:
+        return {}
+    hidden = len(model.get("channels", [])) + len(model["hidden"])
+    return {"hidden_layers": hidden, "depth": "shallow" if hidden <= _SHALLOW else "deep"}
+
+
+def interval(key: str, seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A figure's mean over seeds and its 95 % interval by Student's t; of one seed, the interval that it came with.
+
+    Source: Student, The probable error of a mean, Biometrika 6 (1908).
+    """
+    if len(seeds) == 1 or seeds[0][key] is None:
+        return {name: seeds[0].get(name) for name in (key, f"{key}_low", f"{key}_high")}
+    values = [one[key] for one in seeds]
+    mean = fmean(values)
+    half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    return {key: mean, f"{key}_low": mean - half, f"{key}_high": mean + half}
+
+
+def as_markdown(name: str, experiment: Experiment, rows: pd.DataFrame) -> str:
+    """The table as a Markdown page, which says how the intervals came about and on what data."""
+    columns = [column for column in rows if not str(column).endswith(("_low", "_high"))]
+    lines = [f"# {name}", "", experiment.about + ".", ""]
+    if "stand-in" in set(rows["data"]):
+        lines += ["> **Warning.** Measured on stand-in data; compare it with nothing published.", ""]
+    lines += [_line([str(column).replace("_", " ") for column in columns]), _line(["--"] * len(columns))]
+    lines += [_line([cell(column, row) for column in columns]) for row in records(rows)]
+    return "\n".join([*lines, "", note(experiment), ""])
+
+
+def note(experiment: Experiment) -> str:
+    """How the intervals came about."""
+    count = len(experiment.seeds)
+    if count == 1:
+        return "One seed; the 95 % interval is Wilson's, over the test images."
+    return f"Mean over {count} seeds with its 95 % interval (Student's t)."
+
+
+def cell(column: str, row: dict[str, Any]) -> str:
+    """A figure and its interval, for people; an em dash where there is none."""
+    value, low, high = (row.get(key) for key in (column, f"{column}_low", f"{column}_high"))
+    if column == "data":
+        return "STAND-IN" if value == "stand-in" else str(value)
+    if low is None or pd.isna(low):
+        return text(column, value)
+    return f"{text(column, value)} ({text(column, low)} to {text(column, high)})"
+
+
+def text(key: str, value: Any) -> str:
+    """A figure as it is written: accuracies in per cent, whole numbers in full, others to 4 digits."""
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "—"
+    if isinstance(value, str):
+        return value
+    if "accuracy" in key:
+        return f"{value:.2%}"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
