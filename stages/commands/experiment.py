@@ -27,7 +27,6 @@ def run_experiment(name: str) -> None:
     from stages.commands.experiment_figure import draw_experiment
     from stages.commands.experiment_run import figures, run_models
     from stages.commands.experiment_table import as_markdown, table
-    from stages.evaluation.tables import write_table
 
     asked, before = read_experiment(name), parsed(PARAMS, read_yaml)
     params, variants = with_variants(name, asked, before)
@@ -37,7 +36,7 @@ def run_experiment(name: str) -> None:
     commits = [run_models(f"{name}-seed{seed}", seed, params, changed, models) for seed in asked.seeds]
     rows = table(asked, variants, [[figures(commit, model) for commit in commits] for model in models])
     folder = REPORTS / "experiments" / name
-    write_table(folder / "table.csv", rows)
+    write_text(folder / "table.csv", rows.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
     write_text(folder / "table.md", page := as_markdown(name, asked, rows))
     draw_experiment(folder / "figure.png", asked, rows)
     say(f"{page}\n{folder}/ has the table and the figure")

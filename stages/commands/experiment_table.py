@@ -9,14 +9,17 @@ from scipy.stats import t as student
 
 from stages.commands.experiment_file import Experiment, Variant
 from stages.evaluation.tables import records
+from stages.params.fields import did_you_mean
+from stages.project.console import Refusal
 
 _ALWAYS = ("accuracy", "val_accuracy", "parameters", "first_layer_gradient")
 _SHALLOW = 2  # hidden layers at most
 
 
-def table(
-    experiment: Experiment, variants: Sequence[Variant], found: Sequence[Sequence[dict[str, Any]]]
-) -> pd.DataFrame:
+Figures = dict[str, Any]  # of a model with one seed
+
+
+def table(experiment: Experiment, variants: Sequence[Variant], found: Sequence[Sequence[Figures]]) -> pd.DataFrame:
     """The axes' levels, `hidden_layers` and `depth`, `data`, and each figure, with `<figure>_low` and `_high`.
 
     Args:
@@ -42,14 +45,22 @@ def depth(model: dict[str, Any]) -> dict[str, Any]:
     return {"hidden_layers": hidden, "depth": "shallow" if hidden <= _SHALLOW else "deep"}
 
 
-def interval(key: str, seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def interval(key: str, seeds: Sequence[Figures]) -> Figures:
     """A figure's mean over seeds and its 95 % interval by Student's t; of one seed, the interval that it came with.
 
+    Where all seeds agree, as on the number of parameters, there is no interval.
     Source: Student, The probable error of a mean, Biometrika 6 (1908).
+
+    Raises:
+        Refusal: the models have no such figure.
     """
-    if len(seeds) == 1 or seeds[0][key] is None:
+    if key not in seeds[0]:
+        raise Refusal(f"figure.y is {key!r}; {did_you_mean(key, list(seeds[0]))}")
+    if len(seeds) == 1:
         return {name: seeds[0].get(name) for name in (key, f"{key}_low", f"{key}_high")}
     values = [one[key] for one in seeds]
+    if len(set(values)) == 1:
+        return {key: values[0]}
     mean = fmean(values)
     half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
     return {key: mean, f"{key}_low": mean - half, f"{key}_high": mean + half}
@@ -57,11 +68,11 @@ def interval(key: str, seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def as_markdown(name: str, experiment: Experiment, rows: pd.DataFrame) -> str:
     """The table as a Markdown page, which says how the intervals came about and on what data."""
-    columns = [column for column in rows if not str(column).endswith(("_low", "_high"))]
+    columns = [column for column in map(str, rows) if not column.endswith(("_low", "_high"))]
     lines = [f"# {name}", "", experiment.about + ".", ""]
     if "stand-in" in set(rows["data"]):
         lines += ["> **Warning.** Measured on stand-in data; compare it with nothing published.", ""]
-    lines += [_line([str(column).replace("_", " ") for column in columns]), _line(["--"] * len(columns))]
+    lines += [_line([column.replace("_", " ") for column in columns]), _line(["--"] * len(columns))]
     lines += [_line([cell(column, row) for column in columns]) for row in records(rows)]
     return "\n".join([*lines, "", note(experiment), ""])
 
