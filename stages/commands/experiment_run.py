@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -56,14 +57,11 @@ def hydra(value: Any) -> str:
 
 
 def _show(lines: Iterable[str], models: Sequence[str]) -> None:
-    """What the stages say, and how many models are done."""
-    done = 0
+    """What the stages say, and how many models have come to their test."""
+    tested: set[str] = set()
     for line in named(lines):
-        stage, _, said = line.partition(" | ")
-        cached = said.startswith("Stage 'evaluate@") and "is cached" in said
-        if stage.startswith("evaluate@") or cached:
-            done += 1
-        say(f"[{done}/{len(models)}] {said if cached else line}")
+        tested |= set(re.findall(r"evaluate@([\w-]+)", line))
+        say(f"[{len(tested)}/{len(models)}] {line}")
 
 
 def _reference(name: str) -> str:

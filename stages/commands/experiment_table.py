@@ -20,7 +20,7 @@ Figures = dict[str, Any]  # of a model with one seed
 
 
 def table(experiment: Experiment, variants: Sequence[Variant], found: Sequence[Sequence[Figures]]) -> pd.DataFrame:
-    """The axes' levels, `hidden_layers` and `depth`, `data`, and each figure, with `<figure>_low` and `_high`.
+    """The axes' levels, `hidden_layers`, `shallow_or_deep`, `data`, and each figure, with `<figure>_low` and `_high`.
 
     Args:
         experiment: its `figure` names more columns.
@@ -42,7 +42,7 @@ def depth(model: dict[str, Any]) -> dict[str, Any]:
     if "hidden" not in model:
         return {}
     hidden = len(model.get("channels", [])) + len(model["hidden"])
-    return {"hidden_layers": hidden, "depth": "shallow" if hidden <= _SHALLOW else "deep"}
+    return {"hidden_layers": hidden, "shallow_or_deep": "shallow" if hidden <= _SHALLOW else "deep"}
 
 
 def interval(key: str, seeds: Sequence[Figures]) -> Figures:
@@ -63,7 +63,10 @@ def interval(key: str, seeds: Sequence[Figures]) -> Figures:
         return {key: values[0]}
     mean = fmean(values)
     half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
-    return {key: mean, f"{key}_low": mean - half, f"{key}_high": mean + half}
+    low, high = mean - half, mean + half
+    if "accuracy" in key:  # of few seeds that differ, the interval may be wider than what there is
+        low, high = max(low, 0.0), min(high, 1.0)
+    return {key: mean, f"{key}_low": low, f"{key}_high": high}
 
 
 def as_markdown(name: str, experiment: Experiment, rows: pd.DataFrame) -> str:
