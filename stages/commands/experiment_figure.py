@@ -15,7 +15,7 @@ from stages.commands.experiment_table import note
 from stages.evaluation.style import BLUE, GREEN, MUTED, ORANGE, RED, look, save
 
 _LINES = (*zip((BLUE, ORANGE, GREEN, RED, MUTED), "osD^v", strict=True),)
-_SPREAD = 0.3  # of the room of a level, over which its lines stand side by side
+_SPREAD = 0.2  # of the room of a level, over which its lines stand side by side
 _WIDE = 100.0  # the largest by the smallest of the values: from here on, a logarithmic axis
 _LABELS = {
     "accuracy": "test accuracy",
@@ -38,22 +38,24 @@ def draw_experiment(path: Path, experiment: Experiment, rows: pd.DataFrame) -> N
         for axes, key in zip(panels, experiment.shown, strict=True):
             _panel(axes, key, experiment, rows)
         figure.suptitle(experiment.about, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        if len(groups := _groups(experiment, rows)) > 1:
+        if others := _others(experiment):
             handles, names = panels[0].get_legend_handles_labels()
-            figure.legend(handles, names, loc="outside upper left", ncols=min(len(groups), 6))
+            figure.legend(handles, names, loc="outside right upper", title=", ".join(map(_words, others)))
         figure.text(0.01, -0.04, " ".join([note(experiment), _data(rows)]), color=MUTED, fontsize=8.5)
         save(figure, path)
 
 
-def _groups(experiment: Experiment, rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The lines: a name and the rows of each combination of levels of all the other axes, `lines` the first of them."""
+def _others(experiment: Experiment) -> list[str]:
+    """The axes of which every combination of levels is a line: `lines`, then those that the file does not draw."""
     others = [axis for axis in experiment.vary if axis != experiment.figure.x]
-    others.sort(key=lambda axis: axis != experiment.figure.lines)
-    if not others:
+    return sorted(others, key=lambda axis: axis != experiment.figure.lines)
+
+
+def _groups(experiment: Experiment, rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Each line's name and rows."""
+    if not (others := _others(experiment)):
         return [("", rows)]
-    found = rows.groupby(others, sort=False)
-    return [(", ".join(f"{axis} {level}" for axis, level in zip(others, levels, strict=True)), part)
-            for levels, part in found]  # fmt: skip
+    return [(", ".join(levels), part) for levels, part in rows.groupby(others, sort=False)]
 
 
 def _panel(axes: Axes, key: str, experiment: Experiment, rows: pd.DataFrame) -> None:
@@ -67,8 +69,8 @@ def _panel(axes: Axes, key: str, experiment: Experiment, rows: pd.DataFrame) -> 
     long = sum(map(len, levels)) > 60
     axes.set_xticks(range(len(levels)), levels, rotation=30 if long else 0, ha="right" if long else "center")
     axes.set_xlim(-0.5, len(levels) - 0.5)
-    axes.set_xlabel(experiment.figure.x.replace("_", " ").replace("-", " "))
-    axes.set_ylabel(_LABELS.get(key, key.replace("_", " ")))
+    axes.set_xlabel(_words(experiment.figure.x))
+    axes.set_ylabel(_LABELS.get(key, _words(key)))
     _scale(axes, key, rows[key])
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
@@ -87,6 +89,10 @@ def _scale(axes: Axes, key: str, values: pd.Series) -> None:
         axes.set_ylim(top=min(axes.get_ylim()[1], 1.02))
     elif values.min() > 0 and values.max() / values.min() > _WIDE:
         axes.set_yscale("log")
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").replace("-", " ")
 
 
 def _number(level: str) -> bool:
