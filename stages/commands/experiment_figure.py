@@ -55,7 +55,7 @@ def _groups(experiment: Experiment, rows: pd.DataFrame) -> list[tuple[str, pd.Da
     """Each line's name and rows."""
     if not (others := _others(experiment)):
         return [("", rows)]
-    return [(", ".join(levels), part) for levels, part in rows.groupby(others, sort=False)]
+    return [(", ".join(map(str, levels)), part) for levels, part in rows.groupby(others, sort=False)]
 
 
 def _panel(axes: Axes, key: str, experiment: Experiment, rows: pd.DataFrame) -> None:
