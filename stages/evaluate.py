@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stages.compute.device import Machine
     from stages.models.checkpoint import Checkpoint
 
-_LAYERS = ("layers.csv", "layers.txt")
+_SUMMARY = ("summary.csv", "summary.txt")
 
 
 def main(name: str) -> None:
@@ -60,7 +60,7 @@ def main(name: str) -> None:
     write_json(folder / "data.json", data_facts(asdict(pictured.about), rejects, backbone))
     write_tables(folder, tested, settings.bins)
     write_pictures(folder, tested, settings.bins, settings.worst, train["best_epoch"])
-    _write_layers(checkpoint, given, pictured)
+    _write_summary(checkpoint, given, pictured)
     low, high = figures["accuracy_low"], figures["accuracy_high"]
     say(f"{name}: {figures['accuracy']:.2%} of {figures['images']:,} test images right ({low:.2%} to {high:.2%})")
 
@@ -69,7 +69,7 @@ def main(name: str) -> None:
         run.metrics({f"test.{key}": float(value) for key, value in logged.items()})
         run.tags({f"evaluate.{key}": str(value) for key, value in settings.model_dump().items()})
         run.artifacts(*(folder / file for file in ("metrics.json", "data.json", *TABLES, *PICTURES)), folder="test")
-        run.artifacts(*(folder / file for file in _LAYERS))
+        run.artifacts(*(folder / file for file in _SUMMARY))
 
 
 def _check(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) -> None:
@@ -82,7 +82,7 @@ def _check(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) 
         raise Refusal(f"{given.folder} has no test images; raise `prepare.test` of the data set in params.yaml")
 
 
-def _write_layers(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) -> None:
+def _write_summary(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) -> None:
     """What the model is made of, from pixels on: a table for programs and a text for people."""
     from stages.models.anatomy import blank, layers_of
     from stages.models.build import count_parameters
@@ -91,7 +91,7 @@ def _write_layers(checkpoint: "Checkpoint", given: PreparedSet, pictured: Prepar
 
     network = whole(checkpoint, given.folder)
     layers = layers_of(network, blank(pictured.about.shape))
-    table, page = (model_report(checkpoint.name) / file for file in _LAYERS)
+    table, page = (model_report(checkpoint.name) / file for file in _SUMMARY)
     write_table(table, pd.DataFrame(rows(layers)))
     write_text(page, text(checkpoint.name, layers, count_parameters(network)[1]) + "\n")
 

@@ -33,6 +33,7 @@ from stages.training.distributed import joined
 from stages.training.history import write_history
 from stages.training.inputs import class_weights, inputs_of
 from stages.training.launch import launch, processes
+from stages.training.layers import write_layers
 from stages.training.lbfgs import fit_regression
 from stages.training.loop import fit
 from stages.training.outcome import Outcome
@@ -42,7 +43,7 @@ from stages.training.task import Task
 from stages.training.world import World
 
 _CONVOLUTIONAL = ("cnn", "speednet", "finetune")
-_REPORTS = ("train.json", "history.csv")
+_REPORTS = ("train.json", "history.csv", "layers.csv")
 
 
 def main(name: str) -> None:
@@ -90,6 +91,7 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
             training = {"seed": seed, "settings": settings, **report}
             about = replace(data.about, provenance=data.about.provenance | learnt.marks())
             _write(name, start.checkpoint(name, model, about, outcome.weights, training), report, outcome)
+            run.layers(model_report(name) / "layers.csv")
             run.artifacts(*(model_report(name) / file for file in _REPORTS))
 
 
@@ -120,9 +122,10 @@ def _write(name: str, checkpoint: Checkpoint, report: dict[str, Any], outcome: O
     with replacing_folder(MODELS / name) as folder:
         save_checkpoint(folder / "checkpoint.pth", checkpoint)
         write_json(folder / "training.json", {key: checkpoint.training[key] for key in ("key", "settings")})
-    train, history = (model_report(name) / file for file in _REPORTS)
+    train, history, layers = (model_report(name) / file for file in _REPORTS)
     write_json(train, report)
     write_history(history, outcome.history)
+    write_layers(layers, outcome.layers)
     say(f"{name}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
 
 

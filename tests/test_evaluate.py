@@ -28,7 +28,7 @@ FILES = {
     "metrics.json",
     "data.json",
     "layers.csv",
-    "layers.txt",
+    "summary.txt",
     "confusion.csv",
     "reliability.csv",
     "per_class.csv",
@@ -181,7 +181,7 @@ def test_the_layers_are_written_for_programs_and_for_people(workspace: Path) -> 
     assert (workspace / "layers.csv").read_text() == (
         "layer,name,kind,output,weights,biases,multiply_adds,W,b,z\n1,output,Linear,2,32,2,32,2 x 16,2 x 1,2 x 1\n"
     )
-    text = (workspace / "layers.txt").read_text()
+    text = (workspace / "summary.txt").read_text()
     assert text.startswith("mnist-mlp\n\nL  name    kind    output  weights  biases  multiply-adds\n")
     assert "parameters  34: 32 weights and 2 biases; 34 are trained\n" in text
     assert "\n1  output  2 x 16  2 x 1       2 x m\n" in text
@@ -196,7 +196,7 @@ def test_the_layers_are_logged_with_the_run(workspace: Path, monkeypatch: pytest
 
     monkeypatch.setattr("stages.tracking.runs.attach", lambda name: nullcontext(Watched(None, None)))
     evaluate.main("mnist-mlp")
-    assert {"/layers.csv", "/layers.txt", "test/metrics.json"} < set(logged)
+    assert {"/layers.csv", "/summary.txt", "test/metrics.json"} < set(logged)
 
 
 def test_facts_of_the_data(workspace: Path) -> None:

@@ -3,6 +3,7 @@
 import typer
 
 from stages.commands.check import check
+from stages.commands.experiment import experiment
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, preset, repro, summary, predict, style, tour, ui):
+for command in (check, preset, repro, experiment, summary, predict, style, tour, ui):
     app.command()(command)
 
 

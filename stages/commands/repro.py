@@ -84,6 +84,7 @@ def named(lines: Iterable[str]) -> Iterator[str]:
 
 _BEGUN = re.compile(r"Running stage '(.+)':$")
 _CHATTER = re.compile(
-    r"> |Stage '.+' didn't change, skipping|(Generating|Updating) lock file|To (track|enable) |\t(git add|dvc config) "
-    r"|Use `dvc push`|WARNING: '.+' is empty"
+    r"> |Stage '.+' didn't change, skipping|(Generating|Updating) lock file|To (track|enable|apply) "
+    r"|\t(git add|dvc config|dvc exp|reports/)|Use `dvc push`|WARNING: '.+' is empty|WARNING: No file hash"
+    r"|WARNING: The following untracked|(Reproducing|Ran) experiment"
 )

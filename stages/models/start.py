@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from stages.compute.pixels import normalization
 from stages.models.build import build, settings_of
 from stages.models.checkpoint import Checkpoint
+from stages.models.initialization import initialize
 from stages.models.loading import load_weights
 from stages.params.models import AnyModel
 from stages.project.files import read_json
@@ -51,6 +52,7 @@ class Start:
     def network(self, model: AnyModel, about: About) -> nn.Module:
         """The network of a model, in channels_last layout; what is not pretrained is drawn from torch's generator."""
         network = build(model.architecture, self.settings(model), about.shape, len(about.class_names))
+        initialize(network, getattr(model, "initialization", "default"))
         if not self._nothing:
             load_weights(network.get_submodule("backbone"), load_file(self._folder / "weights.safetensors"))
         return network.to(memory_format=torch.channels_last)

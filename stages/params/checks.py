@@ -107,6 +107,7 @@ def _models(params: Params) -> Iterator[str]:
             continue
         if model.architecture == "transfer":
             yield from _transfer_inputs(params, key, model.inputs, model.dataset, model.augmentation)
+            yield from _fraction(params, key, model)
             if isinstance(model.train, Train) and model.train.cutmix:
                 yield f"{key}.train.cutmix is {model.train.cutmix:g}; features have no areas to paste, so: 0"
         else:
@@ -123,6 +124,13 @@ def _models(params: Params) -> Iterator[str]:
             yield from _blocks(key, model, size)
         if model.architecture == "speednet" and (size - 1) >> len(model.widths) < 1:
             yield f"{key}.widths: nothing is left of {size} pixels after as many halvings; use fewer"
+
+
+def _fraction(params: Params, key: str, model: AnyModel) -> Iterator[str]:
+    features = params.features.get(model.inputs.removeprefix("features/"))
+    if model.fraction < 1 and features and features.views > 1:
+        views = f"{model.inputs} has {features.views} views of each image"
+        yield f"{key}.fraction is {model.fraction:g}, but {views}; allowed: 1"
 
 
 def _views(params: Params) -> Iterator[str]:

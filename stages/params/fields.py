@@ -15,6 +15,10 @@ Activation = Annotated[
 ]
 Dropout = Annotated[float, Field(ge=0, lt=1, description="share of activations set to 0 in training")]
 BatchNorm = Annotated[bool, Field(description="batch normalisation after each layer but the last")]
+Initialization = Annotated[
+    Literal["default", "zeros", "ones", "uniform", "uniform-half", "uniform-fan-in", "normal-fan-in"],
+    Field(description="of the weights; default: torch's"),
+]
 Widths = Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(max_length=64)]
 Hidden = Annotated[Widths, Field(description="sizes of the hidden layers")]
 ClassWeights = Annotated[Literal["none", "balanced"], Field(description="loss weights by class frequency")]

@@ -4,7 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.params.fields import Activation, BatchNorm, DatasetName, Dropout, Hidden, Name, Strict, Widths
+from stages.params.fields import (
+    Activation,
+    BatchNorm,
+    DatasetName,
+    Dropout,
+    Hidden,
+    Initialization,
+    Name,
+    Strict,
+    Widths,
+)
 from stages.params.training import AnyTrain
 
 
@@ -32,6 +42,7 @@ class MLP(Model):
     activation: Activation
     dropout: Dropout
     batch_norm: BatchNorm
+    initialization: Initialization
 
 
 class CNN(Model):
@@ -45,6 +56,7 @@ class CNN(Model):
     activation: Activation
     dropout: Dropout
     batch_norm: BatchNorm
+    initialization: Initialization
 
 
 class SpeedNet(Model):

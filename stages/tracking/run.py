@@ -1,5 +1,6 @@
 """A model's MLflow run, as a stage uses it."""
 
+import csv
 import time
 from collections.abc import Callable
 from functools import partial
@@ -40,6 +41,11 @@ class Run:
         if number > self.epochs:
             self.metrics(figures, step=number)
 
+    def layers(self, path: Path) -> None:
+        """Log a `layers.csv`: by epoch, each layer's figures as `layers.<layer>.<figure>`."""
+        for epoch, figures in _by_epoch(path).items():
+            self.metrics(figures, step=epoch)
+
     def params(self, values: dict[str, Any]) -> None:
         """Log params; MLflow refuses to change one that is there."""
         self.do("params", partial(_log_params, self.id, values))
@@ -77,6 +83,16 @@ def _log_metrics(run_id: str | None, values: dict[str, float], step: int, client
 
     now = int(time.time() * 1000)
     client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
+
+
+def _by_epoch(path: Path) -> dict[int, dict[str, float]]:
+    found: dict[int, dict[str, float]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            epoch, layer = int(row.pop("epoch")), row.pop("layer")
+            figures = {f"layers.{layer}.{figure}": float(value) for figure, value in row.items() if value}
+            found.setdefault(epoch, {}).update(figures)
+    return found
 
 
 def _log_params(run_id: str | None, values: dict[str, Any], client: Any) -> None:

@@ -155,7 +155,8 @@ def _restored(store: Store, training: dict[str, Any]) -> str:
     run.dataset(DATA / settings["model"]["inputs"])
     for epoch in _history(model_report(name) / "history.csv"):
         run.metrics({k: v for k, v in epoch.items() if k != "epoch"}, step=int(epoch["epoch"]))
-    run.artifacts(model_report(name) / "history.csv", model_report(name) / "train.json")
+    run.layers(model_report(name) / "layers.csv")
+    run.artifacts(*(model_report(name) / file for file in ("train.json", "history.csv", "layers.csv")))
     run.finish("FINISHED")
     if run.id is None:
         raise OSError("the store failed while a run was being restored")

@@ -15,10 +15,12 @@ from stages.training.average import Average
 from stages.training.batches import ALL, Batch
 from stages.training.history import Epoch
 from stages.training.keyed import random_state, seed_for, set_random_state
+from stages.training.layers import Layer
 from stages.training.loss import Goal, mean_loss
 from stages.training.mixing import mix
 from stages.training.optimizers import build_optimizer, rate_at
 from stages.training.outcome import Outcome
+from stages.training.probe import probe
 from stages.training.resume import Keeper, State
 from stages.training.sums import Sums
 from stages.training.task import Task
@@ -75,6 +77,8 @@ class _Training:
         self._sums = Sums.zero(self._steps, machine.device)
         if keeper and (state := keeper.load()):
             self._restore(state)
+        else:
+            self._outcome.layers += self._probe(0)
         network = world.replicated(task.network)
         self._network = torch.compile(network) if settings.compile else network
 
@@ -167,9 +171,14 @@ class _Training:
         if not math.isfinite(epoch.val_loss):
             raise self._not_finite("validation loss", self._steps - 1)
         self._outcome.add(epoch, network)
+        self._outcome.layers += self._probe(self._epoch)
         self._epoch, self._step = self._epoch + 1, 0
         self._sums = Sums.zero(self._steps, self._machine.device)
         return epoch
+
+    def _probe(self, epoch: int) -> list[Layer]:
+        """No more rows than a step has: they fit into the memory, and take no longer."""
+        return probe(self._task, epoch, max(1, self._settings.batch_size // self._world.size))
 
     def _rate(self, step: int) -> float:
         """The learning rate of a step of this epoch."""

@@ -14,8 +14,11 @@ from stages.project.console import Refusal
 @pytest.mark.parametrize(
     ("model", "keys"),
     [
-        ("mnist-mlp", {"hidden", "activation", "dropout", "batch_norm"}),
-        ("mnist-cnn", {"channels", "kernel", "padding", "hidden", "activation", "dropout", "batch_norm"}),
+        ("mnist-mlp", {"hidden", "activation", "dropout", "batch_norm", "initialization"}),
+        (
+            "mnist-cnn",
+            {"channels", "kernel", "padding", "hidden", "activation", "dropout", "batch_norm", "initialization"},
+        ),
         ("cats_dogs-densenet121", {"hidden", "activation", "dropout"}),
     ],
 )

@@ -146,6 +146,14 @@ _REGRESSION = (
             "features.cats_dogs-densenet121.views is 2, but without a policy every view is the same; allowed: 1",
         ),
         (
+            lambda params: (
+                params["features"]["cats_dogs-densenet121"].update(augmentation="cats_dogs-mixed", views=2),
+                params["models"]["cats_dogs-densenet121"].update(fraction=0.5),
+            ),
+            "models.cats_dogs-densenet121.fraction is 0.5, but features/cats_dogs-densenet121 has 2 views of each "
+            "image; allowed: 1",
+        ),
+        (
             lambda params: params["backbones"].pop("densenet121"),
             "features.cats_dogs-densenet121.backbone is 'densenet121', which is not in `backbones`; "
             "allowed: efficientnet_lite0",

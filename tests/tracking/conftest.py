@@ -54,6 +54,8 @@ def _write_model(root: Path) -> None:
     (root / "reports/models/mnist-mlp/train.json").write_text(json.dumps(report))
     history = "epoch,lr,train_loss,train_accuracy,val_loss,val_accuracy\n1,0.1,2,0.1,2,0.2\n2,0.1,1,0.5,1,0.6\n"
     (root / "reports/models/mnist-mlp/history.csv").write_text(history)
+    layers = "epoch,layer,gradient_norm,saturated,dead\n0,first,2.0,0.25,\n0,output,1.0,,\n1,first,0.5,0.5,\n"
+    (root / "reports/models/mnist-mlp/layers.csv").write_text(layers)
     about = {
         "provenance": {"status": "stand-in", "source": "stand-in"},
         "digest": "d" * 64,

@@ -50,6 +50,19 @@ def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace, m
     assert list((workspace / "mlartifacts").rglob("history.csv"))
 
 
+def test_each_layers_figures_are_logged_by_epoch(workspace):
+    with train() as run:
+        run.layers(Path("reports/models/mnist-mlp/layers.csv"))
+    (logged,) = runs()
+    assert logged.data.metrics == {
+        "layers.first.gradient_norm": 0.5,
+        "layers.first.saturated": 0.5,
+        "layers.output.gradient_norm": 1.0,
+    }
+    history = open_store().client.get_metric_history(logged.info.run_id, "layers.first.gradient_norm")
+    assert [(point.step, point.value) for point in history] == [(0, 2.0), (1, 0.5)]
+
+
 @pytest.mark.parametrize(("error", "status"), [(Stopped("now"), "KILLED"), (RuntimeError("broken"), "FAILED")])
 def test_a_run_tells_how_it_ended(workspace, error, status):
     with pytest.raises(type(error)), train():

@@ -35,7 +35,7 @@ def test_the_same_training_gives_the_same_bits():
 def test_training_mode_only_inside_the_loop():
     task = a_task()
     fit(task, SETTINGS.model_copy(update={"epochs": 1}), CPU, lambda epoch: None)
-    assert task.network.modes == [True] * 4 + [False]
+    assert task.network.modes == [False, *[True] * 4, False, False]  # a look into the layers before and after
 
 
 def test_patience_stops_early():

@@ -1,0 +1,42 @@
+"""`vision experiment`: named comparisons of models, each ending in one table and one figure."""
+
+from typing import Annotated
+
+import typer
+
+from stages.commands.experiment_file import EXPERIMENTS, known, read_experiment, read_yaml, with_variants
+from stages.params.load import PARAMS, parsed
+from stages.project.console import Refusal, say
+from stages.project.files import write_text
+from stages.project.paths import REPORTS
+
+
+def experiment(name: Annotated[str, typer.Argument(help="One of them; without it, they are listed.")] = "") -> None:
+    """List the experiments, or run one; its table and figure go to reports/experiments/NAME."""
+    if not known():
+        raise Refusal(f"there is no {EXPERIMENTS}/; run from the repository's root")
+    if not name:
+        for each in known():
+            say(f"{each:20} {read_experiment(each).about}")
+        return
+    run_experiment(name)
+
+
+def run_experiment(name: str) -> None:
+    """Run all variants with every seed, by DVC, without touching the workspace; write the table and the figure."""
+    from stages.commands.experiment_figure import draw_experiment
+    from stages.commands.experiment_run import figures, run_models
+    from stages.commands.experiment_table import as_markdown, table
+
+    asked, before = read_experiment(name), parsed(PARAMS, read_yaml)
+    params, variants = with_variants(name, asked, before)
+    models = [variant.name for variant in variants]
+    changed = [section for section in params if params[section] != before.get(section)]
+    say(f"{name}: {len(models)} models, {len(asked.seeds)} seed(s)")
+    commits = [run_models(f"{name}-seed{seed}", seed, params, changed, models) for seed in asked.seeds]
+    rows = table(asked, variants, [[figures(commit, model) for commit in commits] for model in models])
+    folder = REPORTS / "experiments" / name
+    write_text(folder / "table.csv", rows.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    write_text(folder / "table.md", page := as_markdown(name, asked, rows))
+    draw_experiment(folder / "figure.png", asked, rows)
+    say(f"{page}\n{folder}/ has the table and the figure")

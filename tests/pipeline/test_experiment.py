@@ -1,0 +1,72 @@
+"""`vision experiment`, as a person runs it, beside a workspace that stays as it is."""
+
+import csv
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import Clone, make_clone
+
+TINY = """\
+about: A tiny comparison
+base: mnist-mlp
+set: {train.epochs: 2, hidden: [8]}
+params: {policies: {turned: {dataset: mnist, hflip: 0.0, alternate_hflip: false, vflip: 0.0, rot90: 1.0,
+  rotate: {probability: 0.0, degrees: [0.0, 0.0]}, scale: {probability: 0.0, factor: [1.0, 1.0]},
+  translate: {probability: 0.0, right: [0, 0], up: [0, 0], whole_pixels: true},
+  noise: {probability: 0.0, std: [0.0, 0.0]}, fill: zeros, views: 0}}}
+vary:
+  depth: {"1": {}, "3": {hidden: [8, 8, 8]}}
+  turns: {none: {}, right: {augmentation: turned}}
+seeds: [0, 1]
+figure: {x: depth, y: [accuracy, first_layer_gradient], lines: turns}
+"""
+
+VISION = ("python", "-m", "stages.commands.main")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Clone:
+    """A clone whose experiment `tiny` has been run."""
+    clone = make_clone(tmp_path_factory.mktemp("experiment"))
+    (clone.root / "experiments/tiny.yaml").write_text(TINY)
+    for command in (["add", "-A"], ["commit", "-qm", "An experiment"]):
+        subprocess.run(
+            ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", *command], cwd=clone.root, check=True
+        )
+    clone.run(*VISION, "experiment", "tiny")
+    return clone
+
+
+def runs(root: Path) -> list[str]:
+    with sqlite3.connect(root / "mlflow.db") as database:
+        return [name for (name,) in database.execute("SELECT name FROM runs WHERE status = 'FINISHED'")]
+
+
+@pytest.mark.slow
+def test_it_ends_in_one_table_and_one_figure_and_changes_nothing_else(clone):
+    folder = clone.root / "reports/experiments/tiny"
+    assert sorted(path.name for path in folder.iterdir()) == ["figure.png", "table.csv", "table.md"]
+    with (folder / "table.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["depth"], row["turns"], row["hidden_layers"]) for row in rows] == [
+        ("1", "none", "1"), ("1", "right", "1"), ("3", "none", "3"), ("3", "right", "3"),
+    ]  # fmt: skip
+    assert {row["data"] for row in rows} == {"stand-in"}
+    for row in rows:
+        assert float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"])
+        assert float(row["first_layer_gradient"]) > 0
+    changed = clone.run("git", "status", "--porcelain").splitlines()
+    assert changed == ["?? reports/experiments/"]
+
+
+@pytest.mark.slow
+def test_each_model_and_seed_is_a_run_and_none_is_computed_twice(clone):
+    names = [f"tiny-{depth}-{turns}" for depth in (1, 3) for turns in ("none", "right")]
+    assert sorted(runs(clone.root)) == sorted(2 * names)
+    before = {path.name: path.read_bytes() for path in (clone.root / "reports/experiments/tiny").iterdir()}
+    output = clone.run(*VISION, "experiment", "tiny")
+    assert "[4/4]" in output
+    assert sorted(runs(clone.root)) == sorted(2 * names)
+    assert before == {path.name: path.read_bytes() for path in (clone.root / "reports/experiments/tiny").iterdir()}
