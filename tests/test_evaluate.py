@@ -27,7 +27,7 @@ FILES = {
     "history.csv",
     "metrics.json",
     "data.json",
-    "layers.csv",
+    "summary.csv",
     "summary.txt",
     "confusion.csv",
     "reliability.csv",
@@ -178,7 +178,7 @@ def test_every_prediction_is_written(workspace: Path) -> None:
 
 def test_the_layers_are_written_for_programs_and_for_people(workspace: Path) -> None:
     evaluate.main("mnist-mlp")
-    assert (workspace / "layers.csv").read_text() == (
+    assert (workspace / "summary.csv").read_text() == (
         "layer,name,kind,output,weights,biases,multiply_adds,W,b,z\n1,output,Linear,2,32,2,32,2 x 16,2 x 1,2 x 1\n"
     )
     text = (workspace / "summary.txt").read_text()
@@ -232,7 +232,7 @@ def test_a_model_on_features_is_fed_standardised_features_and_shown_the_images(w
     facts = json.loads((report / "data.json").read_text())
     assert facts["shape"] == [32, 32, 3]
     assert facts["backbone"]["weights"]["status"] == "random"
-    layers = pd.read_csv(report / "layers.csv")
+    layers = pd.read_csv(report / "summary.csv")
     assert layers["name"].iloc[[0, -1]].tolist() == ["backbone.conv1", "head.output"]
     assert layers[["weights", "biases"]].to_numpy().sum() == 11_176_512 + 512 * 2 + 2
 

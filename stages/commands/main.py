@@ -14,7 +14,7 @@ from stages.commands.ui import ui
 from stages.project.door import run_or_refuse
 
 app = typer.Typer(
-    help="What stands beside `dvc repro`: checks, summaries, predictions, style transfer, a tour, the page of all runs.",
+    help="What stands beside `dvc repro`: checks, experiments, summaries, predictions, a tour, the page of all runs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
