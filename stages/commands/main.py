@@ -2,6 +2,7 @@
 
 import typer
 
+from stages.commands.activations import activations
 from stages.commands.check import check
 from stages.commands.experiment import experiment
 from stages.commands.predict import predict
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, preset, repro, experiment, summary, predict, style, tour, ui):
+for command in (check, preset, repro, experiment, summary, predict, activations, style, tour, ui):
     app.command()(command)
 
 

@@ -1,0 +1,139 @@
+"""Experiments as files: what they expand to, and what is refused before anything starts."""
+
+import shutil
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from stages.commands import main as console
+from stages.commands.experiment_file import known, read_experiment, read_yaml, with_variants
+from stages.project.console import Refusal
+
+NAMES = [
+    "batch-norm", "data-augmentation", "depth-activation", "dropout", "initialization", "mlp-cnn", "shallow-deep",
+]  # fmt: skip
+TINY: dict[str, Any] = {
+    "about": "A comparison",
+    "base": "mnist-mlp",
+    "set": {"train.epochs": 2},
+    "vary": {
+        "depth": {"1": {"hidden": [8]}, "2": {"hidden": [8, 8]}},
+        "rate": {"low": {"train.lr": 0.01}, "as-is": {}},
+    },
+    "seeds": [0, 1],
+    "figure": {"x": "depth", "y": "accuracy", "lines": "rate"},
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
+    shutil.copy(repository / "params.yaml", tmp_path)
+    shutil.copytree(repository / "experiments", tmp_path / "experiments")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def params() -> dict[str, Any]:
+    return read_yaml(Path("params.yaml").read_text())
+
+
+def write(**changes: Any) -> None:
+    YAML().dump(TINY | changes, Path("experiments/tiny.yaml"))
+
+
+def test_they_are_listed_with_what_they_are_about(project: Path) -> None:
+    shown = CliRunner().invoke(console.app, ["experiment"])
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == NAMES == known()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_gives_valid_params(project: Path, name: str) -> None:
+    asked = read_experiment(name)
+    changed, variants = with_variants(name, asked, params())
+    assert list(changed["models"]) == [variant.name for variant in variants]
+    assert len(variants) >= 2
+
+
+def test_depth_activation_is_each_depth_with_each_activation(project: Path) -> None:
+    _, variants = with_variants("depth-activation", read_experiment("depth-activation"), params())
+    seen = {(len(variant.model["hidden"]), variant.model["activation"]) for variant in variants}
+    assert seen == {(depth, kind) for depth in range(1, 7) for kind in ("sigmoid", "tanh", "relu", "leaky_relu")}
+    assert {variant.levels["depth"] for variant in variants} == set("123456")
+
+
+def test_shallow_and_deep_have_the_same_number_of_parameters_within_a_hundredth(project: Path) -> None:
+    _, variants = with_variants("shallow-deep", read_experiment("shallow-deep"), params())
+    counts = []
+    for variant in variants:
+        sizes = [784, *variant.model["hidden"], 10]
+        counts.append(sum((before + 1) * after for before, after in zip(sizes, sizes[1:], strict=False)))
+    assert counts[0] == 101_770
+    assert max(abs(count - counts[0]) for count in counts) < 0.01 * counts[0]
+
+
+def test_every_combination_is_a_model_that_differs_from_the_base_as_it_says(project: Path) -> None:
+    write()
+    before = params()
+    kept = deepcopy(before)
+    changed, variants = with_variants("tiny", read_experiment("tiny"), before)
+    assert before == kept
+    assert list(changed["models"]) == ["tiny-1-low", "tiny-1-as-is", "tiny-2-low", "tiny-2-as-is"]
+    base = before["models"]["mnist-mlp"]
+    assert changed["models"]["tiny-2-low"] == base | {
+        "hidden": [8, 8],
+        "train": base["train"] | {"epochs": 2, "lr": 0.01},
+    }
+    assert variants[1].levels == {"depth": "1", "rate": "as-is"}
+    assert {section for section in changed if changed[section] != before[section]} == {"models"}
+
+
+def test_other_sections_are_merged_and_may_bring_the_base(project: Path) -> None:
+    model = params()["models"]["mnist-mlp"] | {"hidden": [5]}
+    write(base="mine", params={"data": {"limit": 100}, "models": {"mine": model}})
+    changed, _ = with_variants("tiny", read_experiment("tiny"), params())
+    assert changed["data"]["limit"] == 100
+    assert "mine" not in changed["models"]
+    assert changed["models"]["tiny-1-low"]["normalize"] == model["normalize"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base": "mnist-mpl"}, r"experiments/tiny.yaml: base is 'mnist-mpl'; did you mean 'mnist-mlp'"),
+        ({"set": {"train.epochs": 0}}, r"(?s)experiments/tiny.yaml gives .*models.tiny-1-low.train.epochs is 0"),
+        ({"set": {"train.epoch": 2}}, r"(?s)experiments/tiny.yaml .*unknown key 'epoch'; did you mean 'epochs'"),
+        ({"params": {"polices": {}}}, r"(?s)experiments/tiny.yaml .*unknown key 'polices'; did you mean 'policies'"),
+        (
+            {"figure": {"x": "dept", "y": "accuracy"}},
+            r"experiments/tiny.yaml: figure.x is 'dept'; did you mean 'depth'",
+        ),
+        ({"figure": {"x": "depth", "y": "a", "lines": "r"}}, r"experiments/tiny.yaml: figure.lines is 'r'"),
+        ({"seeds": []}, r"(?s)experiments/tiny.yaml is not valid.*seeds: List should have at least 1 item"),
+        ({"seed": [1]}, r"(?s)experiments/tiny.yaml is not valid.*seed: Extra inputs"),
+        ({"vary": {}}, r"(?s)experiments/tiny.yaml is not valid.*vary: "),
+        ({"vary": {"depth": {"0.5": {}}}}, r"(?s)experiments/tiny.yaml is not valid.*vary.depth.0.5"),
+        (
+            {"vary": {"depth": {"a-b": {}, "a": {}}, "rate": {"c": {}, "b-c": {}}}},
+            r"(?s)experiments/tiny.yaml .*two combinations of levels have the same name",
+        ),
+    ],
+)
+def test_what_is_wrong_is_refused_with_the_file_and_the_key(project: Path, changes: dict, message: str) -> None:
+    write(**changes)
+    with pytest.raises(Refusal, match=message):
+        with_variants("tiny", read_experiment("tiny"), params())
+
+
+def test_a_name_that_is_not_there_is_refused_with_the_nearest(project: Path) -> None:
+    with pytest.raises(Refusal, match=r"there is no experiments/dropouts.yaml; did you mean 'dropout'"):
+        read_experiment("dropouts")
+
+
+def test_elsewhere_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(console.app, ["experiment"])
+    assert "there is no experiments/; run from the repository's root" in str(shown.exception)

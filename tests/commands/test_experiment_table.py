@@ -1,0 +1,112 @@
+"""An experiment's table and figure, from made-up figures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import ttest_1samp
+
+from stages.commands.experiment_figure import draw_experiment
+from stages.commands.experiment_file import Experiment, Variant
+from stages.commands.experiment_run import hydra
+from stages.commands.experiment_table import as_markdown, cell, depth, interval, table
+from stages.project.console import Refusal
+
+
+def figures(accuracy: float, **more: Any) -> dict[str, Any]:
+    found = {"accuracy": accuracy, "accuracy_low": accuracy - 0.01, "accuracy_high": accuracy + 0.01}
+    found |= {"val_accuracy": 0.5, "parameters": 109386, "first_layer_gradient": 1e-7, "provenance": "official"}
+    return found | more
+
+
+def experiment(seeds: list[int]) -> Experiment:
+    levels = {"1": {}, "3": {}}
+    return Experiment(
+        about="Depth", base="mnist-mlp", vary={"depth": levels, "kind": {"a": {}, "b": {}}}, seeds=seeds,
+        figure={"x": "depth", "y": ["accuracy", "first_layer_gradient"], "lines": "kind"},
+    )  # fmt: skip
+
+
+VARIANTS = [
+    Variant(f"e-{level}-{kind}", {"depth": level, "kind": kind}, {"hidden": [8] * int(level)})
+    for level in ("1", "3")
+    for kind in ("a", "b")
+]
+
+
+def test_of_one_seed_the_interval_is_the_one_over_test_images() -> None:
+    rows = table(experiment([0]), VARIANTS, [[figures(0.9)]] * 4)
+    assert list(rows)[:5] == ["depth", "kind", "hidden_layers", "shallow_or_deep", "data"]
+    assert rows["accuracy_low"].tolist() == [pytest.approx(0.89)] * 4
+    assert "val_accuracy_low" not in rows
+    assert rows["shallow_or_deep"].tolist() == ["shallow", "shallow", "deep", "deep"]
+
+
+def test_over_seeds_it_is_students() -> None:
+    values = [0.90, 0.91, 0.95]
+    found = interval("accuracy", [figures(value) for value in values])
+    low, high = ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert found == {
+        "accuracy": pytest.approx(0.92),
+        "accuracy_low": pytest.approx(low),
+        "accuracy_high": pytest.approx(high),
+    }
+
+
+def test_an_accuracy_lies_between_0_and_1_and_so_does_its_interval() -> None:
+    found = interval("accuracy", [figures(0.99), figures(0.5)])
+    assert (found["accuracy_low"], found["accuracy_high"]) == (0.0, 1.0)
+    assert interval("loss", [figures(0, loss=0.1), figures(0, loss=3.0)])["loss_low"] < 0
+
+
+def test_where_all_seeds_agree_there_is_no_interval() -> None:
+    assert interval("parameters", [figures(0.9), figures(0.8)]) == {"parameters": 109386}
+
+
+def test_a_figure_that_no_model_has_is_refused_with_the_nearest() -> None:
+    with pytest.raises(Refusal, match="figure.y is 'acuracy'; did you mean 'accuracy'"):
+        interval("acuracy", [figures(0.9)])
+
+
+@pytest.mark.parametrize(
+    ("model", "label"),
+    [
+        ({"hidden": []}, (0, "shallow")),
+        ({"hidden": [9, 9]}, (2, "shallow")),
+        ({"hidden": [9, 9, 9]}, (3, "deep")),
+        ({"channels": [4, 4], "hidden": [9]}, (3, "deep")),
+    ],
+)
+def test_what_a_depth_is_called(model: dict, label: tuple) -> None:
+    assert tuple(depth(model).values()) == label
+    assert depth({"widths": [4]}) == {}
+
+
+def test_the_page_has_each_figure_with_its_interval_and_warns_of_stand_ins() -> None:
+    rows = table(experiment([0]), VARIANTS, [[figures(0.9, provenance="stand-in")]] * 4)
+    page = as_markdown("e", experiment([0]), rows)
+    assert "| 1 | a | 1 | shallow | STAND-IN | 90.00% (89.00% to 91.00%) | 1e-07 | 50.00% | 109,386 |" in page
+    assert "**Warning.** Measured on stand-in data" in page
+    assert "One seed; the 95 % interval is Wilson's, over the test images." in page
+    official = as_markdown("e", experiment([0, 1]), table(experiment([0, 1]), VARIANTS, [[figures(0.9)] * 2] * 4))
+    assert "Warning" not in official
+    assert "Mean over 2 seeds" in official
+
+
+def test_no_figure_is_a_dash() -> None:
+    assert cell("val_loss", {"val_loss": float("nan")}) == "—"
+
+
+def test_the_figure_is_drawn_and_its_bytes_depend_on_the_table_alone(tmp_path: Path) -> None:
+    rows = table(experiment([0]), VARIANTS, [[figures(value)] for value in (0.9, 0.8, 0.95, 0.1)])
+    for name in ("a.png", "b.png"):
+        draw_experiment(tmp_path / name, experiment([0]), rows)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert np.asarray(Image.open(tmp_path / "a.png").convert("L")).std() > 5
+
+
+def test_values_in_the_grammar_of_set_param() -> None:
+    value = {"a-b": {"l": [1, 2.5], "e": [], "n": {}, "s": "data/x y", "t": True}, "f": 1e-05}
+    assert hydra(value) == '{a-b:{l:[1,2.5],e:[],n:{},s:"data/x y",t:true},f:1e-05}'
