@@ -98,7 +98,7 @@ def test_steps_do_not_keep_the_gradients_of_the_step_before():
     settings = SETTINGS.model_copy(update={"epochs": 1, "optimizer": "sgd", "batch_size": 16, "lr": 0.1})
     task, by_hand = a_task(dropout=0.0), a_task(dropout=0.0)
     loop.fit(task, settings, CPU, lambda epoch: None)
-    for batch in by_hand.train.shuffled(16, 0, 1):
+    for batch in by_hand.train.batches(16, 0, 1):
         by_hand.network.zero_grad()
         cross_entropy(by_hand.network(batch.inputs.float()), batch.targets).backward()
         with torch.no_grad():
