@@ -27,6 +27,6 @@ class FromTokens(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, symbols: Tensor) -> Tensor:
         """Logits (N, T, classes) of a text, (N, classes) of sequences."""
-        return self.network(tokens.long()).float()
+        return self.network(symbols.long()).float()

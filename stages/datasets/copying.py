@@ -34,7 +34,7 @@ def prepare_copy(
     for number, split in enumerate(SPLITS):
         count = min(rows[split], limit or rows[split])
         sequences = np.random.default_rng([number, length]).integers(len(symbols), size=(count, length))
-        write_symbols(folder, split, sequences, sequences[:, 0])
+        write_symbols(folder, split, sequences, sequences[:, 0], len(symbols))
         names = ((hashlib.sha256(row.tobytes()).hexdigest(), f"{split}-{at:06}") for at, row in enumerate(sequences))
         write_rows(folder, split, names)
     return describe(folder, "sequences", symbols, [], [], provenance)

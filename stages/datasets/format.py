@@ -126,11 +126,15 @@ def write_targets(folder: Path, split: Split, targets: np.ndarray) -> None:
     np.save(folder / split / "targets.npy", np.asarray(targets, np.int64))
 
 
-def write_symbols(folder: Path, split: Split, symbols: np.ndarray, targets: np.ndarray) -> None:
-    """Write the arrays of a split of a text or of sequences; symbols are stored in one byte each where they can."""
+def symbol_type(symbols: int) -> np.dtype[Any]:
+    """The unsigned type that numbers so many different symbols: of one byte where that is enough."""
+    return np.min_scalar_type(symbols - 1)
+
+
+def write_symbols(folder: Path, split: Split, symbols: np.ndarray, targets: np.ndarray, different: int) -> None:
+    """Write the arrays of a split of a text or of sequences, which hold so many `different` symbols in all."""
     write_targets(folder, split, targets)
-    smallest = np.min_scalar_type(symbols.max())
-    np.save(folder / split / "inputs.npy", symbols.astype(smallest))
+    np.save(folder / split / "inputs.npy", symbols.astype(symbol_type(different)))
 
 
 def describe(

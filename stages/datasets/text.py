@@ -43,7 +43,7 @@ def prepare_text(folder: Path, raw: Path, settings: PrepareText, limit: int, pro
     number = {symbol: index for index, symbol in enumerate(vocabulary)}
     for split, (start, end) in pieces.items():
         symbols = np.array([number[symbol] for symbol in text[start:end]])
-        write_symbols(folder, split, symbols[:-1], symbols[1:])
+        write_symbols(folder, split, symbols[:-1], symbols[1:], len(vocabulary))
         digest = hashlib.sha256(text[start:end].encode()).hexdigest()
         write_rows(folder, split, [(digest, f"characters {start} to {end - 1}")])
     return describe(folder, "text", vocabulary, [], [], _told(provenance, not_held_out))

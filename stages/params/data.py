@@ -66,7 +66,8 @@ class CatalogSet(SourcedSet):
 
     kind: Annotated[Literal["catalog"], Field(description="what `path` names")]
     prepare: Annotated[
-        Annotated[Prepare, Tag("images")] | Annotated[PrepareText, Tag("text")], Discriminator(_images_or_text)
+        Annotated[Prepare, Tag("images")] | Annotated[PrepareText, Tag("text")],
+        Field(discriminator=Discriminator(_images_or_text), description="with size and channels: of images"),
     ]
 
 
