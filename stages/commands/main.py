@@ -3,6 +3,7 @@
 import typer
 
 from stages.commands.check import check
+from stages.commands.gradients import gradients
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
@@ -15,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, preset, repro, predict, ui):
+for command in (check, preset, repro, predict, gradients, ui):
     app.command()(command)
 
 

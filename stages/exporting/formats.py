@@ -98,11 +98,17 @@ def write_onnx(path: Path, program: ExportedProgram, about: Mapping[str, Any]) -
 
 def _strip(model: Any) -> None:
     """Remove the exporter's notes on every node and value, and give the free dimensions their names."""
-    graph = model.graph
-    del graph.value_info[:]  # shapes in between; a reader infers them
-    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output, graph):
-        part.ClearField("metadata_props")
-    for value in (*graph.input, *graph.output):
+    _strip_notes(model.graph)
+    for value in (*model.graph.input, *model.graph.output):
         for dimension, name in zip(value.type.tensor_type.shape.dim, ("batch", "steps"), strict=False):
             if not dimension.HasField("dim_value"):
                 dimension.dim_param = name
+
+
+def _strip_notes(graph: Any) -> None:
+    """Of a graph, and of those inside it that are repeated for each step."""
+    del graph.value_info[:]  # shapes in between; a reader infers them
+    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output, graph):
+        part.ClearField("metadata_props")
+    for inner in (attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")):
+        _strip_notes(inner)
