@@ -90,7 +90,7 @@ def task_on(
     network = build(model.architecture, settings_of(model), list(train[0].shape[1:]), classes)
     network = network.to(memory_format=torch.channels_last).to(on.device)
     rows, others = Rows(*train, on.device), Rows(*val, on.device)
-    fit_to_data(network, lambda most: inputs.to_val(rows.first(most)))
+    fit_to_data(network, lambda most: inputs.to_val(rows.sample(most)[0]))
     counts = np.bincount(train[1], minlength=classes).tolist()
     weights = class_weights(counts, model.train.class_weights, on.device)
     return Task(model.architecture, network, rows, others, inputs.to_train, inputs.to_val, weights, seed)

@@ -24,7 +24,7 @@ def step_of(name: str, batch_size: int, on: Machine) -> Callable[[], None]:
     """A training step on the machine's device, always of the same batch; it returns when the device is done."""
     model = model_of(name)
     task, rate = engine_task(model, batch_size, on), model.train.lr
-    optimizer, batch = build_optimizer(task.network, model.train), next(task.train.shuffled(batch_size, 0, 1))
+    optimizer, batch = build_optimizer(task.network, model.train), next(task.train.batches(batch_size, 0, 1))
 
     def step() -> None:
         inputs = task.to_train(batch, ALL)

@@ -8,6 +8,7 @@ from torch import nn
 from benchmarks.common import engine_task, machine, model_of
 from benchmarks.timing import in_turns
 from stages.compute.device import Machine
+from stages.training.batches import Rows
 from stages.training.loop import fit
 from stages.training.task import Task
 
@@ -41,6 +42,7 @@ def operations(task: Task) -> int:
 
     layers = [module for module in task.network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
+    assert isinstance(task.train, Rows)
     task.network(task.to_val(task.train.take(torch.arange(2))[0]))
     for hook in hooks:
         hook.remove()

@@ -14,14 +14,22 @@ def main(name: str) -> None:
     """Download one data set of params.yaml, or pack the user's own folder."""
     kind, path, source = load(f"datasets.{name}.kind", f"datasets.{name}.path", f"datasets.{name}.source")
     with replacing_folder(RAW / name) as folder:
-        about = _own(name, Path(path), folder) if kind == "folder" else _public(Path(path), source, folder)
+        about = _obtained(name, kind, path, source, folder)
         write_json(folder / "provenance.json", about)
     say(f"{name}: {about['status']}, from {about['source']}" + (f" ({about['note']})" if about["note"] else ""))
     if about["status"] == "stand-in" and source != "stand-in":
         warn(
-            f"{name}: no source gave the data set, so these are STAND-IN images, not the data set; "
+            f"{name}: no source gave the data set, so these are STAND-IN data, not the data set; "
             f"`dvc repro -f -s download@{name}` replaces them once one can"
         )
+
+
+def _obtained(name: str, kind: str, path: str, source: str, folder: Path) -> dict[str, Any]:
+    if kind == "catalog":
+        return _public(Path(path), source, folder)
+    if kind == "folder":
+        return _own(name, Path(path), folder)
+    return _text(name, path, folder) if kind == "text" else _drawn(name, Path(path), folder)
 
 
 def _public(path: Path, source: str, folder: Path) -> dict[str, Any]:
@@ -37,6 +45,22 @@ def _own(name: str, path: Path, folder: Path) -> dict[str, Any]:
 
     class_names = pack_folder(path, folder)
     return provenance(name, "own", "folder", "parquet", folder, "yours", class_names)
+
+
+def _text(name: str, path: str, folder: Path) -> dict[str, Any]:
+    from stages.sources.text import own_text
+
+    return own_text(name, path, folder)
+
+
+def _drawn(name: str, path: Path, folder: Path) -> dict[str, Any]:
+    """Nothing but how many sequences there are: `prepare` draws them, for it knows their length."""
+    from stages.sources.entries import read_copy_entry
+    from stages.sources.provenance import provenance
+
+    entry = read_copy_entry(path)
+    write_json(folder / "copy.json", {"rows": entry.rows})
+    return provenance(name, "drawn", "drawn", "copy", folder, "MIT", entry.symbols)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from stages.datasets.format import PreparedSet, open_set
-from stages.evaluation.facts import data_facts
-from stages.evaluation.metrics import f1_by_class, score, summary
+from stages.evaluation.facts import UNITS, data_facts
+from stages.evaluation.metrics import Scores, bits_per_symbol, f1_by_class, score, summary
 from stages.evaluation.model_report import PICTURES, TABLES, Evaluated, write_pictures, write_tables
+from stages.evaluation.symbols import text_rows, visible
 from stages.evaluation.tables import read_words, write_table
 from stages.params import load
 from stages.project.console import Refusal, say
@@ -44,15 +45,15 @@ def main(name: str) -> None:
     # DVC has taken note of the training, or it would not test the model: nothing will go on from there
     shutil.rmtree(resume_folder(checkpoint.training["key"]), ignore_errors=True)
     scores = score(_logits(checkpoint, given, machine), given.targets("test"))
-    tested = Evaluated(
-        scores, checkpoint.class_names, pictured.inputs("test"), read_words(pictured.folder / "test/rows.csv")
-    )
+    tested = _tested(scores, checkpoint.class_names, pictured)
 
     folder = model_report(name)
     train, figures = read_json(folder / "train.json"), summary(scores, settings.bins)
     if given.about.kind == "images" and (views := settings.tta.get(dataset)):
         with_views = summary(score(_logits(checkpoint, given, machine, views), given.targets("test")), settings.bins)
         figures |= {f"tta_{key}": with_views[key] for key in ("accuracy", "accuracy_low", "accuracy_high")}
+    if given.about.kind == "text":
+        figures["bits_per_character"] = bits_per_symbol(scores.loss)
     about = {"dataset": dataset, "provenance": given.about.provenance["status"], "device": str(machine.device)}
     sizes = {key: train[key] for key in ("parameters", "trainable_parameters")}
     write_json(folder / "metrics.json", figures | sizes | about)
@@ -61,11 +62,12 @@ def main(name: str) -> None:
     write_tables(folder, tested, settings.bins)
     write_pictures(folder, tested, settings.bins, settings.worst, train["best_epoch"])
     _write_summary(checkpoint, given, pictured)
-    low, high = figures["accuracy_low"], figures["accuracy_high"]
-    say(f"{name}: {figures['accuracy']:.2%} of {figures['images']:,} test images right ({low:.2%} to {high:.2%})")
+    low, high, unit = figures["accuracy_low"], figures["accuracy_high"], UNITS[tested.kind]
+    say(f"{name}: {figures['accuracy']:.2%} of {figures['images']:,} test {unit} right ({low:.2%} to {high:.2%})")
 
     with attach(name) as run:
-        logged = figures | f1_by_class(scores, checkpoint.class_names)
+        by_class = f1_by_class(scores, checkpoint.class_names) if tested.kind != "text" else {}
+        logged = figures | by_class  # of a text's many symbols most would get the same name
         run.metrics({f"test.{key}": float(value) for key, value in logged.items()})
         run.tags({f"evaluate.{key}": str(value) for key, value in settings.model_dump().items()})
         run.artifacts(*(folder / file for file in ("metrics.json", "data.json", *TABLES, *PICTURES)), folder="test")
@@ -84,29 +86,39 @@ def _check(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) 
 
 def _write_summary(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) -> None:
     """What the model is made of, from pixels on: a table for programs and a text for people."""
-    from stages.models.anatomy import blank, layers_of
+    from stages.models.anatomy import layers_of, one_input
     from stages.models.build import count_parameters
     from stages.models.layer_table import rows, text
     from stages.models.whole import whole
 
     network = whole(checkpoint, given.folder)
-    layers = layers_of(network, blank(pictured.about.shape))
+    layers = layers_of(network, one_input(network, pictured.about.shape))
     table, page = (model_report(checkpoint.name) / file for file in _SUMMARY)
     write_table(table, pd.DataFrame(rows(layers)))
     write_text(page, text(checkpoint.name, layers, count_parameters(network)[1]) + "\n")
 
 
+def _tested(scores: Scores, class_names: list[str], data: PreparedSet) -> Evaluated:
+    """The test split beside its scores, its classes by names that can be seen."""
+    inputs = data.inputs("test")
+    if data.about.kind != "text":
+        rows = read_words(data.folder / "test/rows.csv")
+        return Evaluated(scores, class_names, inputs, rows, data.about.kind)
+    shown = [visible(name) for name in class_names]
+    return Evaluated(scores, shown, inputs, text_rows(inputs, class_names), "text")
+
+
 def _logits(checkpoint: "Checkpoint", given: PreparedSet, machine: "Machine", views: str = "") -> np.ndarray:
-    """float32 (N, classes) of the test split, from pixels (averaged over `views`) or from standardised features."""
+    """float32 (N, classes) of the test split, from pixels (averaged over `views`), symbols or standardised features."""
     from stages.compute.inference import outputs
     from stages.compute.views import Averaged
-    from stages.models.checkpoint import from_pixels, rebuild
+    from stages.models.checkpoint import from_stored, rebuild
 
-    inputs, pixels = given.inputs("test"), given.about.kind == "images"
-    if not pixels:
+    inputs, features = given.inputs("test"), given.about.kind == "features"
+    if features:
         mean, std = (np.array(checkpoint.normalize[key], np.float32) for key in ("mean", "std"))
         inputs = (inputs.astype(np.float32) - mean) / std
-    network = from_pixels(checkpoint) if pixels else rebuild(checkpoint)
+    network = rebuild(checkpoint) if features else from_stored(checkpoint)
     network = Averaged(network, views) if views else network
     logits = outputs(network.to(machine.device), inputs, machine, what="evaluating").numpy()
     if not np.isfinite(logits).all():

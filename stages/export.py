@@ -17,7 +17,7 @@ from stages.exporting.formats import write_formats
 from stages.exporting.parity import parity
 from stages.exporting.readers import check_tensors, read_onnx, read_pt2, read_safetensors
 from stages.exporting.served import log_served_model
-from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, load_weights, rebuild, save_checkpoint
+from stages.models.checkpoint import Checkpoint, from_stored, load_checkpoint, load_weights, rebuild, save_checkpoint
 from stages.params import load
 from stages.project.console import say
 from stages.project.door import open_door
@@ -32,29 +32,30 @@ def main(name: str) -> None:
         "device", "threads", "export", f"models.{name}.dataset", f"models.{name}.inputs"
     )
     machine = set_up(device, "fp32", threads, convolutions=False)
-    images, metrics = open_set(PREPARED / dataset), read_json(model_report(name) / "metrics.json")
+    data, metrics = open_set(PREPARED / dataset), read_json(model_report(name) / "metrics.json")
     checkpoint = replace(load_checkpoint(MODELS / name / "checkpoint.pth"), metrics=metrics)
     if checkpoint.architecture == "transfer":
-        checkpoint = _joined(checkpoint, DATA / inputs, images.about.shape)
+        checkpoint = _joined(checkpoint, DATA / inputs, data.about.shape)
     about = {field: value for field, value in vars(checkpoint).items() if field != "state_dict"}
 
-    pixels, network = images.inputs("test"), from_pixels(checkpoint)
+    inputs, network = data.inputs("test"), from_stored(checkpoint)
     with replacing_folder(EXPORTS / name) as folder:
         save_checkpoint(folder / "checkpoint.pth", checkpoint)
         write_formats(folder, network, checkpoint.state_dict, about)
         formats = _readers(checkpoint, folder, machine)
-        checked = parity(network, formats, pixels, images.targets("test"), machine, settings.max_logit_gap)
+        checked = parity(network, formats, inputs, data.targets("test"), machine, settings.max_logit_gap)
         write_json(folder / "parity.json", checked)
         sizes = {file: (folder / file).stat().st_size for file in formats}
         write_text(folder / "card.md", card(about, metrics, checked, sizes))
     gap = max(found["max_logit_gap"] for found in checked["formats"].values())
-    say(f"{name}: {len(formats)} formats agree on {len(pixels):,} test images; a logit differs by {gap:.2g} at most")
+    say(f"{name}: {len(formats)} formats agree on {len(inputs):,} test inputs; a logit differs by {gap:.2g} at most")
 
     with attach(name) as run:
         run.metrics({"export.accuracy": checked["reference"]["accuracy"], "export.max_logit_gap": gap})
         run.tags({f"export.{key}": str(value) for key, value in settings.model_dump().items()})
         run.artifacts(EXPORTS / name / "card.md", EXPORTS / name / "parity.json", folder="export")
-        served = EXPORTS / name / "model.onnx", np.array(pixels[:2]), len(checkpoint.class_names)
+        example = np.array(inputs[:2] if inputs.ndim > 1 else inputs[np.newaxis, :16])
+        served = EXPORTS / name / "model.onnx", example
         run.do("the model to serve", lambda client: log_served_model(client, str(run.id), name, *served))
 
 
@@ -77,14 +78,14 @@ def _joined(head: Checkpoint, features: Path, image: list[int]) -> Checkpoint:
 
 
 def _readers(checkpoint: Checkpoint, folder: Path, machine: Machine) -> dict[str, Callable[[], nn.Module]]:
-    """By file, what loads it as a user would: as a module from pixels to logits."""
+    """By file, what loads it as a user would: as a module from stored inputs to logits."""
     pth, safetensors, onnx, pt2 = (
         folder / file for file in ("checkpoint.pth", "model.safetensors", "model.onnx", "model.pt2")
     )
 
     def same(file: str, again: Checkpoint) -> nn.Module:
         check_tensors(file, again.state_dict, checkpoint.state_dict)
-        return from_pixels(again)
+        return from_stored(again)
 
     return {
         pth.name: lambda: same(pth.name, load_checkpoint(pth)),

@@ -1,17 +1,23 @@
-"""Prepare a data set: raw images to arrays, with duplicates, leaks and broken files left out and listed."""
+"""Prepare a data set: raw images to arrays, with duplicates, leaks and broken files left out and listed; texts too."""
 
+from pathlib import Path
 from typing import Any
 
 from stages.datasets.clean import clean
+from stages.datasets.copying import prepare_copy
 from stages.datasets.format import describe
 from stages.datasets.raw import raw_provenance
 from stages.datasets.readers import read_raw
 from stages.datasets.scan import scan
 from stages.datasets.split import limited, split
 from stages.datasets.statistics import mean_and_std
-from stages.datasets.summary import report
+from stages.datasets.summary import report, report_text
+from stages.datasets.text import prepare_text
 from stages.datasets.write import write_images, write_rejects
+from stages.params.data import Prepare, PrepareCopy, PrepareText
+from stages.params.fields import Strict
 from stages.params.load import load
+from stages.project.console import Refusal
 from stages.project.door import open_door
 from stages.project.files import replacing_folder
 from stages.project.paths import PREPARED, RAW
@@ -20,17 +26,38 @@ from stages.project.paths import PREPARED, RAW
 def main(name: str) -> None:
     """Read `data/raw/<name>/`, write `data/prepared/<name>/`."""
     limit, settings = load("data.limit", f"datasets.{name}.prepare")
+    about = raw_provenance(RAW / name)
+    _check(name, about["format"], settings)
+    with replacing_folder(PREPARED / name) as folder:
+        if isinstance(settings, PrepareText):
+            report_text(name, prepare_text(folder, RAW / name, settings, limit, known_provenance(about)))
+            write_rejects(folder / "rejects.csv", [])
+        elif isinstance(settings, PrepareCopy):
+            rows = (RAW / name, settings.length, limit, about["class_names"], known_provenance(about))
+            report(name, prepare_copy(folder, *rows), 0)
+            write_rejects(folder / "rejects.csv", [])
+        else:
+            _images(name, folder, settings, limit, known_provenance(about))
+
+
+def _check(name: str, found: str, settings: Prepare | PrepareText | PrepareCopy) -> None:
+    """A catalogue entry alone tells whether its data are images."""
+    sections: dict[str, type[Strict]] = {"text": PrepareText, "copy": PrepareCopy}
+    wanted = sections.get(found, Prepare)
+    if not isinstance(settings, wanted):
+        keys = ", ".join(wanted.model_fields)
+        raise Refusal(f"datasets.{name}.prepare does not fit the data, of the format {found}; its keys are: {keys}")
+
+
+def _images(name: str, folder: Path, settings: Prepare, limit: int, provenance: dict[str, Any]) -> None:
     raw = read_raw(RAW / name)
     found = scan(raw, settings.size, settings.channels)
     kept, dropped = clean(found.rows)
     splits = split(limited(kept, limit), settings.validation, settings.test, raw.class_names)
-    with replacing_folder(PREPARED / name) as folder:
-        train = write_images(folder, raw, found.fitted, splits, settings.size, settings.channels)
-        write_rejects(folder / "rejects.csv", found.rejects + dropped)
-        mean, std = mean_and_std(train)
-        provenance = known_provenance(raw_provenance(RAW / name))
-        about = describe(folder, "images", raw.class_names, mean, std, provenance)
-    report(name, about, len(found.rejects) + len(dropped))
+    train = write_images(folder, raw, found.fitted, splits, settings.size, settings.channels)
+    write_rejects(folder / "rejects.csv", found.rejects + dropped)
+    mean, std = mean_and_std(train)
+    report(name, describe(folder, "images", raw.class_names, mean, std, provenance), len(found.rejects) + len(dropped))
 
 
 def known_provenance(raw: dict[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from stages.models.build import count_parameters, fit_to_data
 from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.models.start import Start
 from stages.params import load
-from stages.params.models import AnyModel
+from stages.params.models import AnyModel, Recurrent
 from stages.params.training import Lbfgs
-from stages.project.console import say
+from stages.project.console import Refusal, say
 from stages.project.door import open_door
 from stages.project.files import replacing_folder, write_json
 from stages.project.key import code_digest, run_key
@@ -38,6 +38,7 @@ from stages.training.lbfgs import fit_regression
 from stages.training.loop import fit
 from stages.training.outcome import Outcome
 from stages.training.resume import Keeper
+from stages.training.streams import Streams, train_and_val
 from stages.training.summary import frozen_parameters, summary
 from stages.training.task import Task
 from stages.training.world import World
@@ -53,6 +54,8 @@ def main(name: str) -> None:
     )
     if isinstance(model.train, Lbfgs):
         precision, devices = "fp32", 1  # a search along a line needs it, and takes seconds
+    if isinstance(model, Recurrent) and model.steps:
+        devices = 1  # a stream's state is where its last batch was computed
     if (count := processes(devices, device)) > 1:
         launch(main, name, count)
         return
@@ -67,6 +70,8 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
     data, start, made = open_set(folder), Start(WEIGHTS / model.weights), SYNTHETIC / model.synthetic / "images"
     learnt = material(data, model.dataset, model.fraction, seed, made)
     task = _task(name, model, data, learnt, policy, start, machine.device, seed)
+    if isinstance(task.train, Streams) and world.size > 1:
+        raise Refusal(f"{name} is trained on a text, which one process reads; start it without torchrun")
 
     ran_on = machine.facts() | {"devices": world.size}
     settings = {"name": name, "seed": seed, "model": model.model_dump(), **ran_on}
@@ -111,8 +116,9 @@ def _task(
     network = start.network(model, about).to(device)
     scale = start.scale(model.normalize, about.mean, about.std)
     inputs = inputs_of(about.kind, read_policy(policy).apply, scale, seed, device)
-    train, val = Rows(learnt.inputs, learnt.targets, device), Rows(data.inputs("val"), data.targets("val"), device)
-    fit_to_data(network, lambda count: inputs.to_val(train.first(count)))
+    train, val = train_and_val(name, data, learnt.inputs, learnt.targets, model, device)
+    if isinstance(train, Rows):
+        fit_to_data(network, lambda count: inputs.to_val(train.sample(count)[0]))
     counts = np.bincount(learnt.targets, minlength=len(about.class_names)).tolist()
     weights = class_weights(counts, model.train.class_weights, device)
     return Task(name, network, train, val, inputs.to_train, inputs.to_val, weights, seed)

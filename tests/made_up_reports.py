@@ -61,7 +61,7 @@ def write_reports(
     rows = pd.DataFrame(
         {"hash": [f"{i:064x}" for i in range(len(targets))], "name": [f"{i}.png" for i in range(len(targets))]}
     )
-    evaluated = Evaluated(scores, class_names, images, rows)
+    evaluated = Evaluated(scores, class_names, images, rows, "images")
     about = {
         "parameters": 7850,
         "trainable_parameters": 7850,
@@ -83,6 +83,8 @@ def _facts(
     counts = {name: len(images) // len(class_names) for name in class_names}
     return {
         "provenance": {"status": status, "licence": "CC BY 4.0", "digest": "ab" * 32, "note": "", "source": "mirror"},
+        "not_held_out": [],
+        "unit": "images",
         "shape": list(images.shape[1:]),
         "counts": {"train": counts, "val": counts, "test": counts},
         "rejected": 2,

@@ -5,6 +5,7 @@ import typer
 from stages.commands.activations import activations
 from stages.commands.check import check
 from stages.commands.experiment import experiment
+from stages.commands.gradients import gradients
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, preset, repro, experiment, summary, predict, activations, style, tour, ui):
+for command in (check, preset, repro, experiment, summary, predict, activations, gradients, style, tour, ui):
     app.command()(command)
 
 

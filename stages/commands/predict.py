@@ -1,4 +1,4 @@
-"""`vision predict`: what a trained model says of images, as a table, as JSON and as a picture."""
+"""`vision predict`: what a trained model says of images, as a table, as JSON and as a picture; how a text goes on."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,8 @@ import numpy as np
 import typer
 
 from stages.commands.predict_images import Asked, draw, files_in, read
-from stages.commands.predict_report import Answer, as_json, table
+from stages.commands.predict_report import Answer, as_json, printable, table
+from stages.commands.predict_text import LENGTH, go_on
 from stages.params.fields import did_you_mean
 from stages.project.console import Refusal, progress, say, warn
 from stages.project.files import write_text
@@ -31,20 +32,35 @@ def predict(
     images: Annotated[list[Path] | None, typer.Argument(help="Image files, or folders of them.")] = None,
     random: Annotated[int, typer.Option(min=0, help="Draw N images from the test set instead.", metavar="N")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    prompt: Annotated[str | None, typer.Option(help="Go on with this text instead, by a text's model.")] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, help=f"Symbols of the text, the prompt's included; {LENGTH} unless given.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="0, as unless given: the likeliest symbol; 1: drawn by their chances.")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Draw among the K likeliest.", metavar="K")] = None,
     output: Annotated[Path, typer.Option(help="The picture, a PNG.")] = Path("predictions.png"),
     json_file: Annotated[
         str | None, typer.Option("--json", help="Write JSON to FILE; - prints it instead of the table.", metavar="FILE")
     ] = None,
 ) -> None:
-    """Say the class of images, with probabilities, by a trained model."""
-    if bool(images) == bool(random):
-        raise Refusal("name image files or folders, or --random N (one of the two)")
+    """Say the class of images, with probabilities, by a trained model; or go on with a text."""
+    if [bool(images), bool(random), prompt is not None].count(True) != 1:
+        raise Refusal("name image files or folders, or --random N, or --prompt TEXT (one of the three)")
+    if prompt is None and (length, temperature, top_k) != (None, None, None):
+        raise Refusal("--length, --temperature and --top-k say how a text goes on: they need --prompt TEXT")
     files = files_in(images or [])
     from stages.models.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(checkpoint_path(model))
+    _check_inputs(checkpoint, prompt)
     if checkpoint.provenance.get("status") == "stand-in":
-        warn(f"{checkpoint.name} was trained on stand-in images: what it says of real ones means little")
+        warn(f"{checkpoint.name} was trained on stand-in data: what it says of real ones means little")
+    if prompt is not None:
+        text = go_on(checkpoint, prompt, length or LENGTH, temperature or 0.0, top_k or 0, seed)
+        _tell_text(checkpoint.name, prompt, text, json_file)
+        return
     asked = (
         draw(_test_set(checkpoint), random, seed, checkpoint.input_shape, checkpoint.class_names)
         if random
@@ -59,6 +75,26 @@ def predict(
         write_text(Path(str(json_file)), report + "\n")
     if all(answer.probabilities is None for answer in answers):
         raise Refusal("none of these images could be read")
+
+
+def _check_inputs(checkpoint: "Checkpoint", prompt: str | None) -> None:
+    """Refuse images for a text's model, and a text for any other."""
+    from stages.models.checkpoint import reads_symbols
+
+    name, text = checkpoint.name, reads_symbols(checkpoint) and not checkpoint.input_shape
+    if text and prompt is None:
+        raise Refusal(f"{name} is a model of a text and takes no images; give it --prompt TEXT")
+    if not text and reads_symbols(checkpoint):
+        raise Refusal(f"{name} takes sequences of {checkpoint.input_shape[0]} symbols, neither images nor a text")
+    if not text and prompt is not None:
+        raise Refusal(f"{name} takes images and no text; name image files or folders, or --random N")
+
+
+def _tell_text(name: str, prompt: str, text: str, json_file: str | None) -> None:
+    report = json.dumps({"model": name, "prompt": prompt, "text": text}, indent=2, ensure_ascii=False)
+    say(report if json_file == "-" else "\n".join(printable(line) for line in text.split("\n")))
+    if json_file not in (None, "-"):
+        write_text(Path(str(json_file)), report + "\n")
 
 
 def checkpoint_path(model: str) -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stages.params import load
-from stages.params.data import Dataset
+from stages.params.data import Dataset, Prepare
 from stages.params.fields import did_you_mean
 from stages.project.console import Refusal, say
 from stages.project.files import read_json
@@ -21,12 +21,12 @@ def summary(
     batch: Annotated[int | None, typer.Option(min=1, help="Samples in a batch, m in the shapes.", metavar="M")] = None,
 ) -> None:
     """Show a model's layers, their shapes, weights and biases and cost; nothing need be trained or fetched for it."""
-    from stages.models.anatomy import blank, layers_of
+    from stages.models.anatomy import layers_of, one_input
     from stages.models.build import count_parameters
     from stages.models.layer_table import text
 
     network, shape = _from_checkpoint(Path(model)) if Path(model).is_file() else _from_params(model)
-    say(text(model, layers_of(network, blank(shape)), count_parameters(network)[1], batch))
+    say(text(model, layers_of(network, one_input(network, shape)), count_parameters(network)[1], batch))
 
 
 def _from_checkpoint(path: Path) -> "tuple[nn.Module, list[int]]":
@@ -60,10 +60,16 @@ def _from_params(name: str) -> "tuple[nn.Module, list[int]]":
 
 
 def _data(name: str, dataset: Dataset) -> tuple[list[int], int]:
-    """The shape of an image and the number of classes: of the prepared data, else as it will be prepared."""
+    """The shape of one input and the number of classes: of the prepared data, else as it will be prepared.
+
+    Raises:
+        Refusal: these follow from data that is not at hand yet; the message names the stage that makes it.
+    """
     if (about := PREPARED / name / "dataset.json").exists():
         described = read_json(about)
         return described["shape"], len(described["class_names"])
+    if not isinstance(dataset.prepare, Prepare):
+        raise Refusal(f"how many symbols {name} has is known once it is prepared: `dvc repro prepare@{name}`")
     shape = [dataset.prepare.size, dataset.prepare.size, dataset.prepare.channels]
     if dataset.kind == "catalog":
         from stages.sources.entries import read_entry

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from stages.compute.device import Machine
+from stages.compute.tokens import in_streams
 from stages.project.console import bar
 
 _PIXELS_AT_ONCE = 16 * 224 * 224
 _MOST_ROWS = 1000
+STREAMS_AT_ONCE = 16  # of a text, each of 1,000 symbols or more
 
 
 @contextmanager
@@ -33,14 +35,17 @@ def outputs(
     """The network's outputs for all `inputs`, float32 on the CPU, in order.
 
     Args:
-        network: on `machine.device`; takes what `inputs` holds (uint8 images or float features).
-        inputs: (N, ...), also memory-mapped.
+        network: on `machine.device`; takes what `inputs` holds (uint8 images, float features or symbols).
+        inputs: (N, ...), also memory-mapped; or a text, whole numbers (L,), which is read as `in_streams` has it.
         machine: device and precision of the forward pass.
         batch_size: rows at a time; by default as many as `rows_at_once`.
         what: a title shows a progress bar.
     """
     if len(inputs) == 0:
         raise ValueError("no inputs")
+    if inputs.ndim == 1:
+        logits = outputs(network, in_streams(inputs), machine, STREAMS_AT_ONCE, what)
+        return logits.flatten(0, 1)[: len(inputs)]
     rows = batch_size or rows_at_once(list(inputs.shape[1:]))
     with evaluating(network), torch.inference_mode(), machine.autocast():
         batches = [network(batch).float().cpu() for batch in _batches(inputs, machine, rows, what)]

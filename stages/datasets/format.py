@@ -4,9 +4,11 @@ A folder with `dataset.json` and, for each of `train`, `val` and `test`, `inputs
 
     images    inputs uint8 (N, height, width, channels)
     features  inputs float16 (N, dimensions); train may hold several views, one after the other
+    text      inputs unsigned (N,), one symbol after the other, as indices into `class_names`, its vocabulary
+    sequences inputs unsigned (N, length), likewise
 
-`targets.npy` is int64 (N,), indices into `class_names`. The arrays are memory-mapped, so a data set
-larger than memory can be used.
+`targets.npy` is int64 (N,), indices into `class_names`; of a text each is the next symbol. The arrays are
+memory-mapped, so a data set larger than memory can be used.
 """
 
 import hashlib
@@ -21,6 +23,7 @@ from stages.project.console import Refusal
 from stages.project.files import read_json, sha256, write_json
 
 Split = Literal["train", "val", "test"]
+Kind = Literal["images", "features", "text", "sequences"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -29,18 +32,19 @@ class Description:
     """What `dataset.json` says.
 
     Attributes:
-        kind: "images" or "features".
-        shape: of one input: [height, width, channels] or [dimensions].
-        class_names: by target index.
-        mean, std: per channel of train's inputs; of images on the scale 0 to 1.
+        kind: "images", "features", "text" or "sequences".
+        shape: of one input: [height, width, channels], [dimensions], [] of a text's symbol, or [length].
+        class_names: by target index; of a text and of sequences each is a symbol.
+        mean, std: per channel of train's inputs; of images on the scale 0 to 1; symbols have none.
         counts: of rows, by split, then by class name.
         provenance: of the raw data: `name`, `status` (official, variant or stand-in), `source`,
-            `digest` and `licence`; features add `backbone` (its name and the provenance of its weights), augmented
-            views `augmentation` (their `policy`, how many `views`, and their `style` or None).
+            `digest` and `licence`; a text adds `not_held_out` (the splits that are the training text itself), features
+            `backbone` (its name and the provenance of its weights), augmented views `augmentation` (their `policy`,
+            how many `views`, and their `style` or None).
         digest: SHA-256 over the arrays of all splits, in hexadecimal.
     """
 
-    kind: Literal["images", "features"]
+    kind: Kind
     shape: list[int]
     class_names: list[str]
     mean: list[float]
@@ -123,9 +127,20 @@ def write_targets(folder: Path, split: Split, targets: np.ndarray) -> None:
     np.save(folder / split / "targets.npy", np.asarray(targets, np.int64))
 
 
+def symbol_type(symbols: int) -> np.dtype[Any]:
+    """The unsigned type that numbers so many different symbols: of one byte where that is enough."""
+    return np.min_scalar_type(symbols - 1)
+
+
+def write_symbols(folder: Path, split: Split, symbols: np.ndarray, targets: np.ndarray, different: int) -> None:
+    """Write the arrays of a split of a text or of sequences, which hold so many `different` symbols in all."""
+    write_targets(folder, split, targets)
+    np.save(folder / split / "inputs.npy", symbols.astype(symbol_type(different)))
+
+
 def describe(
     folder: Path,
-    kind: Literal["images", "features"],
+    kind: Kind,
     class_names: list[str],
     mean: list[float],
     std: list[float],

@@ -54,8 +54,8 @@ def split(rows: list[Row], validation: float, test: float, class_names: list[str
     held_out = [row for row in rows if row.part == "test"]
     whole = len(train)
     if not held_out:
-        train, held_out = _hold_out(train, _share(whole, test), "test", leave=2)
-    train, val = _hold_out(train, _share(whole, validation), "validation", leave=1)
+        train, held_out = _hold_out(train, part_of(whole, test), "test", leave=2)
+    train, val = _hold_out(train, part_of(whole, validation), "validation", leave=1)
     splits: dict[Split, list[Row]] = {"train": train, "val": val, "test": held_out}
     _check(splits, class_names)
     return {name: _first(part, len(part), _keyed("order")) for name, part in splits.items()}
@@ -71,7 +71,7 @@ def _check(splits: dict[Split, list[Row]], class_names: list[str]) -> None:
             raise Refusal(f"the {split_name} split would be empty: there are too few images; add some")
 
 
-def _share(count: int, share: float) -> int:
+def part_of(count: int, share: float) -> int:
     """`share` of `count`, rounded half up, without the error of binary fractions."""
     return int(count * Fraction(str(share)) + Fraction(1, 2))
 

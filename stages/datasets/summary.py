@@ -15,6 +15,14 @@ def report(name: str, about: Description, rejected: int) -> None:
     report_balance(about.counts["train"])
 
 
+def report_text(name: str, about: Description) -> None:
+    """Print how many symbols a text has, and which splits are held out."""
+    counts = ", ".join(f"{sum(counts.values()):,} {split}" for split, counts in about.counts.items())
+    say(f"{name}: {len(about.class_names)} different symbols; {counts}")
+    if "not_held_out" in about.provenance:
+        say(f"{name}: {about.provenance['note']}")
+
+
 def report_balance(counts: dict[str, int]) -> None:
     """Print the largest and the smallest class of train; warn when they are far apart."""
     small, large = min(counts, key=lambda name: counts[name]), max(counts, key=lambda name: counts[name])

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +48,13 @@ def write_images(
             shown.update(count)
     for name, rows in splits.items():
         write_targets(folder, name, np.array([row.label for row in rows]))
-        write_text(folder / name / "rows.csv", _csv("hash,name", ((row.hash, row.name) for row in rows)))
+        write_rows(folder, name, ((row.hash, row.name) for row in rows))
     return arrays["train"]
+
+
+def write_rows(folder: Path, split: Split, rows: Iterable[tuple[str, str]]) -> None:
+    """Write `rows.csv` of a split: the hash of each row's content, and its name in the source."""
+    write_text(folder / split / "rows.csv", _csv("hash,name", rows))
 
 
 def write_rejects(path: Path, rejects: list[Reject]) -> None:
@@ -66,7 +71,7 @@ def _chosen(raw: RawSet, fitted: dict[int, np.ndarray], places: dict[int, Place]
             yield places[index], item.read()
 
 
-def _csv(header: str, lines: Iterator[tuple[str, str]] | list[Reject]) -> str:
+def _csv(header: str, lines: Iterable[tuple[str, str]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header.split(","))

@@ -4,6 +4,9 @@ from typing import Any
 
 import pandas as pd
 
+from stages.evaluation.symbols import visible
+
+UNITS = {"images": "images", "text": "symbols", "sequences": "sequences"}  # what is counted, by kind
 _SHOWN = 12  # rejected files named; rejects.csv has them all
 
 
@@ -11,18 +14,25 @@ def data_facts(about: dict[str, Any], rejects: pd.DataFrame, backbone: dict[str,
     """The content of `data.json`.
 
     Args:
-        about: the `dataset.json` of the prepared images.
-        rejects: `rejects.csv` of the prepared images: `file` and `reason`.
+        about: the `dataset.json` of the prepared data.
+        rejects: `rejects.csv` of the prepared data: `file` and `reason`.
         backbone: that the features came from or that was trained on: its `name` and the provenance of its `weights`.
     """
     return {
         "provenance": about["provenance"],
+        "not_held_out": about["provenance"].get("not_held_out", []),
+        "unit": UNITS[about["kind"]],
         "shape": about["shape"],
-        "counts": about["counts"],
+        "counts": _visible(about["counts"]) if about["kind"] == "text" else about["counts"],
         "rejected": len(rejects),
         "rejects": rejects[["file", "reason"]].head(_SHOWN).to_dict("records"),
         "backbone": backbone,
     }
+
+
+def _visible(counts: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """The same by names that can be seen."""
+    return {split: {visible(name): count for name, count in of.items()} for split, of in counts.items()}
 
 
 def random_weights(facts: dict[str, Any]) -> bool:

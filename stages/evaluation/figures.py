@@ -14,6 +14,7 @@ from stages.evaluation.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, look, 
 
 _NUMBERED = 20  # classes; in a larger confusion matrix numbers could not be read
 _NAMED = 40  # classes; in a larger one names could not be read
+_LETTERS = 80  # classes whose names are single letters
 _ACROSS = 6  # mistakes in a row
 
 
@@ -83,9 +84,10 @@ def _class_axes(axes: Axes, names: list[str]) -> None:
     axes.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="minor", length=0)
-    if len(names) > _NAMED:
+    longest = max(len(name) for name in names)
+    if len(names) > (_LETTERS if longest == 1 else _NAMED):
         return
-    long = max(len(name) for name in names) > 4 and len(names) > 2
+    long = longest > 4 and len(names) > 2
     axes.set_xticks(range(len(names)), names, rotation=45 if long else 0, ha="right" if long else "center")
     axes.set_yticks(range(len(names)), names)
     if long:
@@ -115,7 +117,7 @@ def draw_reliability(path: Path, bins: Reliability) -> None:
         curve.set_ylabel("accuracy")
         curve.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2)
         histogram.bar(edges[:-1], bins.count, np.diff(edges), align="edge", color=BLUE, edgecolor="white")
-        histogram.set_ylabel("images")
+        histogram.set_ylabel("count")
         histogram.set_xlabel("confidence")
         histogram.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
         for axes in (curve, histogram):

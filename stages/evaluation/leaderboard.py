@@ -58,8 +58,14 @@ def warnings(table: pd.DataFrame, facts: dict[str, dict[str, Any]]) -> list[str]
         facts: `data.json` by model.
     """
     lines = [
-        f"{dataset}: the figures are from stand-in data, not from the real images; compare them with nothing published."
+        f"{dataset}: the figures are from stand-in data, not from the real ones; compare them with nothing published."
         for dataset in table.loc[table["provenance"] == "stand-in", "dataset"].unique()
+    ]
+    by_dataset = table.drop_duplicates("dataset").set_index("dataset")["model"]
+    lines += [
+        f"{dataset}: the test text is the training text itself, so the figures say how well it was learnt by heart."
+        for dataset, name in by_dataset.items()
+        if "test" in facts[name]["not_held_out"]
     ]
     return lines + [
         f"{name}: its backbone {facts[name]['backbone']['name']} has random weights, not pretrained ones."

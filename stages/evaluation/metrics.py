@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 from statistics import NormalDist
 
 import numpy as np
@@ -161,6 +162,14 @@ def summary(scores: Scores, bins: int) -> dict[str, float | int]:
         "macro_f1": per_class(scores.confusion).macro_f1,
     }
     return {name: round(value, 6) for name, value in figures.items()} | {"images": images, "correct": correct}
+
+
+def bits_per_symbol(loss: float) -> float:
+    """A loss in nats as bits, to 6 decimals: what a text's symbol costs when the model's guesses are its code.
+
+    Source: Shannon, Prediction and entropy of printed English, Bell System Technical Journal 30 (1951).
+    """
+    return round(loss / log(2), 6)
 
 
 def f1_by_class(scores: Scores, class_names: Sequence[str]) -> dict[str, float]:

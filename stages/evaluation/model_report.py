@@ -9,6 +9,8 @@ import pandas as pd
 
 from stages.evaluation.figures import draw_confusion, draw_learning_curves, draw_mistakes, draw_reliability
 from stages.evaluation.metrics import Scores, per_class, reliability
+from stages.evaluation.symbol_figures import draw_places
+from stages.evaluation.symbols import mistaken, surprises
 from stages.evaluation.tables import confusion_table, per_class_table, predictions_table, reliability_table, write_table
 
 TABLES = ("confusion.csv", "reliability.csv", "per_class.csv", "predictions.csv")
@@ -21,15 +23,17 @@ class Evaluated:
 
     Attributes:
         scores: of its N rows.
-        class_names: by class index.
-        images: uint8 (N, height, width, 1 or 3), in the same order.
-        rows: `hash` and `name` of each image, in the same order.
+        class_names: by class index; of symbols, names that can be seen.
+        inputs: images uint8 (N, height, width, 1 or 3), or symbols as they are stored, in the same order.
+        rows: `hash` and `name` of each input, in the same order.
+        kind: of the inputs: "images", "text" or "sequences".
     """
 
     scores: Scores
     class_names: Sequence[str]
-    images: np.ndarray
+    inputs: np.ndarray
     rows: pd.DataFrame
+    kind: str
 
 
 def write_tables(folder: Path, tested: Evaluated, bins: int) -> None:
@@ -38,7 +42,7 @@ def write_tables(folder: Path, tested: Evaluated, bins: int) -> None:
     write_table(folder / "confusion.csv", confusion_table(scores, names))
     write_table(folder / "reliability.csv", reliability_table(reliability(scores.confidence, scores.correct, bins)))
     write_table(folder / "per_class.csv", per_class_table(per_class(scores.confusion), names))
-    write_table(folder / "predictions.csv", predictions_table(scores, names, tested.rows))
+    write_table(folder / "predictions.csv", predictions_table(scores, names, tested.rows, each=tested.kind != "text"))
 
 
 def write_pictures(folder: Path, tested: Evaluated, bins: int, worst: int, best_epoch: int) -> None:
@@ -47,4 +51,18 @@ def write_pictures(folder: Path, tested: Evaluated, bins: int, worst: int, best_
     draw_learning_curves(folder / "learning_curves.png", pd.read_csv(folder / "history.csv"), best_epoch)
     draw_confusion(folder / "confusion.png", scores.confusion, names)
     draw_reliability(folder / "reliability.png", reliability(scores.confidence, scores.correct, bins))
-    draw_mistakes(folder / "mistakes.png", scores, tested.images, names, worst)
+    _draw_mistakes(folder / "mistakes.png", tested, worst)
+
+
+def _draw_mistakes(path: Path, tested: Evaluated, worst: int) -> None:
+    """The most confident mistakes; of a text the symbols that were expected least."""
+    scores, inputs, names = tested.scores, tested.inputs, tested.class_names
+    wrong, total = int((~scores.correct).sum()), len(scores.targets)
+    if tested.kind == "images":
+        draw_mistakes(path, scores, inputs, names, worst)
+    elif tested.kind == "text":
+        title = f"The most surprising symbols of the test text ({wrong:,} of {total:,} predicted wrongly)"
+        draw_places(path, title, surprises(scores, inputs, names, worst))
+    else:
+        title = f"The most confident mistakes ({wrong:,} of {total:,} test sequences wrong)"
+        draw_places(path, title, mistaken(scores, inputs, names, worst))

@@ -18,8 +18,9 @@ from stages.project.files import read_json
 PROVENANCE = {
     "official": "the publisher's images, checked by their checksum",
     "variant": "the publisher's data set, but not byte for byte: re-encoded or re-packed",
-    "stand-in": "a small substitute for the real images, which could not be had; not comparable with published figures",
-    "own": "images from a folder of yours",
+    "stand-in": "a small substitute for the real data, which could not be had; not comparable with published figures",
+    "own": "data of your own",
+    "drawn": "drawn by the project, for a task of its own making",
 }
 _PICTURES = ("learning_curves", "confusion", "reliability", "mistakes")
 

@@ -53,13 +53,14 @@ def per_class_table(classes: PerClass, class_names: Sequence[str]) -> pd.DataFra
     return pd.DataFrame({"class": list(class_names), **columns})
 
 
-def predictions_table(scores: Scores, class_names: Sequence[str], rows: pd.DataFrame) -> pd.DataFrame:
-    """Every prediction: image, truth, prediction, confidence and each class's probability.
+def predictions_table(scores: Scores, class_names: Sequence[str], rows: pd.DataFrame, each: bool) -> pd.DataFrame:
+    """Every prediction: image, truth, prediction, confidence and, if wanted, each class's probability.
 
     Args:
         scores: of the test set.
         class_names: by class index.
         rows: the test split's `rows.csv`, with `hash` and `name`, in the same order.
+        each: also every class's probability; of a long text they would be many.
     """
     names = np.array(class_names, dtype=object)
     given = {
@@ -69,5 +70,5 @@ def predictions_table(scores: Scores, class_names: Sequence[str], rows: pd.DataF
         "predicted": names[scores.predictions],
         "confidence": scores.confidence,
     }
-    each = {f"p({name})": scores.probabilities[:, index] for index, name in enumerate(class_names)}
-    return pd.DataFrame(given | each)
+    shown = enumerate(class_names) if each else ()
+    return pd.DataFrame(given | {f"p({name})": scores.probabilities[:, index] for index, name in shown})

@@ -11,7 +11,8 @@ _STATUS = {
     "official": "the official release",
     "variant": "a **variant**: its bytes differ from the official release",
     "stand-in": "a **stand-in** for it, for the real one could not be had",
-    "own": "a folder of the user's own images",
+    "own": "the user's own",
+    "drawn": "drawn by the project",
 }
 
 
@@ -26,7 +27,7 @@ def card(
         parity: of `parity`.
         sizes: bytes of each file, by name.
     """
-    height, width, channels = about["input_shape"]
+    shape = about["input_shape"]
     backbone = about["backbone"] or about["provenance"].get("backbone", {})
     weights = backbone.get("weights", {})
     return (
@@ -40,9 +41,8 @@ def card(
             data=about["provenance"],
             status=_STATUS[about["provenance"]["status"]],
             kind=_kind(about),
-            height=height,
-            width=width,
-            channels="grey" if channels == 1 else "RGB",
+            shape=shape,
+            reads={3: "images", 1: "sequences", 0: "text"}[len(shape)],
             backbone=backbone,
             backbone_status=_backbone_status(weights, about["architecture"] == "finetune"),
             backbone_licence="" if weights.get("status") == "random" else weights.get("licence", ""),
@@ -66,6 +66,8 @@ def _kind(about: Mapping[str, Any]) -> str:
         return f"a trained head on a frozen {about['backbone']['name']}"
     if about["architecture"] == "finetune":
         return f"a fine-tuned {about['settings']['backbone']['name']}"
+    if about["architecture"] == "recurrent":
+        return f"a recurrent network ({about['settings']['cell']}, {about['settings']['hidden']} hidden)"
     hidden = about["settings"].get("hidden")
     if about["architecture"] == "mlp":
         return f"fully connected layers ({', '.join(map(str, hidden))} hidden)" if hidden else "logistic regression"

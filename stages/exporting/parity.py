@@ -23,9 +23,9 @@ def parity(
     """Run every format over the test set and compare its logits with the fp32 eager model's.
 
     Args:
-        reference: the eager model on the CPU, uint8 (N, H, W, C) to logits; it is moved to the machine's device.
+        reference: the eager model on the CPU, stored inputs to logits; it is moved to the machine's device.
         formats: by file name, what loads it as a module that takes the same.
-        inputs: the test set's images, uint8 (N, H, W, C).
+        inputs: the test set's, as stored: images uint8 (N, H, W, C), or symbols (N, T), or a text (N,).
         targets: int64 (N,).
         machine: with precision fp32.
         bound: the largest difference of a logit; a prediction may differ only where the reference's two largest

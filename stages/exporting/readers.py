@@ -1,4 +1,4 @@
-"""From exported files back to what runs: modules that take uint8 (N, H, W, C) and give float32 logits.
+"""From exported files back to what runs: modules that take stored inputs and give float32 logits.
 
 They run in other programs' way, so that parity tests what a user will do with the file.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from stages.exporting.formats import INPUT, OUTPUT
+from stages.exporting.formats import OUTPUT
 from stages.project.console import Refusal
 
 
@@ -53,9 +53,9 @@ class Opaque(nn.Module):
         super().__init__()
         self._function = (function,)  # in a tuple: a module in an attribute would become a part of this one
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Logits (N, classes)."""
-        return self._function[0](pixels)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits."""
+        return self._function[0](inputs)
 
 
 def read_pt2(path: Path, device: torch.device) -> nn.Module:
@@ -75,4 +75,5 @@ def read_onnx(path: Path, threads: int) -> nn.Module:
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return Opaque(lambda pixels: torch.from_numpy(session.run([OUTPUT], {INPUT: pixels.cpu().numpy()})[0]))
+    (given,) = session.get_inputs()
+    return Opaque(lambda inputs: torch.from_numpy(session.run([OUTPUT], {given.name: inputs.cpu().numpy()})[0]))

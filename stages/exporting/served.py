@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from stages.exporting.formats import INPUT, OUTPUT
-
 _REQUIREMENTS = ("mlflow", "numpy", "onnx", "onnxruntime")
 
 
-def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, example: np.ndarray, classes: int) -> None:
+def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, example: np.ndarray) -> None:
     """Log a model that `mlflow models serve -m models:/ID --env-manager local` serves.
 
     It goes through the client, which leaves no run, experiment or store active, and names its requirements,
@@ -23,8 +21,7 @@ def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, examp
         run_id: of the model's run.
         name: of the model.
         onnx_file: as `write_onnx` made it.
-        example: uint8 (2, H, W, C).
-        classes: the number of logits.
+        example: of its inputs.
     """
     import mlflow.onnx
     import onnx
@@ -36,13 +33,14 @@ def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, examp
     about = Model(
         artifact_path=logged.artifact_location, run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id
     )
+    model = onnx.load(onnx_file)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         mlflow.onnx.save_model(
-            onnx.load(onnx_file),
+            model,
             path,
             mlflow_model=about,
-            signature=_signature(example, classes),
+            signature=_signature(model.graph),
             input_example=example,
             pip_requirements=[f"{package}=={version(package)}" for package in _REQUIREMENTS],
             onnx_execution_providers=["CPUExecutionProvider"],
@@ -53,9 +51,19 @@ def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, examp
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
 
 
-def _signature(example: np.ndarray, classes: int) -> Any:
+def _signature(graph: Any) -> Any:
+    """Of an ONNX graph, whose free dimensions have no size."""
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
+    from onnx.helper import tensor_dtype_to_np_dtype
 
-    pixels = TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]), INPUT)
-    return ModelSignature(Schema([pixels]), Schema([TensorSpec(np.dtype(np.float32), (-1, classes), OUTPUT)]))
+    def schema(values: Any) -> Any:
+        kinds = ((value.name, value.type.tensor_type) for value in values)
+        return Schema(
+            [
+                TensorSpec(tensor_dtype_to_np_dtype(kind.elem_type), [d.dim_value or -1 for d in kind.shape.dim], name)
+                for name, kind in kinds
+            ]
+        )
+
+    return ModelSignature(schema(graph.input), schema(graph.output))

@@ -60,6 +60,13 @@ def blank(shape: list[int]) -> Tensor:
     return torch.zeros(1, *(shape[2], *shape[:2]) if len(shape) == 3 else shape)
 
 
+def one_input(network: nn.Module, shape: list[int]) -> Tensor:
+    """`blank`, or int64 zeros where the network reads symbols: (1, length) of a sequence, (1, 1) of a text."""
+    if getattr(network, "reads_symbols", False):
+        return torch.zeros(1, *(shape or [1]), dtype=torch.int64)
+    return blank(shape)
+
+
 def depth(layers: list[Layer]) -> tuple[int, str]:
     """The number of layers, hidden ones and the output (the input is none), and whether that is shallow or deep."""
     count = max(layer.number for layer in layers)

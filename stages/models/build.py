@@ -21,13 +21,15 @@ def build(architecture: str, settings: dict[str, Any], input_shape: list[int], c
     """A network with freshly initialised weights, drawn from torch's global generator.
 
     Args:
-        architecture: a file of this folder: mlp, cnn, speednet, transfer, finetune.
+        architecture: a file of this folder: mlp, cnn, speednet, transfer, finetune, recurrent.
         settings: the architecture's own keys (see `settings_of`); of finetune also its `backbone`.
-        input_shape: of one input as it is stored: [height, width, channels], or [dimensions] of features.
+        input_shape: of one input as it is stored: [height, width, channels], [dimensions] of features,
+            [length] of sequences, [] of a text.
         classes: the number of logits.
 
     Returns:
-        Takes normalised float (N, C, H, W) or (N, D), gives raw logits (N, classes).
+        Takes normalised float (N, C, H, W) or (N, D), gives raw logits (N, classes); or int64 symbols (N, T),
+        and of a text gives (N, T, classes).
 
     Raises:
         Refusal: there is no such architecture, or it cannot take such inputs.

@@ -16,12 +16,13 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from stages.compute.pixels import FromPixels
+from stages.compute.tokens import FromTokens
 from stages.models.build import build
 from stages.models.loading import check_fit, load_weights, plain_content, read_bounded
 from stages.project.console import Refusal
 from stages.project.files import write_bytes
 
-__all__ = ["Checkpoint", "from_pixels", "load_checkpoint", "load_weights", "rebuild", "save_checkpoint"]
+__all__ = ["Checkpoint", "from_pixels", "from_stored", "load_checkpoint", "load_weights", "rebuild", "save_checkpoint"]
 
 _FORMAT = 1
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
@@ -35,8 +36,9 @@ class Checkpoint:
     Attributes:
         name: the model's, in `params.yaml`.
         architecture, settings: what `build` takes.
-        input_shape: of one input as stored: [height, width, channels], or [dimensions] of features.
-        class_names: by logit.
+        input_shape: of one input as stored: [height, width, channels], [dimensions] of features, [length] of
+            sequences, [] of a text.
+        class_names: by logit; of a text and of sequences all symbols that it reads, by their numbers.
         normalize: `mean` and `std` of the network's inputs, per channel; of images on the scale 0 to 1.
         backbone: of a transfer model that takes pixels, whose `state_dict` holds backbone and head: the
             backbone's `name`, `library` and `network`, `mean` and `std` of its features, and the provenance of
@@ -146,6 +148,20 @@ def from_pixels(checkpoint: Checkpoint) -> FromPixels:
             f"made by `dvc repro export@{checkpoint.name}`, takes pixels"
         )
     return FromPixels(rebuild(checkpoint), checkpoint.normalize["mean"], checkpoint.normalize["std"]).eval()
+
+
+def reads_symbols(checkpoint: Checkpoint) -> bool:
+    """Whether it is of a text or of sequences of symbols."""
+    return checkpoint.architecture == "recurrent" and len(checkpoint.input_shape) < 3
+
+
+def from_stored(checkpoint: Checkpoint) -> nn.Module:
+    """The network with what its stored inputs need in front: of pixels as `from_pixels`, of symbols unsigned (N, T).
+
+    Raises:
+        Refusal: as `from_pixels`.
+    """
+    return FromTokens(rebuild(checkpoint)).eval() if reads_symbols(checkpoint) else from_pixels(checkpoint)
 
 
 def _network(checkpoint: Checkpoint) -> nn.Module:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from math import ceil, floor
 
-from stages.params.data import Policy, Translate
+from stages.params.data import Policy, Prepare, PrepareCopy, Translate
 from stages.params.fields import did_you_mean, unknown
 from stages.params.generator_checks import generator_checks, synthetic_checks
-from stages.params.models import CNN, AnyModel
+from stages.params.models import CNN, AnyModel, Recurrent
 from stages.params.schema import Params
+from stages.params.sequences import no_images, recurrent_problems
 from stages.params.training import Lbfgs, Train
 
 _SMALLEST = 32  # pixels of height and width that a backbone takes
@@ -26,6 +27,8 @@ def cross_checks(params: Params) -> Iterator[str]:
 
 def _datasets(params: Params) -> Iterator[str]:
     for name, dataset in params.datasets.items():
+        if isinstance(dataset.prepare, PrepareCopy):
+            continue
         held_out = dataset.prepare.validation + dataset.prepare.test
         if held_out >= 1:
             yield f"datasets.{name}.prepare: validation and test are {held_out:g} together; allowed: less than 1"
@@ -38,6 +41,8 @@ def _policies(params: Params) -> Iterator[str]:
             yield f"{key}: the name `none` is taken (it means no augmentation)"
         if policy.dataset not in params.datasets:
             yield unknown(f"{key}.dataset", policy.dataset, "datasets", list(params.datasets))
+        if other := no_images(params, policy.dataset):
+            yield f"{key}.dataset is {policy.dataset!r}, {other}; augmentation is for images"
         yield from _whole_shifts(f"{key}.translate", policy.translate)
         yield from _style(params, key, policy)
 
@@ -92,6 +97,8 @@ def _features(params: Params) -> Iterator[str]:
         key = f"features.{name}"
         if features.dataset not in params.datasets:
             yield unknown(f"{key}.dataset", features.dataset, "datasets", list(params.datasets))
+        if other := no_images(params, features.dataset):
+            yield f"{key}.dataset is {features.dataset!r}, {other}; a backbone takes images"
         if features.backbone not in params.backbones:
             yield unknown(f"{key}.backbone", features.backbone, "backbones", list(params.backbones))
         yield from _policy_fits(params, f"{key}.augmentation", features.augmentation, features.dataset)
@@ -119,7 +126,11 @@ def _models(params: Params) -> Iterator[str]:
             yield from _regression(key, model)
         elif model.train.batch_size == 1 and _normalises_batches(model):
             yield f"{key}.train.batch_size is 1; allowed with batch norm: 2 and above"
-        size = params.datasets[model.dataset].prepare.size
+        if isinstance(model, Recurrent) or no_images(params, model.dataset):
+            yield from recurrent_problems(params, key, model)
+            continue
+        prepare = params.datasets[model.dataset].prepare
+        size = prepare.size if isinstance(prepare, Prepare) else 0
         if model.architecture == "cnn":
             yield from _blocks(key, model, size)
         if model.architecture == "speednet" and (size - 1) >> len(model.widths) < 1:
@@ -137,6 +148,9 @@ def _views(params: Params) -> Iterator[str]:
     known = list(params.datasets)
     for name in params.evaluate.tta.keys() - params.datasets.keys():
         yield f"evaluate.tta names {name!r}, which is not in `datasets`; {did_you_mean(name, known)}"
+    for name in params.evaluate.tta:
+        if other := no_images(params, name):
+            yield f"evaluate.tta names {name!r}, {other}; views are of images"
 
 
 def _start(params: Params, key: str, model: AnyModel) -> Iterator[str]:
@@ -153,7 +167,8 @@ def _start(params: Params, key: str, model: AnyModel) -> Iterator[str]:
         yield unknown(f"{key}.weights", model.weights, "backbones", list(params.backbones))
     if model.normalize != "backbone":
         yield f"{key}.normalize is {model.normalize!r}; allowed for this architecture: 'backbone'"
-    if params.datasets[model.dataset].prepare.channels != 3:
+    prepare = params.datasets[model.dataset].prepare
+    if isinstance(prepare, Prepare) and prepare.channels != 3:
         yield f"{key}.dataset is {model.dataset!r}, whose images are grey; allowed: one with prepare.channels: 3"
 
 

@@ -1,8 +1,8 @@
 """The sections on data: the sets, their augmentation, and features of them by pretrained backbones."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from stages.params.fields import (
     Angles,
@@ -13,6 +13,7 @@ from stages.params.fields import (
     Pixels,
     Probability,
     Share,
+    ShareOrNone,
     Shares,
     Strict,
 )
@@ -21,7 +22,7 @@ from stages.params.fields import (
 class Data(Strict):
     """What holds for every data set."""
 
-    limit: Annotated[int, Field(ge=0, description="use N images of each set, 0: all of them")]
+    limit: Annotated[int, Field(ge=0, description="use N images (sequences, lines of a text) of each set, 0: all")]
 
 
 class Prepare(Strict):
@@ -33,15 +34,66 @@ class Prepare(Strict):
     test: Annotated[Share, Field(description="share held out for test where the source has no test set")]
 
 
-class Dataset(Strict):
-    """Where a data set comes from and how it is prepared."""
+class PrepareText(Strict):
+    """How a text becomes symbols; where a share is 0, that split is the training text itself."""
 
-    kind: Annotated[Literal["catalog", "folder"], Field(description="folder: a folder of class folders")]
-    path: Annotated[str, Field(min_length=1, description="the catalogue entry, or your folder of class folders")]
+    validation: Annotated[ShareOrNone, Field(description="share of the text held out for validation, before test")]
+    test: Annotated[ShareOrNone, Field(description="share of the text held out for test, at its end")]
+
+
+class PrepareCopy(Strict):
+    """How sequences are drawn whose first symbol is the answer."""
+
+    length: Annotated[int, Field(ge=1, le=10_000, description="symbols of a sequence, the first one included")]
+
+
+def _images_or_text(prepare: Any) -> str:
+    """What a catalogue entry is prepared as: a text has no pixels to count."""
+    keys = prepare if isinstance(prepare, dict) else dict(prepare) if isinstance(prepare, Strict) else {}
+    return "images" if {"size", "channels"} & set(keys) else "text"
+
+
+class SourcedSet(Strict):
+    """Where a data set comes from."""
+
+    path: Annotated[str, Field(min_length=1, description="the catalogue entry, your folder, text or its http(s) URL")]
     source: Annotated[
         Literal["auto", "official", "mirror", "stand-in"], Field(description="auto: mirror, official, stand-in")
     ]
+
+
+class CatalogSet(SourcedSet):
+    """A public data set of images, or a public text."""
+
+    kind: Annotated[Literal["catalog"], Field(description="what `path` names")]
+    prepare: Annotated[
+        Annotated[Prepare, Tag("images")] | Annotated[PrepareText, Tag("text")],
+        Field(discriminator=Discriminator(_images_or_text), description="with size and channels: of images"),
+    ]
+
+
+class FolderSet(SourcedSet):
+    """Your own images, in a folder of class folders."""
+
+    kind: Annotated[Literal["folder"], Field(description="what `path` names")]
     prepare: Prepare
+
+
+class TextSet(SourcedSet):
+    """Your own text, UTF-8."""
+
+    kind: Annotated[Literal["text"], Field(description="what `path` names")]
+    prepare: PrepareText
+
+
+class CopySet(SourcedSet):
+    """Sequences drawn by the project, whose first symbol is to be answered at their end."""
+
+    kind: Annotated[Literal["copy"], Field(description="what `path` names")]
+    prepare: PrepareCopy
+
+
+Dataset = Annotated[CatalogSet | FolderSet | TextSet | CopySet, Field(discriminator="kind")]
 
 
 class Rotate(Strict):

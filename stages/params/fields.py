@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Probability = Annotated[float, Field(ge=0, le=1, description="probability, 0 to 1")]
 Share = Annotated[float, Field(gt=0, lt=0.9)]
+ShareOrNone = Annotated[float, Field(ge=0, lt=0.9)]
 Activation = Annotated[
     Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu"], Field(description="between the layers")
 ]

@@ -1,8 +1,9 @@
 """One plain line for each thing that breaks the schema: the key's path, its value, what is allowed."""
 
 import reprlib
+from collections.abc import Iterator
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -47,14 +48,16 @@ def _choice(error: Any) -> str:
 
 
 def _key(where: list[str]) -> str:
-    """The dotted path on one line, without the architecture and the optimizer that pydantic puts into it."""
+    """The dotted path on one line, without the architecture, the optimizer and the kind that pydantic puts into it."""
     return ".".join(part if part.isprintable() else ascii(part) for part in _without_tag(where)) or "the file"
 
 
 def _without_tag(where: list[str]) -> list[str]:
-    tagged = where[:1] == ["models"] and len(where) > 2 and where[2] != "[key]"
-    untagged = where[:2] + where[3:] if tagged else where
-    return untagged[:3] + untagged[4:] if tagged and untagged[2:3] == ["train"] else untagged
+    if where[:1] not in (["models"], ["datasets"]) or len(where) < 3 or where[2] == "[key]":
+        return where
+    untagged = where[:2] + where[3:]
+    tagged_inside = where[3:4] == ["train"] or where[2:4] == ["catalog", "prepare"]
+    return untagged[:3] + untagged[4:] if tagged_inside else untagged
 
 
 def _shown(value: object) -> str:
@@ -79,10 +82,15 @@ def _inside(kind: Any, part: str) -> Any:
         return kind.model_fields[part].annotation
     if get_origin(kind) is dict:
         return get_args(kind)[1]
-    members = get_args(kind) if get_origin(kind) is UnionType else get_args(get_args(kind)[0])  # without `Annotated`
-    return next(member for member in members if part in _tags(member))
+    return next(member for member, tags in _members(kind) if part in tags)
 
 
-def _tags(member: type[BaseModel]) -> tuple[Any, ...]:
-    choice = "architecture" if "architecture" in member.model_fields else "optimizer"
-    return get_args(member.model_fields[choice].annotation)
+def _members(union: Any) -> Iterator[tuple[type[BaseModel], tuple[Any, ...]]]:
+    """The sections of a union, each with the tags that choose it."""
+    for member in get_args(union if get_origin(union) in (Union, UnionType) else get_args(union)[0]):
+        if get_origin(member) is Annotated:
+            section, tag = get_args(member)
+            yield section, (tag.tag,)
+        else:
+            choice = next(key for key in ("architecture", "optimizer", "kind") if key in member.model_fields)
+            yield member, get_args(member.model_fields[choice].annotation)

@@ -86,4 +86,18 @@ class Finetune(Model):
     ]
 
 
-AnyModel = Annotated[MLP | CNN | SpeedNet | Transfer | Finetune, Field(discriminator="architecture")]
+class Recurrent(Model):
+    """A recurrent network: of a text the next symbol at each step, of sequences and of an image's rows the class."""
+
+    architecture: Annotated[Literal["recurrent"], Field(description="the file in stages/models")]
+    cell: Annotated[
+        Literal["elman", "lstm", "gru", "none"], Field(description="what carries the state; none: it remembers nothing")
+    ]
+    hidden: Annotated[int, Field(ge=1, le=65536, description="numbers in a layer's state")]
+    layers: Annotated[int, Field(ge=1, le=64, description="cells, each of which reads the one before")]
+    forget_bias: Annotated[float, Field(ge=-20, le=20, description="of an LSTM's forget gates at the start")]
+    dropout: Dropout
+    steps: Annotated[int, Field(ge=0, le=100_000, description="symbols of a text that the gradient goes back; else 0")]
+
+
+AnyModel = Annotated[MLP | CNN | SpeedNet | Transfer | Finetune | Recurrent, Field(discriminator="architecture")]

@@ -10,7 +10,7 @@ from stages.project.console import Refusal
 
 WEIGHTS_CATALOG = Path(__file__).parents[2] / "data" / "catalog" / "weights.yaml"
 
-Format = Literal["idx", "cifar-binary", "zip", "parquet"]
+Format = Literal["idx", "cifar-binary", "zip", "parquet", "text"]
 Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s?#]+$")]
 # file names are joined to folders: none may hold a slash or start with a dot
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -78,14 +78,35 @@ class Pixels(Strict):
 
 
 class CatalogEntry(Strict):
-    """A public data set."""
+    """A public data set; of a text neither classes nor rows are known beforehand."""
 
     name: Name
     licence: str
-    class_names: Annotated[list[str], Field(min_length=2)]
-    rows: dict[Literal["train", "test"], Annotated[int, Field(ge=1)]]
+    class_names: Annotated[list[str], Field(default_factory=list)]
+    rows: Annotated[dict[Literal["train", "test"], Annotated[int, Field(ge=1)]], Field(default_factory=dict)]
     releases: Annotated[list[Release], Field(min_length=1)]
     pixels: Pixels | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "CatalogEntry":
+        text = all(release.format == "text" for release in self.releases)
+        if not text and (len(self.class_names) < 2 or not self.rows):
+            raise ValueError("images need class_names, two at least, and rows")
+        return self
+
+
+class CopyEntry(Strict):
+    """Sequences that the project draws, whose first symbol is the answer."""
+
+    name: Name
+    symbols: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=100)]
+    rows: dict[Literal["train", "val", "test"], Annotated[int, Field(ge=1, le=1_000_000)]]
+
+    @model_validator(mode="after")
+    def _fits(self) -> "CopyEntry":
+        if len(set(self.symbols)) < len(self.symbols) or len(self.rows) < 3:
+            raise ValueError("symbols must differ, and rows name train, val and test")
+        return self
 
 
 class WeightsEntry(Strict):
@@ -111,6 +132,12 @@ def read_entry(path: Path) -> CatalogEntry:
         Refusal: the file is missing, is not YAML or breaks the schema; the message names the file and the key.
     """
     return _validated(path, TypeAdapter(CatalogEntry))
+
+
+def read_copy_entry(path: Path) -> CopyEntry:
+    """As `read_entry`, of sequences that the project draws."""
+    entry: CopyEntry = _validated(path, TypeAdapter(CopyEntry))
+    return entry
 
 
 def read_weights() -> dict[str, WeightsEntry]:

@@ -14,6 +14,7 @@ from stages.sources.parquet import check
 from stages.sources.pixels import judge
 from stages.sources.provenance import provenance
 from stages.sources.standin import STAND_INS, make_stand_in
+from stages.sources.text import TEXTS, text_stand_in
 
 ORDER = {
     "auto": ("mirror", "official", "stand-in"),
@@ -89,6 +90,8 @@ def _fetched(entry: CatalogEntry, release: Release) -> list[Path]:
 
 
 def _stand_in(entry: CatalogEntry, into: Path, tried: list[str]) -> dict[str, Any] | None:
+    if entry.name in TEXTS:
+        return text_stand_in(entry, into)
     if entry.name not in STAND_INS:
         tried.append(f"there is no stand-in for {entry.name}")
         return None

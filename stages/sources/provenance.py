@@ -24,12 +24,13 @@ def provenance(
 
     Args:
         name: of the data set.
-        status: "official" (the publisher's bytes or pixels), "variant", "stand-in" or "own" (a user's folder).
-        source: "official", "mirror", "stand-in" or "folder".
-        kind: the files' format: "idx", "cifar-binary", "zip" or "parquet".
+        status: "official" (the publisher's bytes or pixels), "variant", "stand-in", "own" (a user's folder or
+            text) or "drawn" (a task that the project makes up).
+        source: "official", "mirror", "stand-in", "folder", "file", "address" or "drawn".
+        kind: the files' format: "idx", "cifar-binary", "zip", "parquet", "text" or "copy".
         folder: holds the files, and no others.
         licence: of the data.
-        class_names: by target index.
+        class_names: by target index; of a text none.
         note: what a reader should know, or "".
         url: where the publisher has the files, or "".
     """

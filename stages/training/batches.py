@@ -23,7 +23,7 @@ class Batch:
     Attributes:
         rows: int64 (N,), on the CPU.
         inputs: as stored, of the N rows, on the device.
-        targets: int64 (N,), on the device.
+        targets: int64 (N,), on the device; of a text (N * steps,), stream after stream.
         epoch, step: when; epochs count from 1, steps from 0.
     """
 
@@ -38,7 +38,7 @@ class Rows:
     """The inputs and targets of a split: on the device when they fit there, else memory-mapped.
 
     Args:
-        inputs: uint8 (N, H, W, C) or float16 (N, D).
+        inputs: uint8 (N, H, W, C), float16 (N, D) or symbols, unsigned (N, T).
         targets: int64 (N,).
         device: where batches are wanted.
     """
@@ -64,11 +64,11 @@ class Rows:
             return self._inputs[there], self._targets[there]
         return torch.from_numpy(self._mapped[rows.numpy()]).to(self._device), self._targets[there]
 
-    def first(self, count: int) -> Tensor:
-        """Inputs of the first `count` rows, or of all."""
-        return self.take(torch.arange(min(count, len(self))))[0]
+    def sample(self, count: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of the first `count` rows, or of all."""
+        return self.take(torch.arange(min(count, len(self))))
 
-    def shuffled(self, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[Batch]:
+    def batches(self, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[Batch]:
         """All rows in an order keyed by `(seed, epoch)`, in `steps(batch_size)` batches, from batch `first` on."""
         order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
         for step, rows in list(enumerate(_split(order, batch_size)))[first:]:

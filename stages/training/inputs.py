@@ -50,10 +50,24 @@ class FeatureInputs:
         return (features.float() - self._mean) / self._std
 
 
+class SymbolInputs:
+    """Stored symbols to int64; the network makes vectors of them."""
+
+    def to_train(self, batch: Batch, wanted: slice) -> Tensor:
+        """The same as for validation; a text is never shared among ranks, so that `wanted` is all of it."""
+        return self.to_val(batch.inputs[wanted])
+
+    def to_val(self, symbols: Tensor) -> Tensor:
+        """Their numbers."""
+        return symbols.long()
+
+
 def inputs_of(
     kind: str, augment: Augment, scale: dict[str, list[float]], seed: int, device: torch.device
-) -> ImageInputs | FeatureInputs:
-    """What becomes of a set's inputs, of the kind "images" or "features"; `scale` is their `mean` and `std`."""
+) -> ImageInputs | FeatureInputs | SymbolInputs:
+    """What becomes of a set's inputs, by its kind (see `datasets/format.py`); `scale` is their `mean` and `std`."""
+    if kind in ("text", "sequences"):
+        return SymbolInputs()
     if kind == "images":
         return ImageInputs(augment, **scale, seed=seed, device=device)
     return FeatureInputs(**scale, device=device)

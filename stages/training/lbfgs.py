@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from stages.compute.device import Machine, out_of_memory
 from stages.params.training import Lbfgs
 from stages.project.console import Refusal, bar
+from stages.training.batches import Rows
 from stages.training.history import Epoch
 from stages.training.outcome import Outcome
 from stages.training.resume import Keeper, State
@@ -63,6 +64,7 @@ class _Search:
     def __init__(self, task: Task, settings: Lbfgs, machine: Machine, keeper: Keeper, world: World) -> None:
         self._task, self._decays, self._machine, self._keeper = task, settings.weight_decays, machine, keeper
         self._world = world
+        assert isinstance(task.train, Rows)  # a text has no linear network
         stored, self._targets = task.train.take(torch.arange(len(task.train)))
         self._inputs = task.to_val(stored)
         self._outcome = Outcome()

@@ -22,6 +22,7 @@ from stages.training.optimizers import build_optimizer, rate_at
 from stages.training.outcome import Outcome
 from stages.training.probe import probe
 from stages.training.resume import Keeper, State
+from stages.training.streams import Streams
 from stages.training.sums import Sums
 from stages.training.task import Task
 from stages.training.validation import validate
@@ -75,6 +76,7 @@ class _Training:
         self._outcome = Outcome()
         self._epoch, self._step = 1, 0  # of the next step
         self._sums = Sums.zero(self._steps, machine.device)
+        self._carried: Tensor | None = None  # a text's streams' state before the next step; None: zero
         if keeper and (state := keeper.load()):
             self._restore(state)
         else:
@@ -110,11 +112,12 @@ class _Training:
         """The steps of the epoch that are still to be done."""
         task, settings, epoch = self._task, self._settings, self._epoch
         if self._step == 0:
+            self._carried = None
             rank = [self._world.rank] if self._world.rank else []  # rank 0 draws as one process alone does
             torch.manual_seed(seed_for(task.seed, "dropout", epoch, *rank))
         told = time.monotonic()
         task.network.train()
-        for batch in task.train.shuffled(settings.batch_size, task.seed, epoch, self._step):
+        for batch in task.train.batches(settings.batch_size, task.seed, epoch, self._step):
             self._train_step(batch)
             self._step += 1
             shown.update(1)
@@ -131,12 +134,22 @@ class _Training:
         own, weights = goal.of(shard.rows), task.class_weights
         inputs = task.to_train(batch, shard.rows) if inputs is None else inputs[shard.rows]
         with self._machine.autocast():
-            logits = self._network(inputs).float()
+            logits = self._logits(inputs).float()
         loss = mean_loss(logits, own, weights, settings.label_smoothing)
         loss = shard.of_mean(loss, own.weight(weights), goal.weight(weights))
         self._update(loss)
         self._sums.losses[self._step], self._sums.counts[self._step] = loss.detach(), len(batch.targets)
         self._sums.correct += (logits.detach().argmax(1) == own.targets).sum() * shard.counted
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        """Of each input (N, classes); of a text of each symbol, read on from where the step before it ended."""
+        if not isinstance(self._task.train, Streams):
+            logits: Tensor = self._network(inputs)
+            return logits
+        network: Any = self._network
+        logits, carried = network.advance(inputs, self._carried)
+        self._carried = carried.detach()
+        return logits.flatten(0, -2)
 
     def _mixed(self, batch: Batch) -> tuple[Tensor, Goal]:
         """The whole batch: what is mixed into this rank's inputs may be another's."""
@@ -163,7 +176,7 @@ class _Training:
         task, world = self._task, self._world
         losses = world.sum(self._sums.losses) / world.size
         self._refuse_infinite(losses)
-        rows, rate = len(task.train), self._rate(self._steps - 1)
+        rows, rate = self._sums.counts.sum().item(), self._rate(self._steps - 1)
         loss, right = (losses * self._sums.counts).sum().item(), world.sum(self._sums.correct).item()
         network = self._average.network if self._average else task.network
         validated, decay = validate(network, task, self._machine, world), self._settings.weight_decay
@@ -204,6 +217,7 @@ class _Training:
             "network": self._task.network.state_dict(),
             "average": self._average.network.state_dict() if self._average else None,
             "optimizer": self._optimizer.state_dict(),
+            "carried": self._carried,
             "ranks": self._world.gather(own),
             **self._outcome.state(),
         }
@@ -214,6 +228,8 @@ class _Training:
         if self._average:
             self._average.network.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
+        if state["carried"] is not None:
+            self._carried = state["carried"].to(self._machine.device)
         own = state["ranks"][self._world.rank]
         set_random_state(self._machine.device, own["random"])
         self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in own["sums"].items()})

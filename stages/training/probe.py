@@ -31,9 +31,9 @@ def probe(task: Task, epoch: int, rows: int) -> list[Layer]:
         rows: of the first training inputs; at most `MOST_ROWS` are looked at.
     """
     network, layers = task.network, _layers(task.network)
-    inputs, targets = task.train.take(torch.arange(min(rows, MOST_ROWS, len(task.train))))
+    inputs, targets = task.train.sample(min(rows, MOST_ROWS))
     with evaluating(network), _differentiable(network), _listening(network, layers) as (saturated, dead):
-        logits = network(task.to_val(inputs)).float()
+        logits = network(task.to_val(inputs)).float().flatten(0, -2)
         norms = _gradient_norms(mean_loss(logits, Goal(targets), task.class_weights, 0.0), layers)
     none = torch.full_like(logits[0, 0], math.nan)
     found = [torch.stack([_mean(kind[name], none) for kind in (norms, saturated, dead)]) for name in norms]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from stages.training.batches import Batch, Rows
+from stages.training.streams import Passage, Streams
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Task:
 
     Attributes:
         name: of the model, for messages.
-        network: on the machine's device, float inputs to logits.
+        network: on the machine's device, what `to_train` gives to logits; of a text with `advance` (see
+            `models/recurrent.py`).
         train, val: the splits.
         to_train: those of a batch's inputs that are wanted to the network's inputs (augmented, normalised).
         to_val: stored inputs to the network's inputs.
@@ -24,8 +26,8 @@ class Task:
 
     name: str
     network: nn.Module
-    train: Rows
-    val: Rows
+    train: Rows | Streams
+    val: Rows | Passage
     to_train: Callable[[Batch, slice], Tensor]
     to_val: Callable[[Tensor], Tensor]
     class_weights: Tensor | None

@@ -39,7 +39,7 @@ NAMES = ["a-slow", "pets", "c-fast", "b-fast"]
 
 
 def facts(**backbones: Any) -> dict[str, dict[str, Any]]:
-    return {name: {"backbone": backbones.get(name)} for name in NAMES}
+    return {name: {"backbone": backbones.get(name), "not_held_out": []} for name in NAMES}
 
 
 def test_csv_header_and_order(reports: Path, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_warnings_name_stand_ins_and_random_weights(reports: Path) -> None:
     weights = {"name": "densenet121", "weights": {"status": "random"}}
     lines = warnings(leaderboard(NAMES, reports), facts(pets=weights))
     assert lines == [
-        "cats_dogs: the figures are from stand-in data, not from the real images; compare them with nothing published.",
+        "cats_dogs: the figures are from stand-in data, not from the real ones; compare them with nothing published.",
         "pets: its backbone densenet121 has random weights, not pretrained ones.",
     ]
     real = {"name": "densenet121", "weights": {"status": "pretrained"}}

@@ -42,7 +42,7 @@ def test_per_class(tmp_path: Path) -> None:
 
 def test_predictions_name_every_image(tmp_path: Path) -> None:
     rows = pd.DataFrame({"hash": ["a1", "b2", "c3"], "name": ["x.png", "y.png", "z.png"]})
-    write_table(tmp_path / "p.csv", predictions_table(SCORES, ["cat", "dog"], rows))
+    write_table(tmp_path / "p.csv", predictions_table(SCORES, ["cat", "dog"], rows, each=True))
     lines = (tmp_path / "p.csv").read_text().splitlines()
     assert lines[0] == "name,hash,actual,predicted,confidence,p(cat),p(dog)"
     assert lines[1] == "x.png,a1,dog,dog,0.880797,0.119203,0.880797"

@@ -39,7 +39,7 @@ def test_a_cut_off_file_is_refused(tmp_path: Path, keep: int) -> None:
 
 def test_pt2_moves_to_another_device(tmp_path: Path) -> None:
     """The graph notes the device that it was traced on; `meta` stands for a GPU."""
-    write_pt2(tmp_path / "model.pt2", trace(from_pixels(tiny_checkpoint("cnn", 3)), [8, 8, 3]))
+    write_pt2(tmp_path / "model.pt2", trace(from_pixels(tiny_checkpoint("cnn", 3)), [8, 8, 3], 2))
     network = read_pt2(tmp_path / "model.pt2", torch.device("meta"))
     logits = network(torch.zeros((3, 8, 8, 3), dtype=torch.uint8, device="meta"))
     assert (logits.device.type, tuple(logits.shape)) == ("meta", (3, 2))

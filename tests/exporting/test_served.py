@@ -16,13 +16,13 @@ from stages.models.checkpoint import from_pixels
 def test_the_model_is_logged_under_its_run_and_takes_any_number_of_images(tmp_path: Path) -> None:
     checkpoint = tiny_checkpoint()
     network, (pixels, _) = from_pixels(checkpoint), images(5)
-    write_onnx(tmp_path / "model.onnx", trace(network, [8, 8, 1]), {})
+    write_onnx(tmp_path / "model.onnx", trace(network, [8, 8, 1], 2), {})
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.create_experiment("any", (tmp_path / "artifacts").as_uri())
     run = client.create_run(experiment).info.run_id
     client.set_terminated(run)
 
-    log_served_model(client, run, "small", tmp_path / "model.onnx", pixels[:2], 2)
+    log_served_model(client, run, "small", tmp_path / "model.onnx", pixels[:2])
 
     assert mlflow.active_run() is None
     assert client.get_run(run).info.status == "FINISHED"

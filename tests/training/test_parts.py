@@ -28,16 +28,16 @@ def rows(count: int) -> Rows:
 
 
 def test_every_row_comes_once_an_epoch_in_a_keyed_order():
-    first, again, second = ([b.targets.tolist() for b in rows(10).shuffled(4, 0, epoch)] for epoch in (1, 1, 2))
+    first, again, second = ([b.targets.tolist() for b in rows(10).batches(4, 0, epoch)] for epoch in (1, 1, 2))
     assert first == again != second
     assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(10))
     assert [len(batch) for batch in first] == [4, 4, 2]
 
 
 def test_a_last_batch_of_one_joins_the_one_before():
-    assert [len(b.targets) for b in rows(9).shuffled(4, 0, 1)] == [4, 5]
+    assert [len(b.targets) for b in rows(9).batches(4, 0, 1)] == [4, 5]
     assert rows(9).steps(4) == 2
-    assert [len(b.targets) for b in rows(1).shuffled(4, 0, 1)] == [1]
+    assert [len(b.targets) for b in rows(1).batches(4, 0, 1)] == [1]
 
 
 def test_938_batches_of_64_make_60000_images():
@@ -68,7 +68,7 @@ def test_mapped_rows_equal_rows_in_memory(tmp_path, monkeypatch):
     np.save(tmp_path / "inputs.npy", inputs)
     monkeypatch.setattr("stages.training.batches._fits", lambda size, device: False)
     mapped = Rows(np.load(tmp_path / "inputs.npy", mmap_mode="r"), np.arange(7), CPU)
-    assert all(torch.equal(b.inputs, torch.from_numpy(inputs[b.targets.numpy()])) for b in mapped.shuffled(3, 0, 1))
+    assert all(torch.equal(b.inputs, torch.from_numpy(inputs[b.targets.numpy()])) for b in mapped.batches(3, 0, 1))
 
 
 @pytest.mark.parametrize(

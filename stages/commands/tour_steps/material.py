@@ -36,7 +36,7 @@ class Material:
 
     def batch(self, size: int = 64) -> Batch:
         """The first batch of the first epoch."""
-        return next(self.train.shuffled(size, seed=0, epoch=1))
+        return next(self.train.batches(size, seed=0, epoch=1))
 
     def images(self, size: int = 64) -> Tensor:
         """That batch as a network takes it: float32 (size, 1, 28, 28), -1 to 1."""

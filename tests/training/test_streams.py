@@ -1,0 +1,173 @@
+"""Texts are trained on in streams that go on where they were, from the seed's five letters up."""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_training import CPU, SETTINGS
+
+from stages.models.build import build
+from stages.project.stopping import StopFlag
+from stages.training import resume
+from stages.training.inputs import SymbolInputs
+from stages.training.loop import fit
+from stages.training.outcome import Outcome
+from stages.training.resume import Keeper
+from stages.training.streams import Passage, Streams
+from stages.training.task import Task
+from stages.training.validation import validate
+from stages.training.world import ALONE
+
+HELLO = np.array([1, 0, 2, 2, 3], np.uint8)
+TEXT = np.random.default_rng(0).integers(0, 5, 130).astype(np.uint8)
+
+
+def task(text: np.ndarray, cell: str, steps: int, hidden: int = 8, dropout: float = 0.0, seed: int = 0) -> Task:
+    torch.manual_seed(seed)
+    chosen = {"cell": cell, "hidden": hidden, "layers": 1, "forget_bias": 1.0, "dropout": dropout}
+    network = build("recurrent", chosen, [], int(text.max()) + 1)
+    pairs = text[:-1], text[1:].astype(np.int64)
+    inputs = SymbolInputs()
+    train, val = Streams(*pairs, steps, CPU.device), Passage(*pairs, CPU.device)
+    return Task("text", network, train, val, inputs.to_train, inputs.to_val, None, seed)
+
+
+@given(st.integers(1, 9), st.integers(1, 20), st.integers(20, 200))
+def test_streams_are_the_text(batch_size: int, steps: int, length: int) -> None:
+    text = torch.arange(length)
+    streams = Streams(text.numpy().astype(np.uint8), text.numpy() + 1, steps, CPU.device)
+    batches = list(streams.batches(batch_size, seed=3, epoch=2))
+    assert len(batches) == streams.steps(batch_size)
+    assert all(torch.equal(batch.inputs.flatten() + 1, batch.targets) for batch in batches)
+    assert all(batch.inputs.shape[1] == steps for batch in batches[:-1])
+    read = torch.cat([batch.inputs for batch in batches], 1)
+    assert torch.equal(read.flatten(), text[: length // batch_size * batch_size])
+
+
+def test_an_epoch_goes_on_from_any_batch() -> None:
+    streams = Streams(TEXT[:-1], TEXT[1:].astype(np.int64), 5, CPU.device)
+    whole, rest = list(streams.batches(3, 0, 1)), list(streams.batches(3, 0, 1, first=4))
+    assert [batch.step for batch in rest] == [batch.step for batch in whole[4:]]
+    assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(rest, whole[4:], strict=True))
+
+
+class Noting(torch.nn.Module):
+    """The network, which notes each state that it starts from and each that it ends in."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network, self.starts, self.ends = network, [], []
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.network(inputs)
+
+    def advance(self, inputs: torch.Tensor, state: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, after = self.network.advance(inputs, state)
+        self.starts.append(state)
+        self.ends.append(after)
+        return logits, after
+
+
+def test_the_state_is_carried_without_its_gradient_and_is_zero_at_an_epochs_start() -> None:
+    given_task = task(TEXT, "lstm", steps=10)
+    noting = Noting(given_task.network)
+    fit(replace(given_task, network=noting), SETTINGS.model_copy(update={"epochs": 2, "batch_size": 4}), CPU, print)
+    starts, ends = noting.starts, noting.ends
+    assert [state is None for state in starts] == [True, False, False, False] * 2
+    for before, after in zip(ends, starts[1:], strict=False):
+        if after is not None:
+            assert torch.equal(before, after)
+            assert before.requires_grad and not after.requires_grad
+
+
+class Killed(BaseException):
+    """What no code expects."""
+
+
+def killed_at(given_task: Task, place: tuple[int, int]) -> Task:
+    def to_train(batch: Any, wanted: slice) -> torch.Tensor:
+        if (batch.epoch, batch.step) == place:
+            raise Killed
+        return given_task.to_train(batch, wanted)
+
+    return replace(given_task, to_train=to_train)
+
+
+def same(first: Outcome, second: Outcome) -> bool:
+    equal = (torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
+    return first.history == second.history and all(equal)
+
+
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru", "none"])
+def test_killed_anywhere_it_ends_with_the_same_bits(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resume, "_SECONDS", 0.0)
+    monkeypatch.setattr(resume, "_LARGEST_SHARE", float("inf"))
+    chosen = SETTINGS.model_copy(update={"epochs": 2, "batch_size": 4, "clip_norm": 0.5, "ema": 0.9})
+
+    def made() -> Task:
+        return task(TEXT, cell, steps=10, dropout=0.3)
+
+    uninterrupted = fit(made(), chosen, CPU, lambda epoch: None)
+
+    @settings(max_examples=6)
+    @given(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 3)), max_size=3))
+    def killed(kills: list[tuple[int, int]]) -> None:
+        with TemporaryDirectory() as folder:
+            for place in kills:
+                try:
+                    fit(killed_at(made(), place), chosen, CPU, lambda epoch: None, Keeper(Path(folder), StopFlag()))
+                except Killed:
+                    torch.manual_seed(123)
+            found = fit(made(), chosen, CPU, lambda epoch: None, Keeper(Path(folder), StopFlag()))
+        assert same(found, uninterrupted)
+
+    killed()
+
+
+def hello(cell: str, seed: int) -> tuple[Task, Outcome]:
+    """As params.yaml has it."""
+    given_task = task(HELLO, cell, steps=4, seed=seed)
+    chosen = SETTINGS.model_copy(update={"epochs": 150, "batch_size": 1, "lr": 0.05, "clip_norm": 5.0})
+    outcome = fit(given_task, chosen, CPU, lambda epoch: None)
+    given_task.network.load_state_dict(outcome.weights)
+    return given_task, outcome
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+def test_hello_is_learnt_by_heart(cell: str, seed: int) -> None:
+    given_task, _ = hello(cell, seed)
+    loss, accuracy = validate(given_task.network, given_task, CPU, ALONE)
+    assert accuracy == 1
+    assert loss < 1e-3
+    network: Any = given_task.network.eval()
+    logits, state = network.advance(torch.tensor([[1]]), None)
+    said = "h"
+    for _ in range(4):
+        said += "ehlo"[int(logits[0, -1].argmax())]
+        logits, state = network.advance(torch.tensor([["ehlo".index(said[-1])]]), state)
+    assert said == "hello"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_without_memory_the_second_l_cannot_be_told_from_the_first(seed: int) -> None:
+    """After l comes l, or o: 2 ln 2 over 4 symbols is the least loss."""
+    _, outcome = hello("none", seed)
+    assert outcome.best is not None
+    assert outcome.best.val_accuracy == 0.75
+    assert outcome.history[-1].val_loss == pytest.approx(2 * np.log(2) / 4, abs=2e-3)
+
+
+def test_the_validation_text_counts_every_symbol_once() -> None:
+    text = np.tile(TEXT, 20)
+    passage = Passage(text, text.astype(np.int64), CPU.device)
+    pairs = list(passage.in_order())
+    assert len(passage) == len(text)
+    read = np.concatenate([targets[targets >= 0].numpy() for _, targets in pairs])
+    assert np.array_equal(read, text)
