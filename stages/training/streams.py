@@ -74,7 +74,7 @@ class Streams:
             yield Batch(torch.arange(batch_size), symbols[:, there], targets[:, there].flatten(), epoch, step)
 
     def sample(self, count: int) -> tuple[Tensor, Tensor]:
-        """The text's first `count` pieces of as many symbols as a batch has steps, or all, and their targets as one row."""
+        """Inputs of the text's first `count` pieces, each as long as a batch, or of all; their targets as one row."""
         pieces = min(count, len(self) // self._steps)
         symbols, targets = (one[: pieces * self._steps] for one in (self._symbols, self._targets))
         return symbols.view(pieces, self._steps), targets
