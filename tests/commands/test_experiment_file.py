@@ -2,6 +2,7 @@
 
 import shutil
 from copy import deepcopy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_shallow_and_deep_have_the_same_number_of_parameters_within_a_hundredth(
     counts = []
     for variant in variants:
         sizes = [784, *variant.model["hidden"], 10]
-        counts.append(sum((before + 1) * after for before, after in zip(sizes, sizes[1:], strict=False)))
+        counts.append(sum((before + 1) * after for before, after in pairwise(sizes)))
     assert counts[0] == 101_770
     assert max(abs(count - counts[0]) for count in counts) < 0.01 * counts[0]
 

@@ -66,7 +66,7 @@ def test_where_all_seeds_agree_there_is_no_interval() -> None:
 
 
 def test_a_figure_that_no_model_has_is_refused_with_the_nearest() -> None:
-    with pytest.raises(Refusal, match="figure.y is 'acuracy'; did you mean 'accuracy'"):
+    with pytest.raises(Refusal, match=r"figure.y is 'acuracy'; did you mean 'accuracy'"):
         interval("acuracy", [figures(0.9)])
 
 
