@@ -57,11 +57,11 @@ def hydra(value: Any) -> str:
 
 
 def _show(lines: Iterable[str], models: Sequence[str]) -> None:
-    """What the stages say, and how many models have come to their test."""
-    tested: set[str] = set()
+    """What the stages say, and how many trainings and tests have been begun or taken from the cache."""
+    begun: set[str] = set()
     for line in named(lines):
-        tested |= set(re.findall(r"evaluate@([\w-]+)", line))
-        say(f"[{len(tested)}/{len(models)}] {line}")
+        begun |= set(re.findall(r"(?:train|evaluate)@[\w-]+", line))
+        say(f"[{len(begun)}/{2 * len(models)}] {line}")
 
 
 def _reference(name: str) -> str:
