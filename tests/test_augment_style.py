@@ -125,13 +125,3 @@ def test_a_file_that_is_no_picture_is_refused_before_any_view(project: Path) -> 
     with pytest.raises(Refusal, match=r"mine/notes\.txt is no style picture: not an image; take it out"):
         augment.main(_NAME)
     assert not _VIEWS.exists()
-
-
-def test_a_backbone_whose_layers_are_not_known_is_refused_before_any_view(project: Path) -> None:
-    _change(backbone="densenet121")
-    shutil.copytree("data/weights/efficientnet_lite0", "data/weights/densenet121")
-    about = Path("data/weights/densenet121/backbone.json")
-    about.write_text(json.dumps(json.loads(about.read_text()) | {"network": "densenet121"}))
-    with pytest.raises(Refusal, match="style transfer knows no layers of densenet121"):
-        augment.main(_NAME)
-    assert not _VIEWS.exists()

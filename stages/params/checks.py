@@ -12,6 +12,7 @@ from stages.params.sequences import no_images, recurrent_problems
 from stages.params.training import Lbfgs, Train
 
 _SMALLEST = 32  # pixels of height and width that a backbone takes
+STYLED = ("tf_efficientnet_lite0", "vgg19")  # networks whose layers for style are known (stages/models/taps.py)
 
 
 def cross_checks(params: Params) -> Iterator[str]:
@@ -60,8 +61,10 @@ def _style(params: Params, key: str, policy: Policy) -> Iterator[str]:
         yield unknown(f"{key}.style.backbone", style.backbone, "backbones", known)
     if not style.applies:
         return
-    if style.backbone == "none":
-        yield f"{key}.style.backbone is 'none'; allowed with a style: {', '.join(params.backbones)}"
+    fitting = [name for name, backbone in params.backbones.items() if backbone.network.partition(".")[0] in STYLED]
+    if style.backbone in known and style.backbone not in fitting:
+        allowed = f"a backbone whose network is {' or '.join(STYLED)} ({', '.join(fitting) or 'there is none'})"
+        yield f"{key}.style.backbone is {style.backbone!r}; allowed with a style: {allowed}"
     if policy.views == 0:
         yield f"{key}.views is 0; a style is for stored views alone, so: 1 and above"
     if policy.dataset in params.datasets:

@@ -9,6 +9,7 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from stages.models.backbones import backbone
 from stages.models.taps import STYLE_LAYERS, Taps, style_layers
+from stages.params.checks import STYLED
 from stages.project.console import Refusal
 
 _PLAIN = {"mean": [0.0] * 3, "std": [1.0] * 3}
@@ -78,6 +79,10 @@ def test_gradients_reach_the_pixels() -> None:
     taps = Taps(network, _PLAIN, list(STYLE_LAYERS["tf_efficientnet_lite0"].style), torch.device("cpu"))
     sum(layer.square().mean() for layer in taps(images)).backward()
     assert images.grad is not None and images.grad.abs().sum() > 0
+
+
+def test_params_know_the_same_networks() -> None:
+    assert set(STYLED) == set(STYLE_LAYERS)
 
 
 def test_a_network_whose_layers_are_not_known_is_refused() -> None:

@@ -202,7 +202,13 @@ _REGRESSION = (
         ),
         (
             _styled(style={"backbone": "none"}),
-            "policies.cats_dogs-mixed.style.backbone is 'none'; allowed with a style: densenet121, efficientnet_lite0",
+            "policies.cats_dogs-mixed.style.backbone is 'none'; allowed with a style: "
+            "a backbone whose network is tf_efficientnet_lite0 or vgg19 (efficientnet_lite0)",
+        ),
+        (
+            _styled(style={"backbone": "densenet121"}),
+            "policies.cats_dogs-mixed.style.backbone is 'densenet121'; allowed with a style: "
+            "a backbone whose network is tf_efficientnet_lite0 or vgg19 (efficientnet_lite0)",
         ),
         (
             _styled(views=0),
