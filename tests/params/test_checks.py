@@ -105,8 +105,8 @@ _REGRESSION = (
         ),
         (
             _set("policies", "mnist-shift", dataset="digits"),
-            "policies.mnist-shift.dataset is 'digits', which is not in `datasets`; allowed: cats_dogs, cifar10, hello, mnist, "
-            "shakespeare",
+            "policies.mnist-shift.dataset is 'digits', which is not in `datasets`; "
+            "allowed: cats_dogs, cifar10, hello, mnist, shakespeare",
         ),
         (
             lambda params: params["policies"].update(none=params["policies"]["mnist-shift"]),
