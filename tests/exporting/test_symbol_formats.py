@@ -1,5 +1,8 @@
 """Recurrent models in every format: symbols in, logits out from the zero state, for texts of any length."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,9 +61,22 @@ def test_parity_over_a_whole_test_set(shape: list[int], names: list[str] | None,
     assert {one["other_predictions"] for one in found["formats"].values()} == {0}
 
 
-def test_the_bytes_depend_on_the_model_alone(tmp_path: Path) -> None:
+SCRIPT = """
+import sys
+sys.path[:0] = [sys.argv[1] + "/tests", sys.argv[1]]
+from pathlib import Path
+from test_symbol_formats import written
+from tiny_text import text_checkpoint
+written(text_checkpoint("gru"), Path("."))
+"""
+
+
+def test_the_bytes_depend_on_the_model_alone(tmp_path: Path, repository: Path) -> None:
+    beside = os.pathsep.join([str(repository / "tests" / "exporting"), str(repository)])
     for folder in ("first", "second"):
-        written(text_checkpoint("gru"), tmp_path / folder)
+        (tmp_path / folder).mkdir()
+        command = [sys.executable, "-c", SCRIPT, str(repository)]
+        subprocess.run(command, cwd=tmp_path / folder, env=os.environ | {"PYTHONPATH": beside}, check=True)
     for file in ("model.onnx", "model.pt2", "model.safetensors"):
         content = (tmp_path / "first" / file).read_bytes()
         assert content == (tmp_path / "second" / file).read_bytes()
