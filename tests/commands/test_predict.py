@@ -66,7 +66,7 @@ def test_a_thousand_random_images_are_right_as_often_as_the_test_set(place: Path
 
 
 def test_a_model_trained_on_a_stand_in_says_so(place: Path) -> None:
-    assert run("small", "--random", "1").stderr.count("WARNING: small was trained on stand-in images") == 1
+    assert run("small", "--random", "1").stderr.count("WARNING: small was trained on stand-in data") == 1
     own = replace(brightness_checkpoint(), provenance={**brightness_checkpoint().provenance, "status": "own"})
     save_checkpoint(Path("exports/small/checkpoint.pth"), own)
     assert "WARNING" not in run("small", "--random", "1").stderr
@@ -129,7 +129,7 @@ def test_control_characters_in_names_do_not_reach_the_terminal(place: Path) -> N
     ("arguments", "said"),
     [
         (["small"], "name image files or folders, or --random N"),
-        (["small", "mine", "--random", "3"], r"one of the two"),
+        (["small", "mine", "--random", "3"], r"one of the three"),
         (["small", "nowhere"], "nowhere does not exist"),
         (["small", "empty"], "empty holds no images"),
         (["smal", "--random", "3"], "smal is neither a checkpoint nor an exported model; did you mean 'small'"),
