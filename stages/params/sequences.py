@@ -24,6 +24,10 @@ def recurrent_problems(params: Params, key: str, model: AnyModel) -> Iterator[st
         return
     if symbols == "a text" and model.steps == 0:
         yield f"{key}.steps is 0; a text needs the number of symbols that the gradient goes back, such as 64"
+    if symbols == "a text" and model.fraction < 1:
+        yield f"{key}.fraction is {model.fraction:g}, but a text is read from its start to its end, so: 1.0"
+    if symbols and model.synthetic != "none":
+        yield f"{key}.synthetic is {model.synthetic!r}, but {model.dataset!r} is {symbols}; a generator makes images"
     if symbols != "a text" and model.steps > 0:
         yield f"{key}.steps is {model.steps}, but only a text is read in steps, so: 0"
     if symbols and isinstance(model.train, Train):

@@ -17,4 +17,4 @@ def test_its_sections_are_valid(repository: Path, tmp_path: Path) -> None:
             params[name].update(entries)
     yaml.dump(params, tmp_path / "params.yaml")
     assert problems(tmp_path / "params.yaml") == []
-    assert len(added) == 4
+    assert len(added) == 7

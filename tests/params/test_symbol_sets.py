@@ -48,6 +48,14 @@ def _reading_copies(steps: int) -> Change:
             _on("hello-elman", steps=0),
             "models.hello-elman.steps is 0; a text needs the number of symbols that the gradient goes back, such as 64",
         ),
+        (
+            _on("hello-elman", fraction=0.5),
+            "models.hello-elman.fraction is 0.5, but a text is read from its start to its end, so: 1.0",
+        ),
+        (
+            _on("hello-elman", synthetic="letters"),
+            "models.hello-elman.synthetic is 'letters', but 'hello' is a text; a generator makes images",
+        ),
         (_reading_copies(steps=4), "models.hello-elman.steps is 4, but only a text is read in steps, so: 0"),
         (
             lambda params: params["models"]["hello-elman"]["train"].update(mixup=0.2),
