@@ -18,7 +18,8 @@ from stages.models.checkpoint import load_checkpoint
 from stages.project.files import read_json
 
 MODEL = {
-    "architecture": "finetune", "dataset": "cats_dogs", "inputs": "prepared/cats_dogs", "augmentation": "none",
+    "architecture": "finetune", "dataset": "cats_dogs", "inputs": "prepared/cats_dogs", "fraction": 1.0,
+    "augmentation": "none",
     "weights": "efficientnet_lite0", "normalize": "backbone", "unfreeze": "blocks.6",
 }  # fmt: skip
 ROWS = {"train": 24, "val": 8, "test": 8}
