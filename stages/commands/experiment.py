@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.experiment_file import EXPERIMENTS, known, read_experiment, read_yaml, with_variants
+from stages.commands.experiment_file import EXPERIMENTS, known, read_experiment, read_yaml
+from stages.commands.experiment_variants import with_variants
 from stages.params.load import PARAMS, parsed
 from stages.project.console import Refusal, say
 from stages.project.files import write_text

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from stages.commands.experiment_file import Experiment
 from stages.commands.experiment_table import note
@@ -89,6 +89,8 @@ def _scale(axes: Axes, key: str, values: pd.Series) -> None:
         axes.set_ylim(top=min(axes.get_ylim()[1], 1.02))
     elif values.min() > 0 and values.max() / values.min() > _WIDE:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _words(key: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 from scipy.stats import t as student
 
-from stages.commands.experiment_file import Experiment, Variant
+from stages.commands.experiment_file import Experiment
+from stages.commands.experiment_variants import Variant
 from stages.evaluation.tables import records
 from stages.params.fields import did_you_mean
 from stages.project.console import Refusal

@@ -9,9 +9,10 @@ from PIL import Image
 from scipy.stats import ttest_1samp
 
 from stages.commands.experiment_figure import draw_experiment
-from stages.commands.experiment_file import Experiment, Variant
+from stages.commands.experiment_file import Experiment
 from stages.commands.experiment_run import hydra
 from stages.commands.experiment_table import as_markdown, cell, depth, interval, table
+from stages.commands.experiment_variants import Variant
 from stages.project.console import Refusal
 
 
