@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from stages.datasets.format import PreparedSet, open_set
-from stages.evaluation.facts import UNITS, data_facts
+from stages.evaluation.facts import data_facts
 from stages.evaluation.metrics import Scores, bits_per_symbol, f1_by_class, score, summary
 from stages.evaluation.model_report import PICTURES, TABLES, Evaluated, write_pictures, write_tables
 from stages.evaluation.symbols import text_rows, visible
@@ -58,11 +58,11 @@ def main(name: str) -> None:
     sizes = {key: train[key] for key in ("parameters", "trainable_parameters")}
     write_json(folder / "metrics.json", figures | sizes | about)
     backbone, rejects = checkpoint.provenance.get("backbone"), read_words(pictured.folder / "rejects.csv")
-    write_json(folder / "data.json", data_facts(asdict(pictured.about), rejects, backbone))
+    write_json(folder / "data.json", data_facts(asdict(pictured.about), pictured.about.unit, rejects, backbone))
     write_tables(folder, tested, settings.bins)
     write_pictures(folder, tested, settings.bins, settings.worst, train["best_epoch"])
     _write_summary(checkpoint, given, pictured)
-    low, high, unit = figures["accuracy_low"], figures["accuracy_high"], UNITS[tested.kind]
+    low, high, unit = figures["accuracy_low"], figures["accuracy_high"], pictured.about.unit
     say(f"{name}: {figures['accuracy']:.2%} of {figures['images']:,} test {unit} right ({low:.2%} to {high:.2%})")
 
     with attach(name) as run:

@@ -47,8 +47,8 @@ def main(name: str) -> None:
         write_json(folder / "parity.json", checked)
         sizes = {file: (folder / file).stat().st_size for file in formats}
         write_text(folder / "card.md", card(about, metrics, checked, sizes))
-    gap = max(found["max_logit_gap"] for found in checked["formats"].values())
-    say(f"{name}: {len(formats)} formats agree on {len(inputs):,} test inputs; a logit differs by {gap:.2g} at most")
+    gap, unit = max(found["max_logit_gap"] for found in checked["formats"].values()), data.about.unit
+    say(f"{name}: {len(formats)} formats agree on {len(inputs):,} test {unit}; a logit differs by {gap:.2g} at most")
 
     with attach(name) as run:
         run.metrics({"export.accuracy": checked["reference"]["accuracy"], "export.max_logit_gap": gap})

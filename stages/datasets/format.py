@@ -53,6 +53,11 @@ class Description:
     provenance: dict[str, Any]
     digest: str
 
+    @property
+    def unit(self) -> str:
+        """What its rows are called: images, features, sequences, or of a text symbols."""
+        return "symbols" if self.kind == "text" else self.kind
+
 
 @dataclass(frozen=True)
 class PreparedSet:

@@ -6,22 +6,24 @@ import pandas as pd
 
 from stages.evaluation.symbols import visible
 
-UNITS = {"images": "images", "text": "symbols", "sequences": "sequences"}  # what is counted, by kind
 _SHOWN = 12  # rejected files named; rejects.csv has them all
 
 
-def data_facts(about: dict[str, Any], rejects: pd.DataFrame, backbone: dict[str, Any] | None) -> dict[str, Any]:
+def data_facts(
+    about: dict[str, Any], unit: str, rejects: pd.DataFrame, backbone: dict[str, Any] | None
+) -> dict[str, Any]:
     """The content of `data.json`.
 
     Args:
         about: the `dataset.json` of the prepared data.
+        unit: what its rows are called.
         rejects: `rejects.csv` of the prepared data: `file` and `reason`.
         backbone: that the features came from or that was trained on: its `name` and the provenance of its `weights`.
     """
     return {
         "provenance": about["provenance"],
         "not_held_out": about["provenance"].get("not_held_out", []),
-        "unit": UNITS[about["kind"]],
+        "unit": unit,
         "shape": about["shape"],
         "counts": _visible(about["counts"]) if about["kind"] == "text" else about["counts"],
         "rejected": len(rejects),

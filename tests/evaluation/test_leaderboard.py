@@ -73,7 +73,16 @@ def test_warnings_name_stand_ins_and_random_weights(reports: Path) -> None:
         "pets: its backbone densenet121 has random weights, not pretrained ones.",
     ]
     real = {"name": "densenet121", "weights": {"status": "pretrained"}}
-    assert warnings(leaderboard(["a-slow"], reports), {"a-slow": {"backbone": real}}) == []
+    assert warnings(leaderboard(["a-slow"], reports), {"a-slow": {"backbone": real, "not_held_out": []}}) == []
+
+
+def test_a_test_text_that_was_trained_on_is_told(reports: Path) -> None:
+    learnt = facts() | {"pets": {"backbone": None, "not_held_out": ["val", "test"]}}
+    lines = warnings(leaderboard(NAMES, reports), learnt)
+    assert lines[1] == (
+        "cats_dogs: the test text is the training text itself, so the figures say how well it was learnt by heart."
+    )
+    assert len(lines) == 2
 
 
 def test_markdown_starts_with_the_warning(reports: Path) -> None:
