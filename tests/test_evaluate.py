@@ -196,7 +196,7 @@ def test_the_layers_are_logged_with_the_run(workspace: Path, monkeypatch: pytest
 
     monkeypatch.setattr("stages.tracking.runs.attach", lambda name: nullcontext(Watched(None, None)))
     evaluate.main("mnist-mlp")
-    assert {"/layers.csv", "/summary.txt", "test/metrics.json"} < set(logged)
+    assert {"/summary.csv", "/summary.txt", "test/metrics.json"} < set(logged)
 
 
 def test_facts_of_the_data(workspace: Path) -> None:
