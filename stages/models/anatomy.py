@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.models.arithmetic import multiply_adds, output_shape, parameters
+from stages.models.layers import StepByStep
 from stages.models.walk import walk
 
 _SHALLOW = 2  # hidden layers at most; a convention, no definition
@@ -77,7 +78,7 @@ def _stacked(module: nn.Module) -> int:
     """How many layers with a matrix it is."""
     if isinstance(module, nn.RNNBase):
         return module.num_layers
-    return int(isinstance(module, nn.modules.conv._ConvNd | nn.Linear))
+    return int(isinstance(module, nn.modules.conv._ConvNd | nn.Linear | StepByStep))
 
 
 def _layer(name: str, module: nn.Module, given: list[int], passed: list[int], number: int, seen: set[Tensor]) -> Layer:

@@ -10,7 +10,7 @@ from typing import cast
 
 from torch import nn
 
-from stages.models.layers import conv_out_size
+from stages.models.layers import StepByStep, conv_out_size
 
 _GATES = {"LSTM": 4, "GRU": 3}  # matrices of a recurrent layer; plain ones have one
 _Pair = tuple[int, int]
@@ -58,7 +58,7 @@ def multiply_adds(layer: nn.Module, output: list[int]) -> int:
     """
     if isinstance(layer, nn.Conv2d):
         return parameters(layer)[0] * prod(output[1:])
-    if isinstance(layer, nn.Linear | nn.RNNBase):
+    if isinstance(layer, nn.Linear | nn.RNNBase | StepByStep):
         return parameters(layer)[0] * prod(output[:-1])
     return 0
 

@@ -51,6 +51,10 @@ def linears(sizes: list[int]) -> nn.ModuleList:
     return nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(sizes))
 
 
+class StepByStep(nn.Module):
+    """A layer with matrices of its own that every step of a sequence goes through, (N, T, D) to (N, T, H)."""
+
+
 class Dropout(nn.Dropout):
     """As torch's, with masks made of 16 random bits for each number, so that its share `p` is rounded to 1/65,536.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, one_hot
 
-from stages.models.layers import Dropout
+from stages.models.layers import Dropout, StepByStep
 
 
 def build(settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.Module:
@@ -24,7 +24,7 @@ def build(settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.
     return Recurrent(settings, input_shape, classes)
 
 
-class Elman(nn.Module):
+class Elman(StepByStep):
     """h_t = tanh(U x_t + W h_{t-1} + b); without W it remembers nothing. Its output layer is V of the usual figure.
 
     Source: Elman, Finding structure in time, Cognitive Science 14 (1990).
@@ -47,7 +47,7 @@ class Elman(nn.Module):
         """The state (1, N, hidden) after a step."""
         return torch.tanh(projected + (0 if self.W is None else linear(state, self.W))).view_as(state)
 
-    def read(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs (N, T, hidden) of inputs (N, T, inputs), and the state after them."""
         outputs = []
         for projected in self.project(values).unbind(1):
@@ -95,7 +95,7 @@ class LSTM(_Fused):
         cell = torch.sigmoid(stays) * state[1] + torch.sigmoid(enters) * torch.tanh(candidate)
         return torch.stack([torch.sigmoid(told) * torch.tanh(cell), cell])
 
-    def read(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """As of `Elman`."""
         outputs, (hidden, cell) = self.fused(values, (state[:1].contiguous(), state[1:].contiguous()))
         return outputs, torch.cat([hidden, cell])
@@ -120,7 +120,7 @@ class GRU(_Fused):
         new = torch.tanh(candidate + torch.sigmoid(reset + old_reset) * old)
         return (stays * state[0] + (1 - stays) * new).view_as(state)
 
-    def read(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """As of `Elman`."""
         outputs, state = self.fused(values, state)
         return outputs, state
@@ -188,9 +188,9 @@ class Recurrent(nn.Module):
 
 
 def _read(cell: Any, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """As the cell's `read`; in an export as one operation, so that the graph holds for any number of steps."""
+    """As the cell itself; in an export as one operation, so that the graph holds for any number of steps."""
     if not torch.compiler.is_exporting():
-        outputs, state = cell.read(values, state)
+        outputs, state = cell(values, state)
         return outputs, state
     from torch._higher_order_ops.scan import scan  # imports the compiler, a second
 

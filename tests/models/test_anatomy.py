@@ -7,14 +7,14 @@ import torch
 from ruamel.yaml import YAML
 from torch import Tensor, nn
 
-from stages.models.anatomy import blank, depth, layers_of
+from stages.models.anatomy import blank, depth, layers_of, one_input
 from stages.models.backbones import backbone
 from stages.models.build import build, count_parameters, settings_of
 from stages.models.layer_table import rows, text
 from stages.models.transfer import join
 from stages.params import load
 
-SHAPES = {"mnist": [28, 28, 1], "cifar10": [32, 32, 3], "cats_dogs": [64, 64, 3]}
+SHAPES = {"mnist": [28, 28, 1], "cifar10": [32, 32, 3], "cats_dogs": [64, 64, 3], "hello": [], "shakespeare": []}
 DEFAULT = list(YAML(typ="safe").load(Path(__file__).parents[2] / "params.yaml")["models"])
 MLP = {"activation": "relu", "dropout": 0.0, "batch_norm": False}
 
@@ -38,18 +38,24 @@ def seen(network: nn.Module, inputs: Tensor) -> list[tuple[str, list[int]]]:
     for name, module in network.named_modules():
         if not list(module.children()):
             module.register_forward_hook(
-                lambda module, given, output, name=name: found.append((name, list(output.shape[1:])))
+                lambda module, given, output, name=name: found.append((name, list(_first(output).shape[1:])))
             )
     with torch.no_grad():
         network.eval()(inputs)
     return found
 
 
+def _first(output: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """A recurrent layer gives its state, too."""
+    return output[0] if isinstance(output, tuple) else output
+
+
 @pytest.mark.parametrize("name", DEFAULT)
 def test_the_layers_of_every_default_model_are_those_of_a_forward_pass(name: str, repository: Path) -> None:
     network, shape = default(name, repository)
-    layers = layers_of(network, blank(shape))
-    passed = seen(network, torch.randn(2, *blank(shape).shape[1:]))
+    inputs = one_input(network, shape)
+    layers = layers_of(network, inputs)
+    passed = seen(network, torch.cat([inputs, inputs]))
     leaves = {name for name, _ in passed}
     assert [(layer.name, layer.output) for layer in layers if layer.name in leaves] == passed
     assert sum(layer.weights + layer.biases for layer in layers) == count_parameters(network)[0]
@@ -193,3 +199,16 @@ def test_totals_and_the_batch() -> None:
         "1  hidden_layers.0  3 x 2  3 x 1      3 x 64",
         "2  output           1 x 3  1 x 1      1 x 64",
     ]
+
+
+def test_a_cell_written_out_is_a_layer_as_torchs_is() -> None:
+    settings = {"cell": "elman", "hidden": 8, "layers": 2, "dropout": 0.0, "forget_bias": 1.0}
+    network = build("recurrent", settings, [], 4)
+    layers = [one for one in layers_of(network, one_input(network, [])) if one.number]
+    assert [(one.kind, one.output, one.weights, one.biases) for one in layers] == [
+        ("Elman", [1, 8], 8 * 4 + 8 * 8, 8),
+        ("Elman", [1, 8], 8 * 8 + 8 * 8, 8),
+        ("Linear", [1, 4], 4 * 8, 4),
+    ]
+    assert [one.multiply_adds for one in layers] == [96, 128, 32]  # of one step
+    assert depth(layers) == (3, "shallow")

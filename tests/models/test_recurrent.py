@@ -41,7 +41,7 @@ def test_a_step_is_what_reading_does_at_each(cell: str) -> None:
     found = network(cell)
     layer = found.cells[0]
     vectors = one_hot(text(3, 20), SYMBOLS).float()
-    outputs, last = layer.read(vectors, torch.zeros(layer.parts, 3, HIDDEN))
+    outputs, last = layer(vectors, torch.zeros(layer.parts, 3, HIDDEN))
     state = torch.zeros(layer.parts, 3, HIDDEN)
     for at, projected in enumerate(layer.project(vectors).unbind(1)):
         state = layer.step(state, projected)
@@ -133,5 +133,5 @@ def test_an_image_is_read_row_by_row() -> None:
     found = build("recurrent", settings("lstm"), [7, 3, 2], 4).eval()
     images = torch.randn(5, 2, 7, 3)
     assert found(images).shape == (5, 4)
-    rows, _ = found.cells[0].read(images.permute(0, 2, 3, 1).reshape(5, 7, 6), torch.zeros(2, 5, HIDDEN))
+    rows, _ = found.cells[0](images.permute(0, 2, 3, 1).reshape(5, 7, 6), torch.zeros(2, 5, HIDDEN))
     torch.testing.assert_close(found(images), found.output(rows[:, -1]))
