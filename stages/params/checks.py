@@ -141,10 +141,12 @@ def _models(params: Params) -> Iterator[str]:
 
 
 def _fraction(params: Params, key: str, model: AnyModel) -> Iterator[str]:
+    """A share of the rows is a share of the images only where each image is one row."""
     features = params.features.get(model.inputs.removeprefix("features/"))
-    if model.fraction < 1 and features and features.views > 1:
-        views = f"{model.inputs} has {features.views} views of each image"
-        yield f"{key}.fraction is {model.fraction:g}, but {views}; allowed: 1"
+    policy = params.policies.get(model.inputs.removeprefix("augmented/").removesuffix("/views"))
+    views = features.views if features else policy.views if policy else 1
+    if model.fraction < 1 and views > 1:
+        yield f"{key}.fraction is {model.fraction:g}, but {model.inputs} has {views} views of each image; allowed: 1"
 
 
 def _views(params: Params) -> Iterator[str]:

@@ -155,6 +155,10 @@ _REGRESSION = (
             "image; allowed: 1",
         ),
         (
+            lambda params: (_styled(views=2)(params), params["models"]["looks"].update(fraction=0.5)),
+            "models.looks.fraction is 0.5, but augmented/cats_dogs-mixed/views has 2 views of each image; allowed: 1",
+        ),
+        (
             lambda params: params["backbones"].pop("densenet121"),
             "features.cats_dogs-densenet121.backbone is 'densenet121', which is not in `backbones`; "
             "allowed: efficientnet_lite0",

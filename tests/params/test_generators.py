@@ -117,6 +117,10 @@ def test_what_does_not_fit_is_named(change: Callable[[Any], None], line: str, af
 @pytest.mark.parametrize(
     ("change", "line"),
     [
+        (
+            _generator(dataset="hello"),
+            "generators.mnist-gan.dataset is 'hello', which holds no images; allowed: a data set of images",
+        ),
         (_generator(fraction=0.0), "generators.mnist-gan.fraction is 0.0; allowed: greater than 0"),
         (_generator(per_class=0), "generators.mnist-gan.per_class is 0; allowed: greater than or equal to 1"),
         (_generator(qqq=1), "generators.mnist-gan.qqq: unknown key 'qqq'; allowed: "),
