@@ -20,6 +20,7 @@ _WIDE = 100.0  # the largest by the smallest of the values: from here on, a loga
 _LABELS = {
     "accuracy": "test accuracy",
     "val_accuracy": "validation accuracy",
+    "val_loss": "validation loss",
     "first_layer_gradient": "gradient norm of the first layer, before training",
 }
 
