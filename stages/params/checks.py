@@ -117,11 +117,11 @@ def _models(params: Params) -> Iterator[str]:
             continue
         if model.architecture == "transfer":
             yield from _transfer_inputs(params, key, model.inputs, model.dataset, model.augmentation)
-            yield from _fraction(params, key, model)
             if isinstance(model.train, Train) and model.train.cutmix:
                 yield f"{key}.train.cutmix is {model.train.cutmix:g}; features have no areas to paste, so: 0"
         else:
             yield from _image_inputs(params, key, model.inputs, model.dataset)
+        yield from _fraction(params, key, model)
         yield from _policy_fits(params, f"{key}.augmentation", model.augmentation, model.dataset)
         yield from _start(params, key, model)
         yield from synthetic_checks(params, key, model)

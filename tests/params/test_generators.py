@@ -98,6 +98,10 @@ def test_there_is_none_by_default_and_the_example_is_valid(repository: Path, aft
             "models.helped.synthetic is 'mnist-gan', which learns from 0.1 of the training images, the model from "
             "0.01; allowed: the same fraction, or what it made would tell of images that the model is not to see",
         ),
+        (
+            _generator(dataset="hello"),
+            "generators.mnist-gan.dataset is 'hello', which holds no images; allowed: a data set of images",
+        ),
         (_other_model, "models.cifar10-cnn.synthetic is 'mnist-gan', a generator for 'mnist', not for 'cifar10'"),
         (
             _head,
@@ -117,10 +121,6 @@ def test_what_does_not_fit_is_named(change: Callable[[Any], None], line: str, af
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (
-            _generator(dataset="hello"),
-            "generators.mnist-gan.dataset is 'hello', which holds no images; allowed: a data set of images",
-        ),
         (_generator(fraction=0.0), "generators.mnist-gan.fraction is 0.0; allowed: greater than 0"),
         (_generator(per_class=0), "generators.mnist-gan.per_class is 0; allowed: greater than or equal to 1"),
         (_generator(qqq=1), "generators.mnist-gan.qqq: unknown key 'qqq'; allowed: "),
