@@ -9,7 +9,7 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from stages.models.backbones import backbone
 from stages.models.taps import STYLE_LAYERS, Taps, style_layers
-from stages.params.checks import STYLED
+from stages.params.policy_checks import STYLED
 from stages.project.console import Refusal
 
 _PLAIN = {"mean": [0.0] * 3, "std": [1.0] * 3}
