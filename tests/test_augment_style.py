@@ -34,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -
     """Thirty images of 32 x 32, the backbone's weights, and a policy that is a style alone."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATA_MIRROR", raising=False)
-    for folder in ("data/catalog", "data/augmented/none", "data/weights/none"):
+    for folder in ("data/catalog", "data/augmented/none", "data/synthetic/none", "data/weights/none"):
         shutil.copytree(repository / folder, folder)
     shutil.copy(repository / "params.yaml", "params.yaml")
     _change()

@@ -19,7 +19,7 @@ def params(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRACKING", "off")
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    for folder in ("data/catalog", "data/texts", "data/augmented/none", "data/weights/none"):
+    for folder in ("data/catalog", "data/texts", "data/augmented/none", "data/synthetic/none", "data/weights/none"):
         shutil.copytree(repository / folder, tmp_path / folder)
 
     def write(text: dict[str, Any] | None = None, /, **changes: Any) -> None:

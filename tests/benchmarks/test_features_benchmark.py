@@ -27,7 +27,7 @@ def test_the_backbone_sees_an_image_once_or_in_each_epoch(monkeypatch):
     assert batches(seen) == [16, 4]
     seen.clear()
     ways.recomputed()
-    assert batches(seen) == 3 * [16, 4, 2]  # two validate
+    assert batches(seen) == [16, *3 * [16, 4, 2, 16]]  # two validate; 16 show what each layer does
 
 
 def batches(seen):

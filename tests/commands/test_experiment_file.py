@@ -16,7 +16,8 @@ from stages.commands.experiment_variants import with_variants
 from stages.project.console import Refusal
 
 NAMES = [
-    "batch-norm", "data-augmentation", "depth-activation", "dropout", "initialization", "mlp-cnn", "shallow-deep",
+    "batch-norm", "copy-task", "data-augmentation", "depth-activation", "dropout", "gan", "hello", "initialization",
+    "mlp-cnn", "shallow-deep", "style",
 ]  # fmt: skip
 TINY: dict[str, Any] = {
     "about": "A comparison",

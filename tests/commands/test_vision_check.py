@@ -55,8 +55,8 @@ def test_one_line_when_all_is_well(project: Path) -> None:
     result = _check()
     assert result.exit_code == 0
     assert result.output == (
-        "OK: params.yaml is valid (3 datasets, 4 policies, 2 backbones, 2 features, 0 generators, 10 models) "
-        "and dvc.yaml fits it (3 stages)\n"
+        "OK: params.yaml is valid (5 datasets, 4 policies, 2 backbones, 2 features, 0 generators, 12 models) "
+        "and dvc.yaml fits it (5 stages)\n"
     )
 
 

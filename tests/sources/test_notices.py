@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from stages.params.data import Backbone, Dataset
 from stages.sources import notices
@@ -16,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def _dataset(source: str = "auto", kind: str = "catalog") -> dict[str, Dataset]:
     prepare = {"size": 28, "channels": 1, "validation": 0.1, "test": 0.1}
     path = str(ROOT / "data/catalog/mnist.yaml")
-    return {"mnist": Dataset.model_validate({"kind": kind, "path": path, "source": source, "prepare": prepare})}
+    asked = {"kind": kind, "path": path, "source": source, "prepare": prepare}
+    return {"mnist": TypeAdapter(Dataset).validate_python(asked)}
 
 
 def _at_hand(folder: Path, status: str, source: str) -> None:

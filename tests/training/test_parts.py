@@ -44,7 +44,7 @@ def test_938_batches_of_64_make_60000_images():
     assert rows(0).steps(64) == 1
     mnist = Rows(np.zeros((60_000, 1), np.uint8), np.zeros(60_000, np.int64), CPU)
     assert mnist.steps(64) == 938
-    sizes = [len(batch.targets) for batch in mnist.shuffled(64, 0, 1)]
+    sizes = [len(batch.targets) for batch in mnist.batches(64, 0, 1)]
     assert (sizes[:-1], sizes[-1]) == ([64] * 937, 32)
 
 
@@ -53,7 +53,7 @@ def test_a_batch_of_grey_images_is_a_tensor_of_four_dimensions_from_minus_one_to
     pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
     images = ImageInputs(NOTHING.apply, **normalization("symmetric", [0.1], [0.3]), seed=0, device=CPU)
     split = Rows(pixels, np.arange(96) % 10, CPU)
-    batches = list(split.shuffled(64, 0, 1))
+    batches = list(split.batches(64, 0, 1))
     seen = [images.to_train(batch, ALL) for batch in batches]
     assert [tuple(batch.shape) for batch in seen] == [(64, 1, 28, 28), (32, 1, 28, 28)]
     assert [(tuple(batch.targets.shape), batch.targets.dtype) for batch in batches] == [
