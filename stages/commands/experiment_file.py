@@ -22,6 +22,15 @@ class Figure(Strict):
     lines: Name | None = None
 
 
+class Reported(Strict):
+    """A figure that somebody has published, and the variant (its levels, joined by "-") that is held against it."""
+
+    variant: str
+    figure: str
+    value: float
+    source: str
+
+
 class Experiment(Strict):
     """What a file of experiments/ says."""
 
@@ -32,6 +41,7 @@ class Experiment(Strict):
     vary: Annotated[dict[Name, dict[Name, Values]], Field(min_length=1)]
     seeds: Annotated[list[int], Field(min_length=1)]
     figure: Figure
+    reported: Annotated[list[Reported], Field(default_factory=list)]
 
     @property
     def shown(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import t as student
 
-from stages.commands.experiment_file import Experiment
+from stages.commands.experiment_file import Experiment, Reported
 from stages.commands.experiment_variants import Variant
 from stages.evaluation.tables import records
 from stages.params.fields import did_you_mean
@@ -28,7 +28,7 @@ def table(experiment: Experiment, variants: Sequence[Variant], found: Sequence[S
         variants: a row each.
         found: `figures` of each variant, by seed.
     """
-    keys = dict.fromkeys([*experiment.shown, *_ALWAYS])
+    keys = dict.fromkeys([*experiment.shown, *(one.figure for one in experiment.reported), *_ALWAYS])
     rows = []
     for variant, seeds in zip(variants, found, strict=True):
         row: dict[str, Any] = {**variant.levels, **depth(variant.model), "data": seeds[0]["provenance"]}
@@ -78,7 +78,35 @@ def as_markdown(name: str, experiment: Experiment, rows: pd.DataFrame) -> str:
         lines += ["> **Warning.** Measured on stand-in data; compare it with nothing published.", ""]
     lines += [_line([column.replace("_", " ") for column in columns]), _line(["--"] * len(columns))]
     lines += [_line([cell(column, row) for column in columns]) for row in records(rows)]
-    return "\n".join([*lines, "", note(experiment), ""])
+    return "\n".join([*lines, "", note(experiment), *_against(experiment, rows), ""])
+
+
+def _against(experiment: Experiment, rows: pd.DataFrame) -> list[str]:
+    """A table of what others reported and what is measured here; nothing where nobody did."""
+    if not experiment.reported:
+        return []
+    found = {"-".join(str(row[axis]) for axis in experiment.vary): row for row in records(rows)}
+    lines = ["", "## Against what is reported elsewhere", ""]
+    lines += [_line(["variant", "figure", "reported", "here", "", "by"]), _line(["--"] * 6)]
+    for one in experiment.reported:
+        row, figure = found[one.variant], one.figure
+        name, said = figure.replace("_", " "), text(figure, one.value)
+        lines.append(_line([one.variant, name, said, cell(figure, row), verdict(one, row), one.source]))
+    return lines
+
+
+def verdict(reported: Reported, row: dict[str, Any]) -> str:
+    """`reproduced`: the value reported lies within the interval here; else whether it is better here, or worse.
+
+    On stand-in data nothing can be compared.
+    """
+    if row["data"] == "stand-in":
+        return "not comparable: stand-in data"
+    here = row[reported.figure]
+    low, high = (row.get(f"{reported.figure}_{end}", here) for end in ("low", "high"))
+    if low <= reported.value <= high:
+        return "reproduced"
+    return "beaten" if (here > reported.value) != ("loss" in reported.figure) else "missed"
 
 
 def note(experiment: Experiment) -> str:

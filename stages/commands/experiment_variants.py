@@ -40,7 +40,8 @@ def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Va
         params: of params.yaml; they stay as they are.
 
     Raises:
-        Refusal: the base is no model, or the params are not valid; the message names the file.
+        Refusal: the base is no model, a variant that is reported on is none, or the params are not valid; the message
+            names the file.
     """
     file, changed = EXPERIMENTS / f"{name}.yaml", deepcopy(params)
     merge(changed, experiment.params)
@@ -49,10 +50,16 @@ def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Va
     variants = list(_variants(name, experiment, changed["models"][experiment.base]))
     changed["models"] = {variant.name: variant.model for variant in variants}
     wrong = _problems(changed)
+    levels = ["-".join(variant.levels.values()) for variant in variants]
+    wrong += [
+        f"reported.variant is {one.variant!r}; {did_you_mean(one.variant, levels)}"
+        for one in experiment.reported
+        if one.variant not in levels
+    ]
     if len(changed["models"]) < len(variants):
         wrong.append("vary: two combinations of levels have the same name; rename a level")
     if wrong:
-        raise Refusal(f"{file} gives params that are not valid:\n  " + "\n  ".join(wrong))
+        raise Refusal(f"{file} is not valid:\n  " + "\n  ".join(wrong))
     return changed, variants
 
 

@@ -16,7 +16,8 @@ from stages.commands.experiment_variants import with_variants
 from stages.project.console import Refusal
 
 NAMES = [
-    "batch-norm", "copy-task", "data-augmentation", "depth-activation", "dropout", "gan", "hello", "initialization",
+    "batch-norm", "copy-task", "course-batch-norm", "course-cifar10", "course-mnist-mlp", "course-mnist-seed",
+    "data-augmentation", "depth-activation", "dropout", "gan", "hello", "initialization",
     "mlp-cnn", "shallow-deep", "style",
 ]  # fmt: skip
 TINY: dict[str, Any] = {
@@ -107,7 +108,7 @@ def test_other_sections_are_merged_and_may_bring_the_base(project: Path) -> None
     ("changes", "message"),
     [
         ({"base": "mnist-mpl"}, r"experiments/tiny.yaml: base is 'mnist-mpl'; did you mean 'mnist-mlp'"),
-        ({"set": {"train.epochs": 0}}, r"(?s)experiments/tiny.yaml gives .*models.tiny-1-low.train.epochs is 0"),
+        ({"set": {"train.epochs": 0}}, r"(?s)experiments/tiny.yaml is not valid.*models.tiny-1-low.train.epochs is 0"),
         ({"set": {"train.epoch": 2}}, r"(?s)experiments/tiny.yaml .*unknown key 'epoch'; did you mean 'epochs'"),
         ({"params": {"polices": {}}}, r"(?s)experiments/tiny.yaml .*unknown key 'polices'; did you mean 'policies'"),
         (
@@ -115,6 +116,10 @@ def test_other_sections_are_merged_and_may_bring_the_base(project: Path) -> None
             r"experiments/tiny.yaml: figure.x is 'dept'; did you mean 'depth'",
         ),
         ({"figure": {"x": "depth", "y": "a", "lines": "r"}}, r"experiments/tiny.yaml: figure.lines is 'r'"),
+        (
+            {"reported": [{"variant": "2-lwo", "figure": "accuracy", "value": 0.9, "source": "a notebook"}]},
+            r"(?s)experiments/tiny.yaml is not valid.*reported.variant is '2-lwo'; did you mean '2-low'",
+        ),
         ({"seeds": []}, r"(?s)experiments/tiny.yaml is not valid.*seeds: List should have at least 1 item"),
         ({"seed": [1]}, r"(?s)experiments/tiny.yaml is not valid.*seed: Extra inputs"),
         ({"vary": {}}, r"(?s)experiments/tiny.yaml is not valid.*vary: "),

@@ -9,9 +9,9 @@ from PIL import Image
 from scipy.stats import ttest_1samp
 
 from stages.commands.experiment_figure import draw_experiment
-from stages.commands.experiment_file import Experiment
+from stages.commands.experiment_file import Experiment, Reported
 from stages.commands.experiment_run import hydra
-from stages.commands.experiment_table import as_markdown, cell, depth, interval, table
+from stages.commands.experiment_table import as_markdown, cell, depth, interval, table, verdict
 from stages.commands.experiment_variants import Variant
 from stages.project.console import Refusal
 
@@ -111,3 +111,36 @@ def test_the_figure_is_drawn_and_its_bytes_depend_on_the_table_alone(tmp_path: P
 def test_values_in_the_grammar_of_set_param() -> None:
     value = {"a-b": {"l": [1, 2.5], "e": [], "n": {}, "s": "data/x y", "t": True}, "f": 1e-05}
     assert hydra(value) == '{a-b:{l:[1,2.5],e:[],n:{},s:"data/x y",t:true},f:1e-05}'
+
+
+@pytest.mark.parametrize(
+    ("figure", "here", "said"),
+    [
+        ("accuracy", (0.90, 0.88, 0.92), "reproduced"),
+        ("accuracy", (0.95, 0.94, 0.96), "beaten"),
+        ("accuracy", (0.85, 0.84, 0.86), "missed"),
+        ("last_train_loss", (0.95, 0.94, 0.96), "missed"),
+        ("last_train_loss", (0.85, 0.84, 0.86), "beaten"),
+        ("accuracy", (0.90, None, None), "reproduced"),
+    ],
+)
+def test_what_was_reported_is_reproduced_beaten_or_missed(
+    figure: str, here: tuple[float, float | None, float | None], said: str
+) -> None:
+    reported = Reported(variant="course", figure=figure, value=0.9, source="a notebook")
+    ends = {f"{figure}_low": here[1], f"{figure}_high": here[2]} if here[1] is not None else {}
+    assert verdict(reported, {"data": "official", figure: here[0], **ends}) == said
+    assert verdict(reported, {"data": "stand-in", figure: here[0], **ends}) == "not comparable: stand-in data"
+
+
+def test_the_page_holds_the_figures_against_what_was_reported() -> None:
+    asked = experiment([0, 1])
+    reported = [Reported(variant="3-b", figure="accuracy", value=0.95, source="a notebook")]
+    asked = asked.model_copy(update={"reported": reported})
+    variants = [
+        Variant(f"depth-{depth}-{kind}", {"depth": depth, "kind": kind}, {}) for depth in ("1", "3") for kind in "ab"
+    ]
+    rows = table(asked, variants, [[figures(0.9), figures(0.91)]] * 4)
+    page = as_markdown("depth", asked, rows)
+    assert "## Against what is reported elsewhere" in page
+    assert "| 3-b | accuracy | 95.00% | 90.50% (84.15% to 96.85%) | reproduced | a notebook |" in page
