@@ -86,7 +86,8 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
         train_run(name, settings, folder, facts, state.exists()) if first else nullcontext(Run(None, None)) as run,
     ):
         keeper = Keeper(state, stop, world)
-        with turn(machine.places, stop.check) if world.size == 1 else nullcontext():
+        heavy = model.architecture in _CONVOLUTIONAL and world.size == 1
+        with turn(machine.places, stop.check) if heavy else nullcontext():
             outcome = fit_it(
                 task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper, world
             )
