@@ -11,7 +11,6 @@ drawn after them, for the images that get any, in their order.
 A process that augments some rows of a batch alone draws for all of it, and takes what is theirs.
 """
 
-import hashlib
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 from stages.augmentation.steps import Steps
+from stages.project.key import keyed_number
 
 # The order is part of what a seed means: add new columns at the end.
 _COLUMNS = [
@@ -82,7 +82,7 @@ def draw(steps: Steps, rows: Tensor, shape: tuple[int, int, int], seed: int, epo
         shape: (H, W, C) of one image, for the noise.
         seed, epoch, step: the key of the batch.
     """
-    generator = keyed_generator(f"{seed}/{epoch}/{step}")
+    generator = keyed_generator(seed, epoch, step)
     uniform = torch.rand(len(rows), len(_COLUMNS), dtype=torch.float64, generator=generator)
     columns = dict(zip(_COLUMNS, uniform.unbind(1), strict=True))
     std = _std(steps, columns)
@@ -101,10 +101,9 @@ def draw(steps: Steps, rows: Tensor, shape: tuple[int, int, int], seed: int, epo
     )
 
 
-def keyed_generator(key: str) -> torch.Generator:
+def keyed_generator(*key: int | str) -> torch.Generator:
     """The stream of random numbers of a key."""
-    digest = hashlib.sha256(f"augmentation/{key}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
+    return torch.Generator().manual_seed(keyed_number("augmentation", *key))
 
 
 def _hflip(steps: Steps, uniform: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
@@ -115,7 +114,7 @@ def _hflip(steps: Steps, uniform: Tensor, rows: Tensor, seed: int, epoch: int) -
     """
     if not steps.alternate_hflip:
         return uniform < (steps.hflip or 0)
-    chances = torch.rand(int(rows.max()) + 1, dtype=torch.float64, generator=keyed_generator(f"{seed}/alternate_hflip"))
+    chances = torch.rand(int(rows.max()) + 1, dtype=torch.float64, generator=keyed_generator(seed, "alternate_hflip"))
     first = chances[rows] < (steps.hflip or 0)
     return first if epoch % 2 == 1 else ~first
 

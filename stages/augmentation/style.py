@@ -35,7 +35,7 @@ def draw_style(style: Style, images: int, pictures: int, seed: int, epoch: int, 
         images, pictures: how many there are.
         seed, epoch, step: the key of the batch.
     """
-    chances = torch.rand(images, 3, dtype=torch.float64, generator=keyed_generator(f"{seed}/{epoch}/{step}/style"))
+    chances = torch.rand(images, 3, dtype=torch.float64, generator=keyed_generator(seed, epoch, step, "style"))
     chance, place, strength = chances.unbind(1)
     low, high = style.strength
     return DrawnStyle(chance < style.probability, (place * pictures).long(), low + strength * (high - low))

@@ -1,8 +1,8 @@
 """A share of a split's rows: stratified by class, the same for every model of a data set and seed."""
 
-import hashlib
-
 import numpy as np
+
+from stages.project.key import keyed_number
 
 
 def subset(targets: np.ndarray, fraction: float, seed: int, name: str) -> np.ndarray:
@@ -17,8 +17,7 @@ def subset(targets: np.ndarray, fraction: float, seed: int, name: str) -> np.nda
     Returns:
         int64 (n,), rising.
     """
-    key = hashlib.sha256(f"subset/{seed}/{name}".encode()).digest()
-    order = np.random.default_rng(int.from_bytes(key[:8], "big")).permutation(len(targets))
+    order = np.random.default_rng(keyed_number("subset", seed, name)).permutation(len(targets))
     classes = [order[targets[order] == one] for one in np.unique(targets)]
     kept = [rows[: max(1, round(fraction * len(rows)))] for rows in classes]
     return np.sort(np.concatenate(kept)).astype(np.int64)

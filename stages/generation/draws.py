@@ -1,11 +1,11 @@
 """All that is random in a GAN's training and in the making of images: keyed, so that it can go on from any step."""
 
-import hashlib
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from stages.compute.keyed import generator
 from stages.generation.diffaugment import Changes, draw_changes
 
 
@@ -26,13 +26,7 @@ class Draws:
 
 def draw(images: int, batch: int, latent: int, size: tuple[int, int], seed: int, step: int) -> Draws:
     """The draws of a step: `batch` of the `images` rows, each time anew, noise, and changes of images of `size`."""
-    random = keyed(seed, "step", step)
+    random = generator("gan", seed, "step", step)
     rows = torch.randint(images, (batch,), generator=random)
     noise = torch.randn(batch, latent, generator=random)
     return Draws(rows, noise, draw_changes(2 * batch, size, random))
-
-
-def keyed(seed: int, *key: int | str) -> torch.Generator:
-    """A CPU generator: the same draws on every device."""
-    text = "/".join(str(part) for part in ("gan", seed, *key))
-    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1)

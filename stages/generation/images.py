@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from stages.compute.device import Machine
 from stages.compute.inference import evaluating
+from stages.compute.keyed import generator
 from stages.compute.pixels import to_unit
-from stages.generation.draws import keyed
 
 _AT_ONCE = 250
 
@@ -37,7 +37,7 @@ def make_images(
         seed, purpose: key of the noise.
     """
     targets = torch.arange(classes).repeat_interleave(per_class)
-    noise = torch.randn(len(targets), latent, generator=keyed(seed, purpose))
+    noise = torch.randn(len(targets), latent, generator=generator("gan", seed, purpose))
     with evaluating(network), torch.inference_mode(), machine.autocast():
         made = [
             to_pixels(network(some.to(machine.device), these.to(machine.device)))

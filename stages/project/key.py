@@ -1,4 +1,4 @@
-"""The key of a training: equal keys mean that the same bits come out."""
+"""Keys: of a training, where equal ones mean that the same bits come out; and of what is drawn at random."""
 
 import hashlib
 import json
@@ -22,6 +22,12 @@ def run_key(values: dict[str, Any], data: list[Path], code: str) -> str:
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in data]
     text = json.dumps({"values": values, "data": digests, "code": code}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def keyed_number(*key: int | str) -> int:
+    """A number of 64 bits from a key such as `(seed, "order", epoch)`, to seed a generator with."""
+    text = "/".join(str(part) for part in key)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def code_digest() -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.training.keyed import generator
+from stages.compute.keyed import generator
 
 # Of the memory that is free: the rest is for the network, its gradients and its activations.
 _SHARE_OF_FREE_MEMORY = 0.5

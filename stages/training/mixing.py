@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.training.keyed import seed_for
+from stages.compute.keyed import seed_for
 from stages.training.loss import Goal
 
 

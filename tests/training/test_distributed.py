@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from several_ranks import CPU, SETTINGS, a_task, one_step
 from torch import nn
 
+from stages.compute.keyed import seed_for
 from stages.project.console import Refusal
 from stages.training import agreement
 from stages.training.distributed import Ranks
-from stages.training.keyed import seed_for
 from stages.training.loop import fit
 from stages.training.loss import Goal
 from stages.training.shard import shard
