@@ -23,9 +23,9 @@ from stages.params import load
 from stages.params.generators import Gan
 from stages.project.console import Refusal, say
 from stages.project.door import open_door
-from stages.project.files import replacing_folder, write_bytes, write_json, write_text
+from stages.project.files import replacing_folder, write_bytes, write_json
 from stages.project.key import code_digest, run_key
-from stages.project.locks import exclusive
+from stages.project.locks import exclusive, turn
 from stages.project.paths import PREPARED, SYNTHETIC, resume_folder
 from stages.project.stopping import stop_flag
 from stages.tracking.runs import train_run
@@ -60,7 +60,8 @@ def main(name: str) -> None:
         train_run(name, settings, folder, facts, state.exists(), kind="generator", counted_by="discriminator") as run,
     ):
         keeper = Keeper(state, stop)
-        progress = fit_gan(contest, gan, machine, lambda losses: run.epoch(losses.step, losses.metrics()), keeper)
+        with turn(machine.places, stop.check):
+            progress = fit_gan(contest, gan, machine, lambda losses: run.epoch(losses.step, losses.metrics()), keeper)
         made = make_images(contest.average.network, gan.latent, contest.classes, per_class, machine, seed, "images")
         about |= {"source": data.about.digest, "fraction": fraction, "seen": len(contest.targets), "seed": seed}
         write_synthetic(SYNTHETIC / name / "images", *made, {"name": name, **about})
@@ -95,7 +96,7 @@ def _side(network: torch.nn.Module, device: torch.device) -> Side:
 def _write_training(folder: Path, contest: Contest, progress: Progress, training: dict[str, Any]) -> None:
     weights = {name: tensor.cpu().contiguous() for name, tensor in contest.average.network.state_dict().items()}
     write_bytes(folder / "generator.safetensors", save(weights))
-    write_text(folder / "losses.csv", progress.table())
+    progress.write(folder / "losses.csv")
     with replacing_folder(folder / "samples") as samples:
         for steps, images in progress.samples.items():
             write_bytes(samples / f"step-{steps:07d}.png", sheet(images.numpy(), contest.classes))

@@ -2,8 +2,8 @@
 
 import os
 import platform
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,18 @@ def set_up(device: str, precision: str, threads: int, convolutions: bool) -> Mac
     return Machine(chosen, resolved, torch.get_num_threads(), _name(chosen), why)
 
 
-def out_of_memory(error: RuntimeError) -> bool:
+@contextmanager
+def memory_told(advice: str) -> Iterator[None]:
+    """Refuse with `advice`, such as "; lower KEY", when the device's memory runs out inside the block."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        raise Refusal(f"the device's memory ran out{advice}") from error
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
     """Whether an error says that the device's memory ran out; only CUDA has an error of its own for it."""
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text

@@ -1,7 +1,5 @@
 """The second pass: the chosen images decoded again, fitted and written straight to their rows on disk."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from stages.datasets.raw import RawSet
 from stages.datasets.scan import Content, Reject, Row, pixels_of
 from stages.datasets.workers import in_chunks
 from stages.project.console import bar
-from stages.project.files import write_text
+from stages.project.files import write_csv
 
 Place = tuple[Split, int]
 
@@ -54,12 +52,12 @@ def write_images(
 
 def write_rows(folder: Path, split: Split, rows: Iterable[tuple[str, str]]) -> None:
     """Write `rows.csv` of a split: the hash of each row's content, and its name in the source."""
-    write_text(folder / split / "rows.csv", _csv("hash,name", rows))
+    write_csv(folder / split / "rows.csv", ("hash", "name"), rows)
 
 
 def write_rejects(path: Path, rejects: list[Reject]) -> None:
     """Write `rejects.csv`: file and reason, sorted."""
-    write_text(path, _csv("file,reason", sorted(rejects)))
+    write_csv(path, ("file", "reason"), sorted(rejects))
 
 
 def _chosen(raw: RawSet, fitted: dict[int, np.ndarray], places: dict[int, Place]) -> Iterator[tuple[Place, Content]]:
@@ -69,11 +67,3 @@ def _chosen(raw: RawSet, fitted: dict[int, np.ndarray], places: dict[int, Place]
     for index, item in enumerate(raw.items()):
         if index in places:
             yield places[index], item.read()
-
-
-def _csv(header: str, lines: Iterable[tuple[str, str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header.split(","))
-    writer.writerows(lines)
-    return text.getvalue()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stages.compute.device import Machine, out_of_memory
+from stages.compute.device import Machine, memory_told
 from stages.generation.contest import Contest, Keeper, State
 from stages.generation.images import make_images
 from stages.generation.progress import Losses, Progress, due
@@ -42,13 +42,9 @@ def fit_gan(
     Raises:
         Refusal: a loss is not finite, or the device's memory ran out.
     """
-    try:
+    key = f"generators.{contest.name}.gan"
+    with memory_told(f"; lower {key}.batch_size or {key}.width"):
         return _Training(contest, settings, machine, keeper).run(report)
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-        key = f"generators.{contest.name}.gan"
-        raise Refusal(f"the device's memory ran out; lower {key}.batch_size or {key}.width") from error
 
 
 class _Training:

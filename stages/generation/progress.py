@@ -1,11 +1,12 @@
 """What has come of a GAN's training so far: its losses and samples."""
 
-import csv
-import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+
+from stages.project.files import write_csv
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,11 @@ class Progress:
         """What `state` gave."""
         return cls(state["steps"], [Losses(**losses) for losses in state["history"]], state["samples"])
 
-    def table(self) -> str:
-        """The history as CSV, values to 8 significant digits."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["step", "discriminator", "generator"])
-        for losses in self.history:
-            writer.writerow([losses.step, f"{losses.discriminator:.8g}", f"{losses.generator:.8g}"])
-        return text.getvalue()
+    def write(self, path: Path) -> None:
+        """Write the history as CSV."""
+        write_csv(
+            path, [field.name for field in fields(Losses)], (list(vars(losses).values()) for losses in self.history)
+        )
 
 
 def due(done: int, total: int, times: int) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stages.compute.device import Machine, out_of_memory
+from stages.compute.device import Machine, memory_told
 from stages.compute.pixels import Normalize
 from stages.models.backbones import feature_size
 from stages.models.folding import folded
@@ -65,17 +65,12 @@ class Extractor:
             shown.update(len(features))
 
     def _features(self, images: np.ndarray, to_unit: ToUnit, first: int, step: int) -> np.ndarray:
-        try:
+        with memory_told(f" in {self._name}; lower features.*.batch_size ({self._batch_size})"):
             pixels = torch.from_numpy(images).to(self._machine.device)
             unit = to_unit(pixels, first + torch.arange(len(images)), step)
             with self._machine.autocast():
                 features: Tensor = self._network(unit)
             return features.half().cpu().numpy()
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            key = "features.*.batch_size"
-            raise Refusal(f"the device's memory ran out in {self._name}; lower {key} ({self._batch_size})") from error
 
 
 def mean_and_std(features: np.ndarray) -> tuple[list[float], list[float]]:

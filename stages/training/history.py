@@ -1,11 +1,10 @@
 """What training records of each epoch."""
 
 import csv
-import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from stages.project.files import write_text
+from stages.project.files import write_csv
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,8 @@ class Epoch:
 
 def write_history(path: Path, history: list[Epoch]) -> None:
     """Write one row per epoch, values to 8 significant digits."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Epoch)])
-    for epoch in history:
-        writer.writerow([epoch.epoch, *(f"{value:.8g}" for value in epoch.metrics().values())])
-    write_text(path, text.getvalue())
+    rows = ([epoch.epoch, *map(float, epoch.metrics().values())] for epoch in history)
+    write_csv(path, [field.name for field in fields(Epoch)], rows)
 
 
 def read_history(path: Path) -> list[Epoch]:

@@ -4,13 +4,11 @@ Source: Glorot and Bengio, Understanding the difficulty of training deep feedfor
 units that saturate and gradients that vanish on the way to the first layer.
 """
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from stages.project.files import write_text
+from stages.project.files import write_csv
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,4 @@ class Layer:
 
 def write_layers(path: Path, layers: Sequence[Layer]) -> None:
     """Write one row per epoch and layer, values to 8 significant digits, nothing where there is none."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Layer)])
-    for layer in layers:
-        writer.writerow([f"{cell:.8g}" if isinstance(cell, float) else cell for cell in asdict(layer).values()])
-    write_text(path, text.getvalue())
+    write_csv(path, [field.name for field in fields(Layer)], (list(asdict(layer).values()) for layer in layers))

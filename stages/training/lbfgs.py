@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from stages.compute.device import Machine, out_of_memory
+from stages.compute.device import Machine, memory_told
 from stages.params.training import Lbfgs
 from stages.project.console import Refusal, bar
 from stages.training.batches import Rows
@@ -49,13 +49,9 @@ def fit_regression(
     Raises:
         Refusal: the loss is not finite, or the device's memory ran out.
     """
-    try:
+    key = f"models.{task.name}.train.optimizer"
+    with memory_told(f"; L-BFGS needs all of train at once: set {key} to adamw"):
         return _Search(task, settings, machine, keeper, world).run(after_epoch)
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-        key = f"models.{task.name}.train.optimizer"
-        raise Refusal(f"the device's memory ran out; L-BFGS needs all of train at once: set {key} to adamw") from error
 
 
 class _Search:

@@ -8,19 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stages.compute.device import Machine, out_of_memory
+from stages.compute.device import Machine, memory_told
+from stages.compute.keyed import seed_for
 from stages.params.training import Train
 from stages.project.console import Refusal, bar
 from stages.training.average import Average
 from stages.training.batches import ALL, Batch
 from stages.training.history import Epoch
-from stages.training.keyed import random_state, seed_for, set_random_state
 from stages.training.layers import Layer
 from stages.training.loss import Goal, mean_loss
 from stages.training.mixing import mix
 from stages.training.optimizers import build_optimizer, rate_at
 from stages.training.outcome import Outcome
 from stages.training.probe import probe
+from stages.training.random_state import random_state, set_random_state
 from stages.training.resume import Keeper, State
 from stages.training.streams import Streams
 from stages.training.sums import Sums
@@ -52,17 +53,15 @@ def fit(
     Raises:
         Refusal: the loss is not finite, the device's memory ran out, or the network cannot be compiled.
     """
+    train = f"models.{task.name}.train"
     try:
-        return _Training(task, settings, machine, keeper, world).run(after_epoch)
+        with memory_told(f"; lower {train}.batch_size (it is {settings.batch_size})"):
+            return _Training(task, settings, machine, keeper, world).run(after_epoch)
     except RuntimeError as error:
-        train = f"models.{task.name}.train"
-        if out_of_memory(error):
-            message = f"the device's memory ran out; lower {train}.batch_size (it is {settings.batch_size})"
-            raise Refusal(message) from error
-        if type(error).__module__.startswith("torch._dynamo"):
-            reason = str(error).strip().splitlines()[0]
-            raise Refusal(f"{train}.compile: torch.compile failed ({reason}); set it to false") from error
-        raise
+        if not type(error).__module__.startswith("torch._dynamo"):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise Refusal(f"{train}.compile: torch.compile failed ({reason}); set it to false") from error
 
 
 class _Training:
