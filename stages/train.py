@@ -1,10 +1,8 @@
 """Train a model of params.yaml, on the GPUs when there are any; writes models/MODEL and its training report."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,37 +12,31 @@ from stages.compute.device import Machine, set_up
 from stages.datasets.format import PreparedSet, open_set
 from stages.datasets.synthetic import Material, material
 from stages.models.build import count_parameters, fit_to_data
-from stages.models.checkpoint import Checkpoint, save_checkpoint
 from stages.models.start import Start
+from stages.models.trained import write_trained
 from stages.params import load
 from stages.params.models import AnyModel, Recurrent
 from stages.params.training import Lbfgs
 from stages.project.console import Refusal, say
 from stages.project.door import open_door
-from stages.project.files import replacing_folder, write_json
 from stages.project.key import code_digest, run_key
-from stages.project.locks import exclusive, turn
+from stages.project.locks import exclusive
 from stages.project.paths import AUGMENTED, DATA, MODELS, SYNTHETIC, WEIGHTS, model_report, resume_folder
 from stages.project.stopping import stop_flag
 from stages.tracking.run import Run
 from stages.tracking.runs import train_run
 from stages.training.batches import Rows
 from stages.training.distributed import joined
-from stages.training.history import write_history
+from stages.training.fit import fit_task
 from stages.training.inputs import class_weights, inputs_of
 from stages.training.launch import launch, processes
-from stages.training.layers import write_layers
-from stages.training.lbfgs import fit_regression
-from stages.training.loop import fit
-from stages.training.outcome import Outcome
 from stages.training.resume import Keeper
 from stages.training.streams import Streams, train_and_val
-from stages.training.summary import frozen_parameters, summary
+from stages.training.summary import REPORTS, frozen_parameters, summary, write_reports
 from stages.training.task import Task
 from stages.training.world import World
 
 _CONVOLUTIONAL = ("cnn", "speednet", "finetune")
-_REPORTS = ("train.json", "history.csv", "layers.csv")
 
 
 def main(name: str) -> None:
@@ -69,7 +61,7 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
     folder, policy = DATA / model.inputs, AUGMENTED / model.augmentation / "policy.json"
     data, start, made = open_set(folder), Start(WEIGHTS / model.weights), SYNTHETIC / model.synthetic / "images"
     learnt = material(data, model.dataset, model.fraction, seed, made)
-    task = _task(name, model, data, learnt, policy, start, machine.device, seed)
+    task = _task(name, model, data, learnt, policy, start, machine, seed)
     if isinstance(task.train, Streams) and world.size > 1:
         raise Refusal(f"{name} is trained on a text, which one process reads; start it without torchrun")
 
@@ -79,61 +71,43 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
     key = run_key(settings, [folder / "dataset.json", policy, made / "about.json", *start.files()], code)
     facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": status, **learnt.marks(), **ran_on}
     state, first = resume_folder(key), world.rank == 0
-    fit_it: Callable[..., Outcome] = fit_regression if isinstance(model.train, Lbfgs) else fit
     with (
         exclusive(f"train-{key}", f"trains {name}") if first else nullcontext(),
         stop_flag() as stop,
         train_run(name, settings, folder, facts, state.exists()) if first else nullcontext(Run(None, None)) as run,
     ):
-        keeper = Keeper(state, stop, world)
-        heavy = model.architecture in _CONVOLUTIONAL and world.size == 1
-        with turn(machine.places, stop.check) if heavy else nullcontext():
-            outcome = fit_it(
-                task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()), keeper, world
-            )
+        outcome = fit_task(
+            task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()),
+            Keeper(state, stop, world), world, stop, model.architecture in _CONVOLUTIONAL,
+        )  # fmt: skip
         if first:
             parameters, trainable = count_parameters(task.network)
             report = facts | summary(outcome, parameters + frozen_parameters(folder), trainable)
             training = {"seed": seed, "settings": settings, **report}
             about = replace(data.about, provenance=data.about.provenance | learnt.marks())
-            _write(name, start.checkpoint(name, model, about, outcome.weights, training), report, outcome)
-            run.layers(model_report(name) / "layers.csv")
-            run.artifacts(*(model_report(name) / file for file in _REPORTS))
+            write_trained(MODELS / name, start.checkpoint(name, model, about, outcome.weights, training))
+            write_reports(reports := model_report(name), report, outcome)
+            run.layers(reports / "layers.csv")
+            run.artifacts(*(reports / file for file in REPORTS))
+            say(f"{name}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
 
 
 def _task(
-    name: str,
-    model: AnyModel,
-    data: PreparedSet,
-    learnt: Material,
-    policy: Path,
-    start: Start,
-    device: torch.device,
+    name: str, model: AnyModel, data: PreparedSet, learnt: Material, policy: Path, start: Start, machine: Machine,
     seed: int,
-) -> Task:
+) -> Task:  # fmt: skip
     """The network on its device, the data and what becomes of a batch."""
-    about = data.about
+    about, device = data.about, machine.device
     torch.manual_seed(seed)
     network = start.network(model, about).to(device)
     scale = start.scale(model.normalize, about.mean, about.std)
     inputs = inputs_of(about.kind, read_policy(policy).apply, scale, seed, device)
-    train, val = train_and_val(name, data, learnt.inputs, learnt.targets, model, device)
+    train, val = train_and_val(name, data, learnt, model, device)
     if isinstance(train, Rows):
         fit_to_data(network, lambda count: inputs.to_val(train.sample(count)[0]))
     counts = np.bincount(learnt.targets, minlength=len(about.class_names)).tolist()
     weights = class_weights(counts, model.train.class_weights, device)
     return Task(name, network, train, val, inputs.to_train, inputs.to_val, weights, seed)
-
-
-def _write(name: str, checkpoint: Checkpoint, report: dict[str, Any], outcome: Outcome) -> None:
-    with replacing_folder(MODELS / name) as folder:
-        save_checkpoint(folder / "checkpoint.pth", checkpoint)
-        write_json(folder / "training.json", {key: checkpoint.training[key] for key in ("key", "settings")})
-    train, history, layers = (model_report(name) / file for file in _REPORTS)
-    write_json(train, report)
-    write_history(history, outcome.history)
-    write_layers(layers, outcome.layers)
-    say(f"{name}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
 
 
 if __name__ == "__main__":

@@ -164,6 +164,24 @@ def summary(scores: Scores, bins: int) -> dict[str, float | int]:
     return {name: round(value, 6) for name, value in figures.items()} | {"images": images, "correct": correct}
 
 
+def figures_of(scores: Scores, averaged: Sequence[Scores], kind: str, bins: int) -> dict[str, float | int]:
+    """`summary`, and what is known beside it: `tta_...` of scores over averaged views, a text's `bits_per_character`.
+
+    Args:
+        scores: of the test set.
+        averaged: none, or those over views.
+        kind: of the inputs: "images", "text" or "sequences".
+        bins: of the calibration.
+    """
+    figures = summary(scores, bins)
+    for views in averaged:
+        found = summary(views, bins)
+        figures |= {f"tta_{key}": found[key] for key in ("accuracy", "accuracy_low", "accuracy_high")}
+    if kind == "text":
+        figures["bits_per_character"] = bits_per_symbol(scores.loss)
+    return figures
+
+
 def bits_per_symbol(loss: float) -> float:
     """A loss in nats as bits, to 6 decimals: what a text's symbol costs when the model's guesses are its code.
 

@@ -10,7 +10,7 @@ import pandas as pd
 from stages.evaluation.figures import draw_confusion, draw_learning_curves, draw_mistakes, draw_reliability
 from stages.evaluation.metrics import Scores, per_class, reliability
 from stages.evaluation.symbol_figures import draw_places
-from stages.evaluation.symbols import mistaken, surprises
+from stages.evaluation.symbols import mistaken, surprises, text_rows, visible
 from stages.evaluation.tables import confusion_table, per_class_table, predictions_table, reliability_table, write_table
 
 TABLES = ("confusion.csv", "reliability.csv", "per_class.csv", "predictions.csv")
@@ -34,6 +34,21 @@ class Evaluated:
     inputs: np.ndarray
     rows: pd.DataFrame
     kind: str
+
+
+def evaluated(
+    scores: Scores, class_names: Sequence[str], inputs: np.ndarray, kind: str, rows: pd.DataFrame
+) -> Evaluated:
+    """A test split beside its scores. A text's rows are its symbols, and these get names that can be seen.
+
+    Args:
+        scores, inputs, kind: as `Evaluated` has them.
+        class_names: by class index.
+        rows: the split's `rows.csv`.
+    """
+    if kind != "text":
+        return Evaluated(scores, class_names, inputs, rows, kind)
+    return Evaluated(scores, [visible(name) for name in class_names], inputs, text_rows(inputs, class_names), kind)
 
 
 def write_tables(folder: Path, tested: Evaluated, bins: int) -> None:

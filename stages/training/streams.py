@@ -16,6 +16,7 @@ from torch import Tensor
 from stages.compute.inference import STREAMS_AT_ONCE
 from stages.compute.tokens import in_streams
 from stages.datasets.format import PreparedSet
+from stages.datasets.synthetic import Material
 from stages.params.models import AnyModel, Recurrent
 from stages.params.training import Train
 from stages.project.console import Refusal
@@ -25,14 +26,14 @@ _NONE = -100  # the target that cross-entropy leaves out
 
 
 def train_and_val(
-    name: str, data: PreparedSet, inputs: np.ndarray, targets: np.ndarray, model: AnyModel, device: torch.device
+    name: str, data: PreparedSet, learnt: Material, model: AnyModel, device: torch.device
 ) -> tuple["Rows | Streams", "Rows | Passage"]:
-    """What the model `name` is trained on, `inputs` and `targets`, and the split that it is validated with.
+    """What the model `name` is trained on, and the split that it is validated with.
 
     Raises:
         Refusal: the training text is shorter than a batch.
     """
-    train, val = (inputs, targets), (data.inputs("val"), data.targets("val"))
+    train, val = (learnt.inputs, learnt.targets), (data.inputs("val"), data.targets("val"))
     if data.about.kind != "text" or not isinstance(model, Recurrent) or not isinstance(model.train, Train):
         return Rows(*train, device), Rows(*val, device)
     if len(train[0]) < model.train.batch_size * model.steps:

@@ -1,14 +1,26 @@
-"""What `train.json` says of a training: no time and no path, so that equal trainings agree."""
+"""The reports of a training: no time and no path, so that equal trainings agree."""
 
 from pathlib import Path
 from typing import Any
 
-from stages.project.files import read_json
+from stages.project.files import read_json, write_json
+from stages.training.history import write_history
+from stages.training.layers import write_layers
 from stages.training.outcome import Outcome
+
+REPORTS = ("train.json", "history.csv", "layers.csv")
+
+
+def write_reports(folder: Path, report: dict[str, Any], outcome: Outcome) -> None:
+    """Write `REPORTS`: `report`, and each epoch's figures, of the whole and by layer."""
+    train, history, layers = (folder / file for file in REPORTS)
+    write_json(train, report)
+    write_history(history, outcome.history)
+    write_layers(layers, outcome.layers)
 
 
 def summary(outcome: Outcome, parameters: int, trainable: int) -> dict[str, Any]:
-    """Figures of the epoch whose weights are kept, and the number of parameters.
+    """For `train.json`: figures of the epoch whose weights are kept, and the number of parameters.
 
     Args:
         outcome: of the training.
