@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,13 +87,20 @@ def test_a_second_run_gives_the_same_bytes_with_and_without_the_first_ones_state
     assert _bytes() == first
 
 
+def _inverted(split: str, rows: Any = slice(None)) -> None:
+    """Images of a split in negative."""
+    file = Path("data/prepared/toy", split, "inputs.npy")
+    images = np.load(file)
+    images[rows] = 255 - images[rows]
+    np.save(file, images)
+
+
 def test_validation_and_test_are_not_looked_at(place: Path) -> None:
     synthesize.main("toy-gan")
     first = _bytes()
     shutil.rmtree(".ckpt")
     for split in ("val", "test"):
-        file = Path("data/prepared/toy", split, "inputs.npy")
-        np.save(file, 255 - np.load(file))
+        _inverted(split)
     synthesize.main("toy-gan")
     assert _bytes() == first
 
@@ -103,11 +111,8 @@ def test_nor_are_the_training_images_outside_its_share(place: Path) -> None:
     synthesize.main("toy-gan")
     first = _bytes()
     shutil.rmtree(".ckpt")
-    file = Path("data/prepared/toy/train/inputs.npy")
-    images, targets = np.load(file), np.load(file.with_name("targets.npy"))
-    outside = np.setdiff1d(np.arange(20), subset(targets, 0.5, 0, "toy"))
-    images[outside] = 255 - images[outside]
-    np.save(file, images)
+    targets = np.load("data/prepared/toy/train/targets.npy")
+    _inverted("train", np.setdiff1d(np.arange(20), subset(targets, 0.5, 0, "toy")))
     synthesize.main("toy-gan")
     assert _bytes() == first
 

@@ -1,9 +1,10 @@
 """A text's model that is small enough to be made anew in each test."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
-from tiny_model import PROVENANCE
+from tiny_model import tiny_checkpoint
 
 from stages.models.build import build
 from stages.models.checkpoint import Checkpoint
@@ -19,20 +20,14 @@ def text_checkpoint(cell: str = "elman", shape: list[int] | None = None, names: 
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(3)  # so that what came before makes a difference
-    return Checkpoint(
-        name="small",
+    return replace(
+        tiny_checkpoint(),
         architecture="recurrent",
         settings=settings,
         input_shape=shape or [],
         class_names=names,
         normalize={"mean": [], "std": []},
-        backbone=None,
         state_dict=network.state_dict(),
-        provenance=PROVENANCE,
-        training={"key": "0123456789abcdef", "code": "c0de", "seed": 0, "dataset": "tiny", "device": "cpu"}
-        | {"precision": "fp32", "threads": 1},
-        versions={"torch": "2"},
-        metrics={},
     )
 
 

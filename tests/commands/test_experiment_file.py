@@ -1,6 +1,5 @@
 """Experiments as files: what they expand to, and what is refused before anything starts."""
 
-import shutil
 from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
@@ -31,14 +30,6 @@ TINY: dict[str, Any] = {
     "seeds": [0, 1],
     "figure": {"x": "depth", "y": "accuracy", "lines": "rate"},
 }
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
-    shutil.copy(repository / "params.yaml", tmp_path)
-    shutil.copytree(repository / "experiments", tmp_path / "experiments")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def params() -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`vision preset`: values into params.yaml, with its comments, and nothing that is not valid."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,6 @@ from stages.params import load
 from stages.project.console import Refusal
 
 NAMES = ["cifar10-93", "cifar10-94", "cifar10-96", "cifar10-cpu-best"]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
-    shutil.copy(repository / "params.yaml", tmp_path)
-    shutil.copytree(repository / "presets", tmp_path / "presets")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_the_presets_are_listed_with_what_they_are_about(project: Path) -> None:

@@ -48,13 +48,26 @@ def test_a_place_is_had_as_soon_as_it_is_free() -> None:
     assert asked == [True]
 
 
-def test_one_turn_takes_one_place() -> None:
+def _free(places: int) -> int:
+    """How many of the places can be had now."""
+    with ExitStack() as held:
+        for count in range(places + 1):
+            try:
+                held.enter_context(turn(places, _give_up))
+            except _Waited:
+                return count
+    raise AssertionError(f"more than {places} of {places} places were had")
+
+
+def test_one_turn_takes_one_place_and_no_second_when_another_becomes_free() -> None:
     first = ExitStack()
     first.enter_context(turn(2, _give_up))
+    assert _free(2) == 1
     with turn(2, _give_up):
+        assert _free(2) == 0
         first.close()
-        with turn(2, _give_up):
-            pass
+        assert _free(2) == 1
+    assert _free(2) == 2
 
 
 def test_an_exclusive_lock_says_who_holds_it(tmp_path: Path) -> None:

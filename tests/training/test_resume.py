@@ -5,15 +5,12 @@ import pickle
 import signal
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from killing import Killed, kill_anywhere, killed_at, same
 from tiny_training import CPU, SETTINGS, a_task
 from torch import nn
 
@@ -23,7 +20,6 @@ from stages.project.stopping import StopFlag, Stopped
 from stages.training import resume
 from stages.training.batches import Rows
 from stages.training.loop import fit
-from stages.training.outcome import Outcome
 from stages.training.resume import Keeper
 from stages.training.task import Task
 
@@ -49,10 +45,6 @@ def small_backbone(monkeypatch):
     monkeypatch.setattr("stages.models.finetune.backbone", small)
 
 
-class Killed(BaseException):
-    """What no code expects."""
-
-
 def images_task(architecture: str) -> Task:
     """A network with batch norm (and dropout) on images, in channels_last layout as on the real way."""
     random = np.random.default_rng(0)
@@ -65,33 +57,6 @@ def images_task(architecture: str) -> Task:
     return Task("images", network, train, val, lambda batch, wanted: batch.inputs[wanted], lambda x: x, None, 0)
 
 
-def killed_at(task: Task, place: tuple[int, int]) -> Task:
-    """The task, whose inputs cannot be had at an epoch and step."""
-
-    def to_train(batch, wanted):
-        if (batch.epoch, batch.step) == place:
-            raise Killed
-        return task.to_train(batch, wanted)
-
-    return replace(task, to_train=to_train)
-
-
-def same(first: Outcome, second: Outcome) -> bool:
-    equal = (torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
-    figures = first.history == second.history and first.layers == second.layers and first.best == second.best
-    return figures and len(first.layers) > 0 and all(equal)
-
-
-@pytest.fixture
-def every_step(monkeypatch):
-    """A state after every step, whatever it costs."""
-    monkeypatch.setattr(resume, "_SECONDS", 0.0)
-    monkeypatch.setattr(resume, "_LARGEST_SHARE", float("inf"))
-
-
-places = st.tuples(st.integers(1, EPOCHS), st.integers(0, STEPS - 1))
-
-
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
 @pytest.mark.parametrize("make", [a_task, *(partial(images_task, name) for name in SETTINGS_OF)])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -100,21 +65,7 @@ def test_killed_anywhere_it_ends_with_the_same_bits(make, optimizer, precision, 
     chosen = SETTINGS.model_copy(
         update={"optimizer": optimizer, "momentum": 0.9, "schedule": "cosine", "mixup": 0.4, "ema": 0.9}
     )
-    uninterrupted = fit(make(), chosen, machine, lambda epoch: None)
-
-    @settings(max_examples=8)
-    @given(st.lists(places, max_size=3))
-    def killed(kills):
-        with TemporaryDirectory() as folder:
-            for place in kills:
-                try:
-                    fit(killed_at(make(), place), chosen, machine, lambda epoch: None, Keeper(Path(folder), StopFlag()))
-                except Killed:
-                    torch.manual_seed(123)  # another process has other random numbers
-            found = fit(make(), chosen, machine, lambda epoch: None, Keeper(Path(folder), StopFlag()))
-        assert same(found, uninterrupted)
-
-    killed()
+    kill_anywhere(make, chosen, machine, STEPS, examples=8)
 
 
 def test_steps_are_not_repeated(tmp_path, every_step):

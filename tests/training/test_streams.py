@@ -1,24 +1,20 @@
 """Texts are trained on in streams that go on where they were, from the seed's five letters up."""
 
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from killing import kill_anywhere
 from tiny_training import CPU, SETTINGS
 
 from stages.models.build import build
-from stages.project.stopping import StopFlag
-from stages.training import resume
 from stages.training.inputs import SymbolInputs
 from stages.training.loop import fit
 from stages.training.outcome import Outcome
-from stages.training.resume import Keeper
 from stages.training.streams import Passage, Streams
 from stages.training.task import Task
 from stages.training.validation import validate
@@ -86,48 +82,15 @@ def test_the_state_is_carried_without_its_gradient_and_is_zero_at_an_epochs_star
             assert before.requires_grad and not after.requires_grad
 
 
-class Killed(BaseException):
-    """What no code expects."""
-
-
-def killed_at(given_task: Task, place: tuple[int, int]) -> Task:
-    def to_train(batch: Any, wanted: slice) -> torch.Tensor:
-        if (batch.epoch, batch.step) == place:
-            raise Killed
-        return given_task.to_train(batch, wanted)
-
-    return replace(given_task, to_train=to_train)
-
-
-def same(first: Outcome, second: Outcome) -> bool:
-    equal = (torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
-    return first.history == second.history and all(equal)
-
-
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru", "none"])
-def test_killed_anywhere_it_ends_with_the_same_bits(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resume, "_SECONDS", 0.0)
-    monkeypatch.setattr(resume, "_LARGEST_SHARE", float("inf"))
+@pytest.mark.usefixtures("every_step")
+def test_killed_anywhere_it_ends_with_the_same_bits(cell: str) -> None:
     chosen = SETTINGS.model_copy(update={"epochs": 2, "batch_size": 4, "clip_norm": 0.5, "ema": 0.9})
 
     def made() -> Task:
         return task(TEXT, cell, steps=10, dropout=0.3)
 
-    uninterrupted = fit(made(), chosen, CPU, lambda epoch: None)
-
-    @settings(max_examples=6)
-    @given(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 3)), max_size=3))
-    def killed(kills: list[tuple[int, int]]) -> None:
-        with TemporaryDirectory() as folder:
-            for place in kills:
-                try:
-                    fit(killed_at(made(), place), chosen, CPU, lambda epoch: None, Keeper(Path(folder), StopFlag()))
-                except Killed:
-                    torch.manual_seed(123)
-            found = fit(made(), chosen, CPU, lambda epoch: None, Keeper(Path(folder), StopFlag()))
-        assert same(found, uninterrupted)
-
-    killed()
+    kill_anywhere(made, chosen, CPU, steps=4, examples=6)
 
 
 def hello(cell: str, seed: int) -> tuple[Task, Outcome]:

@@ -1,0 +1,16 @@
+"""What tests of commands share."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
+    """The working folder: params.yaml, presets and experiments of the repository."""
+    shutil.copy(repository / "params.yaml", tmp_path)
+    for folder in ("presets", "experiments"):
+        shutil.copytree(repository / folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
