@@ -50,7 +50,8 @@ def sheet(
     places = torch.tensor(chosen)
     for epoch in range(1, _EPOCHS + 1):
         looks = restyle(torch.from_numpy(pixels), seed, epoch, 0) if restyle else torch.from_numpy(pixels)
-        rows.append((f"epoch {epoch}", _seen(policy, looks, places, seed, epoch)))
+        title = f"view {epoch}" if restyle else f"epoch {epoch}"  # a style is for stored views alone
+        rows.append((title, _seen(policy, looks, places, seed, epoch)))
     with mpl.rc_context():
         mpl.rcdefaults()  # a person's own matplotlibrc must not change the bytes
         mpl.rcParams["text.parse_math"] = False  # a class may be named "$x"

@@ -8,7 +8,7 @@ from stages.params.generator_checks import generator_checks
 from stages.params.model_checks import model_checks
 from stages.params.policy_checks import policy_checks, policy_fits
 from stages.params.schema import Params
-from stages.params.sequences import no_images
+from stages.params.symbol_checks import no_images
 
 
 def cross_checks(params: Params) -> Iterator[str]:

@@ -8,7 +8,7 @@ from stages.params.generator_checks import synthetic_checks
 from stages.params.models import CNN, AnyModel, Recurrent
 from stages.params.policy_checks import policy_fits
 from stages.params.schema import Params
-from stages.params.sequences import no_images, recurrent_problems
+from stages.params.symbol_checks import no_images, recurrent_problems
 from stages.params.training import Lbfgs, Train
 
 

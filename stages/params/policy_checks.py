@@ -6,7 +6,7 @@ from math import ceil, floor
 from stages.params.data import Policy, Translate
 from stages.params.fields import unknown
 from stages.params.schema import Params
-from stages.params.sequences import no_images
+from stages.params.symbol_checks import no_images
 
 _SMALLEST = 32  # pixels of height and width that a backbone takes
 STYLED = ("tf_efficientnet_lite0", "vgg19")  # networks whose layers for style are known (stages/models/taps.py)

@@ -15,7 +15,7 @@ from stages.project.console import Refusal, bar
 from stages.training.average import Average
 from stages.training.batches import ALL, Batch
 from stages.training.history import Epoch
-from stages.training.layers import Layer
+from stages.training.layer_figures import Layer
 from stages.training.loss import Goal, mean_loss
 from stages.training.mixing import mix
 from stages.training.optimizers import build_optimizer, rate_at

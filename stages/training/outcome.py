@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from stages.training.history import Epoch
-from stages.training.layers import Layer
+from stages.training.layer_figures import Layer
 
 
 @dataclass

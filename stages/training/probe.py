@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.compute.inference import evaluating
-from stages.training.layers import Layer
+from stages.training.layer_figures import Layer
 from stages.training.loss import Goal, mean_loss
 from stages.training.task import Task
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.project.files import read_json, write_json
 from stages.training.history import write_history
-from stages.training.layers import write_layers
+from stages.training.layer_figures import write_layers
 from stages.training.outcome import Outcome
 
 REPORTS = ("train.json", "history.csv", "layers.csv")

@@ -12,7 +12,7 @@ from torch import nn
 
 from stages.models.build import build
 from stages.training.batches import Rows
-from stages.training.layers import Layer, write_layers
+from stages.training.layer_figures import Layer, write_layers
 from stages.training.loop import fit
 from stages.training.probe import probe
 from stages.training.task import Task
