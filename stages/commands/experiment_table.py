@@ -40,7 +40,7 @@ def table(experiment: Experiment, variants: Sequence[Variant], found: Sequence[S
 
 def depth(model: dict[str, Any]) -> dict[str, Any]:
     """The number of hidden layers of an mlp, a cnn or a head, and what such a network is called; else nothing."""
-    if "hidden" not in model:
+    if not isinstance(model.get("hidden"), list):  # of a recurrent network it is a size
         return {}
     hidden = len(model.get("channels", [])) + len(model["hidden"])
     return {"hidden_layers": hidden, "shallow_or_deep": "shallow" if hidden <= _SHALLOW else "deep"}

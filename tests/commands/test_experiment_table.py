@@ -82,7 +82,7 @@ def test_a_figure_that_no_model_has_is_refused_with_the_nearest() -> None:
 )
 def test_what_a_depth_is_called(model: dict, label: tuple) -> None:
     assert tuple(depth(model).values()) == label
-    assert depth({"widths": [4]}) == {}
+    assert depth({"widths": [4]}) == depth({"hidden": 8, "layers": 1}) == {}
 
 
 def test_the_page_has_each_figure_with_its_interval_and_warns_of_stand_ins() -> None:
