@@ -6,6 +6,7 @@ from stages.commands.activations import activations
 from stages.commands.check import check
 from stages.commands.experiment import experiment
 from stages.commands.gradients import gradients
+from stages.commands.invariance import invariance
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
@@ -21,7 +22,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (check, preset, repro, experiment, summary, predict, activations, gradients, style, tour, ui):
+for command in (
+    check,
+    preset,
+    repro,
+    experiment,
+    summary,
+    predict,
+    activations,
+    gradients,
+    invariance,
+    style,
+    tour,
+    ui,
+):
     app.command()(command)
 
 
