@@ -5,6 +5,7 @@ import typer
 from stages.commands.activations import activations
 from stages.commands.check import check
 from stages.commands.experiment import experiment
+from stages.commands.filters import filters
 from stages.commands.gradients import gradients
 from stages.commands.invariance import invariance
 from stages.commands.predict import predict
@@ -30,6 +31,7 @@ for command in (
     summary,
     predict,
     activations,
+    filters,
     gradients,
     invariance,
     style,

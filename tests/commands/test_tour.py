@@ -60,6 +60,13 @@ PRINTS = {
     "shared-matrices": "U (8, 4) W (8, 8)\n[(1, 4, 8), (1, 100, 8)]\n",
     "state": "remembers: True\nwith W = 0: False\n",
     "hello": "hello\n",
+    "unrolled": """e      l      l      o   outputs
+V      V      V      V
+s1--W->s2--W->s3--W->s4   states
+U      U      U      U
+h      e      l      l   inputs
+4 states by 112 weights
+""",
 }
 
 

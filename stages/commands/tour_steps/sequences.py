@@ -49,6 +49,19 @@ def hello(given: Material) -> None:
     print(word)
 
 
+def unrolled(given: Material) -> None:
+    """Steps in time drawn side by side. They look like layers, but U, W and V are the same weights at each of them."""
+    letters, answers = "hell", "ello"
+    print("      ".join(answers), "  outputs")
+    print("      ".join("V" for _ in answers))
+    print("".join(f"s{step}--W->" for step in range(1, 4)) + "s4", "  states")
+    print("      ".join("U" for _ in letters))
+    print("      ".join(letters), "  inputs")
+    recurrent = nn.RNN(4, 8, batch_first=True)
+    states = recurrent(_encoded(letters))[0]
+    print(states.shape[1], "states by", sum(one.numel() for one in recurrent.parameters()), "weights")
+
+
 def _encoded(text: str) -> Tensor:
     """One-hot letters, float32 (1, steps, 4)."""
     return one_hot(torch.tensor([[_LETTERS.index(letter) for letter in text]]), 4).float()
