@@ -145,7 +145,7 @@ def test_the_list_names_every_step(place: Path) -> None:
     assert lines[27].startswith(" 28  sizes                     Width and height: floor(")
 
 
-@pytest.mark.parametrize("asked", ["0", "42", "size"])
+@pytest.mark.parametrize("asked", ["0", "43", "size"])
 def test_an_unknown_step_is_refused(place: Path, asked: str) -> None:
     refusal = run(asked).exception
     assert isinstance(refusal, Refusal)
