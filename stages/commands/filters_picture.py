@@ -30,7 +30,8 @@ def draw_filters(path: Path, name: str, pixels: np.ndarray, kernels: np.ndarray,
     with look():
         layout = ConstrainedLayoutEngine(hspace=0.04, wspace=0.02, w_pad=0.03)
         figure = Figure(figsize=(2.3 + 2.15 * _COLUMNS, max(2.6, 1.45 * rows + 0.5)), layout=layout)
-        left, right = np.ravel(figure.subfigures(1, 2, width_ratios=[2.3, 2.15 * _COLUMNS]))
+        halves = figure.add_gridspec(1, 2, width_ratios=[2.3, 2.15 * _COLUMNS])
+        left, right = (figure.add_subfigure(halves[place]) for place in (0, 1))
         _plain(left.subplots(), pixels[..., 0] if pixels.shape[2] == 1 else pixels, "the image")
         grid = right.subplots(rows, 2 * _COLUMNS, squeeze=False, width_ratios=[0.5, 1] * _COLUMNS)
         for axes in grid.ravel():
