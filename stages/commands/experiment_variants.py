@@ -32,7 +32,7 @@ class Variant:
 
 
 def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Values, list[Variant]]:
-    """The params under which an experiment runs, whose only models are its variants; and these.
+    """The params under which an experiment runs, with its variants alone as models, and the generators they name; these.
 
     Args:
         name: of the experiment, which begins the variants' names.
@@ -49,6 +49,9 @@ def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Va
         raise Refusal(f"{file}: base is {experiment.base!r}; {did_you_mean(experiment.base, list(changed['models']))}")
     variants = list(_variants(name, experiment, changed["models"][experiment.base]))
     changed["models"] = {variant.name: variant.model for variant in variants}
+    joined = {variant.model.get("synthetic") for variant in variants}
+    # the workspace's other generators are graded by its models, which are not there
+    changed["generators"] = {each: one for each, one in changed["generators"].items() if each in joined}
     wrong = _problems(changed)
     levels = ["-".join(variant.levels.values()) for variant in variants]
     wrong += [

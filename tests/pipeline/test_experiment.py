@@ -15,7 +15,9 @@ set: {train.epochs: 2, hidden: [8]}
 params: {policies: {turned: {dataset: mnist, hflip: 0.0, alternate_hflip: false, vflip: 0.0, rot90: 1.0,
   rotate: {probability: 0.0, degrees: [0.0, 0.0]}, scale: {probability: 0.0, factor: [1.0, 1.0]},
   translate: {probability: 0.0, right: [0, 0], up: [0, 0], whole_pixels: true},
-  noise: {probability: 0.0, std: [0.0, 0.0]}, fill: zeros, views: 0}}}
+  noise: {probability: 0.0, std: [0.0, 0.0]},
+  style: {probability: 0.0, strength: [0.5, 1.0], backbone: none, pictures: data/catalog/styles.yaml},
+  fill: zeros, views: 0}}}
 vary:
   turns: {none: {}, right: {augmentation: turned}}
 seeds: [0, 1]
