@@ -32,7 +32,7 @@ class Variant:
 
 
 def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Values, list[Variant]]:
-    """The params under which an experiment runs, with its variants alone as models, and the generators they name; these.
+    """The params under which an experiment runs, whose only models are its variants; and these.
 
     Args:
         name: of the experiment, which begins the variants' names.
