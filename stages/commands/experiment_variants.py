@@ -32,7 +32,7 @@ class Variant:
 
 
 def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Values, list[Variant]]:
-    """The params under which an experiment runs, whose only models are its variants; and these.
+    """The params under which an experiment runs, and its variants: the only models, but for the generators' graders.
 
     Args:
         name: of the experiment, which begins the variants' names.
@@ -48,10 +48,9 @@ def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Va
     if experiment.base not in changed["models"]:
         raise Refusal(f"{file}: base is {experiment.base!r}; {did_you_mean(experiment.base, list(changed['models']))}")
     variants = list(_variants(name, experiment, changed["models"][experiment.base]))
-    changed["models"] = {variant.name: variant.model for variant in variants}
-    joined = {variant.model.get("synthetic") for variant in variants}
-    # the workspace's other generators are graded by its models, which are not there
-    changed["generators"] = {each: one for each, one in changed["generators"].items() if each in joined}
+    graders = {generator["grader"] for generator in changed["generators"].values()}
+    compared = {variant.name: variant.model for variant in variants}
+    changed["models"] = {name: model for name, model in changed["models"].items() if name in graders} | compared
     wrong = _problems(changed)
     levels = ["-".join(variant.levels.values()) for variant in variants]
     wrong += [
@@ -59,7 +58,7 @@ def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Va
         for one in experiment.reported
         if one.variant not in levels
     ]
-    if len(changed["models"]) < len(variants):
+    if len(compared) < len(variants):
         wrong.append("vary: two combinations of levels have the same name; rename a level")
     if wrong:
         raise Refusal(f"{file} is not valid:\n  " + "\n  ".join(wrong))

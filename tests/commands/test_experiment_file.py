@@ -95,13 +95,13 @@ def test_other_sections_are_merged_and_may_bring_the_base(project: Path) -> None
     assert changed["models"]["tiny-1-low"]["normalize"] == model["normalize"]
 
 
-def test_a_generator_that_no_variant_names_is_left_out(project: Path) -> None:
+def test_the_graders_of_generators_stay_among_the_models(project: Path) -> None:
     before = params()
-    gan = read_experiment("gan").params["generators"]["gan"]
-    before["generators"] = {"unused": gan | {"grader": "mnist-cnn"}}
+    before["generators"] = {"mine": read_experiment("gan").params["generators"]["gan"] | {"grader": "mnist-cnn"}}
     write()
-    assert with_variants("tiny", read_experiment("tiny"), before)[0]["generators"] == {}
-    assert with_variants("gan", read_experiment("gan"), before)[0]["generators"] == {"gan": gan}
+    changed, variants = with_variants("tiny", read_experiment("tiny"), before)
+    assert list(changed["models"]) == ["mnist-cnn", *(variant.name for variant in variants)]
+    assert changed["generators"] == before["generators"]
 
 
 @pytest.mark.parametrize(
