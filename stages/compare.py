@@ -1,8 +1,9 @@
-"""Rank all models and show them on one page: reports/leaderboard.csv, leaderboard.md and index.html.
+"""Rank all models and show them on one page: reports/leaderboard.csv, leaderboard.md, comparisons.csv, index.html.
 
 A stage of dvc.yaml: `dvc repro compare`. It ranks the models that params.yaml lists and that have been evaluated.
 """
 
+from stages.evaluation.comparisons import against_best, comparisons
 from stages.evaluation.leaderboard import as_markdown, evaluated, for_terminal, leaderboard, warnings
 from stages.evaluation.report import Material, page, policies_of
 from stages.evaluation.tables import write_table
@@ -14,7 +15,7 @@ from stages.project.paths import AUGMENTED, MODEL_REPORTS, REPORTS
 
 
 def main() -> None:
-    """Write the leaderboard and the page, print the leaderboard."""
+    """Write the leaderboard, the comparison of all pairs and the page; print the leaderboard."""
     (models,) = load("models")
     done, missing = evaluated(models, MODEL_REPORTS)
     if not done:
@@ -24,14 +25,16 @@ def main() -> None:
     settings = {name: models[name].model_dump() for name in done}
     policies = {policy for name in done for policy in policies_of(settings[name])}
     sheets = {policy: AUGMENTED / policy / "preview.png" for policy in policies}
-    notes = warnings(table, facts)
+    notes, found = warnings(table, facts), comparisons(table, MODEL_REPORTS)
+    against = against_best(table, found)
 
     write_table(REPORTS / "leaderboard.csv", table)
-    write_text(REPORTS / "leaderboard.md", as_markdown(table, notes, missing))
-    material = Material(MODEL_REPORTS, facts, settings, sheets)
+    write_text(REPORTS / "leaderboard.md", as_markdown(table, against, notes, missing))
+    write_table(REPORTS / "comparisons.csv", found)
+    material = Material(MODEL_REPORTS, facts, settings, sheets, found)
     write_text(REPORTS / "index.html", page(table, material, notes, missing))
 
-    say(f"\n{for_terminal(table)}\n")
+    say(f"\n{for_terminal(table, against)}\n")
     for note in notes:
         warn(note)
     if missing:

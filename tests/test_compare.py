@@ -17,7 +17,7 @@ def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch)
     return tmp_path
 
 
-def test_three_files_are_written_and_the_leaderboard_is_printed(
+def test_four_files_are_written_and_the_leaderboard_is_printed(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_reports(workspace / "reports/models/mnist-cnn", ease=5.0)
@@ -26,6 +26,7 @@ def test_three_files_are_written_and_the_leaderboard_is_printed(
     write_reports(workspace / "reports/models/no-longer-in-params")
     compare.main()
     assert sorted(path.name for path in (workspace / "reports").iterdir()) == [
+        "comparisons.csv",
         "index.html",
         "leaderboard.csv",
         "leaderboard.md",

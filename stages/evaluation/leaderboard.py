@@ -1,6 +1,6 @@
 """All models side by side: the leaderboard as a table, as Markdown and for the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,16 @@ MORE_METRICS = ("loss", "ece", "macro_f1")
 FROM_TRAIN = ("device", "precision", "epochs", "trainable_parameters", "synthetic_images")
 COLUMNS = ("model", *FROM_METRICS, *MORE_METRICS, *FROM_TRAIN)
 
-_READABLE = ("Rank", "Model", "Data set", "Data", "Accuracy", "95 % interval", "Parameters", "Epochs", "Device")
-_WORDS = {"Model", "Data set", "Data", "Device"}  # aligned to the left
+_READABLE = (
+    "Rank", "Model", "Data set", "Data", "Accuracy", "95 % interval", "Points to the best", "Parameters", "Epochs",
+    "Device",
+)  # fmt: skip
+_WORDS = {"Model", "Data set", "Data", "Points to the best", "Device"}  # aligned to the left
+_TOLD = (
+    "Points to the best: the difference in percent points with its 95 % interval (Agresti and Min), on the same test "
+    "items. Not told apart: by McNemar's exact test, with Holm's correction for all pairs of a data set, p is 0.05 or "
+    "more."
+)
 
 
 def evaluated(models: Iterable[str], reports: Path) -> tuple[list[str], list[str]]:
@@ -74,12 +82,12 @@ def warnings(table: pd.DataFrame, facts: dict[str, dict[str, Any]]) -> list[str]
     ]
 
 
-def _readable(table: pd.DataFrame) -> list[tuple[str, ...]]:
+def _readable(table: pd.DataFrame, against: Mapping[str, str]) -> list[tuple[str, ...]]:
     ranks = table.groupby("dataset", sort=False).cumcount() + 1
-    return [_readable_row(rank, row) for rank, row in zip(ranks, records(table), strict=True)]
+    return [_readable_row(rank, row, against[row["model"]]) for rank, row in zip(ranks, records(table), strict=True)]
 
 
-def _readable_row(rank: int, row: dict[str, Any]) -> tuple[str, ...]:
+def _readable_row(rank: int, row: dict[str, Any], against: str) -> tuple[str, ...]:
     return (
         str(rank),
         row["model"],
@@ -87,6 +95,7 @@ def _readable_row(rank: int, row: dict[str, Any]) -> tuple[str, ...]:
         _data(row),
         f"{row['accuracy']:.2%}",
         f"{row['accuracy_low']:.2%} to {row['accuracy_high']:.2%}",
+        against,
         f"{row['parameters']:,}",
         str(row["epochs"]),
         row["device"],
@@ -99,13 +108,20 @@ def _data(row: dict[str, Any]) -> str:
     return status + (f" + {row['synthetic_images']:,} synthetic" if row["synthetic_images"] else "")
 
 
-def as_markdown(table: pd.DataFrame, notes: Sequence[str], missing: Sequence[str]) -> str:
-    """The leaderboard as a Markdown page: the notes first, then the table, then what is not in it."""
+def as_markdown(table: pd.DataFrame, against: Mapping[str, str], notes: Sequence[str], missing: Sequence[str]) -> str:
+    """The leaderboard as a Markdown page: the notes first, then the table, then what is not in it.
+
+    Args:
+        table: of `leaderboard`.
+        against: by model, of `comparisons.against_best`.
+        notes: warnings.
+        missing: models that are not evaluated.
+    """
     lines = ["# Leaderboard", ""]
     lines += [part for note in notes for part in (f"> **Warning.** {note}", "")]
     lines += [_line(_READABLE), _line(":--" if column in _WORDS else "--:" for column in _READABLE)]
-    lines += [_line(row) for row in _readable(table)]
-    lines += ["", "Accuracy on the test set with its 95 % Wilson interval, ranked within each data set."]
+    lines += [_line(row) for row in _readable(table, against)]
+    lines += ["", f"Accuracy on the test set with its 95 % Wilson interval, ranked within each data set. {_TOLD}"]
     if missing:
         lines += ["", f"Not evaluated yet: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"
@@ -115,9 +131,9 @@ def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def for_terminal(table: pd.DataFrame) -> str:
-    """The leaderboard in aligned columns, an empty line above each data set."""
-    rows = [_READABLE, *_readable(table)]
+def for_terminal(table: pd.DataFrame, against: Mapping[str, str]) -> str:
+    """The leaderboard in aligned columns, an empty line above each data set; arguments as of `as_markdown`."""
+    rows = [_READABLE, *_readable(table, against)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_READABLE))]
     return "\n".join(("\n" if row[0] == "1" else "") + _aligned(row, widths) for row in rows)
 

@@ -34,12 +34,14 @@ class Material:
         facts: `data.json` by model.
         settings: each model's section of params.yaml.
         sheets: PNG of each augmentation policy's preview; one that is not there is left out.
+        comparisons: the pairs of models, of `comparisons`.
     """
 
     reports: Path
     facts: dict[str, dict[str, Any]]
     settings: dict[str, dict[str, Any]]
     sheets: dict[str, Path]
+    comparisons: pd.DataFrame
 
 
 def page(table: pd.DataFrame, material: Material, notes: Sequence[str], missing: Sequence[str]) -> str:
@@ -73,8 +75,13 @@ def _group(name: str, rows: list[dict[str, Any]], material: Material) -> dict[st
     axis = _axis(min(row["accuracy_low"] for row in rows), max(row["accuracy_high"] for row in rows))
     policies = {policy for row in rows for policy in policies_of(material.settings[row["model"]])}
     sheets = {policy: sheet for policy, sheet in sorted(material.sheets.items()) if policy in policies}
+    pairs = records(material.comparisons[material.comparisons["dataset"] == name])
+    best = rows[0]["model"]
     return {
         "name": name,
+        "pairs": pairs,
+        "best": best,
+        "alike": {pair["other"] for pair in pairs if pair["model"] == best and not pair["told_apart"]},
         "provenance": rows[0]["provenance"],
         "facts": material.facts[rows[0]["model"]],
         "axis": axis,

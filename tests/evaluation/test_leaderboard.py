@@ -86,14 +86,18 @@ def test_a_test_text_that_was_trained_on_is_told(reports: Path) -> None:
 
 
 def test_markdown_starts_with_the_warning(reports: Path) -> None:
-    text = as_markdown(leaderboard(["a-slow", "pets"], reports), ["Mind this."], ["new"])
+    against = {"a-slow": "", "b-fast": "best", "pets": ""}
+    text = as_markdown(leaderboard(["a-slow", "pets"], reports), against, ["Mind this."], ["new"])
     assert text == (
         "# Leaderboard\n\n> **Warning.** Mind this.\n\n"
-        "| Rank | Model | Data set | Data | Accuracy | 95 % interval | Parameters | Epochs | Device |\n"
-        "| --: | :-- | :-- | :-- | --: | --: | --: | --: | :-- |\n"
-        "| 1 | a-slow | mnist | official | 90.00% | 89.00% to 91.00% | 7,850 | 5 | cuda |\n"
-        "| 1 | pets | cats_dogs | STAND-IN | 99.00% | 98.00% to 100.00% | 7,850 | 5 | cuda |\n\n"
-        "Accuracy on the test set with its 95 % Wilson interval, ranked within each data set.\n\n"
+        "| Rank | Model | Data set | Data | Accuracy | 95 % interval | Points to the best "
+        "| Parameters | Epochs | Device |\n"
+        "| --: | :-- | :-- | :-- | --: | --: | :-- | --: | --: | :-- |\n"
+        "| 1 | a-slow | mnist | official | 90.00% | 89.00% to 91.00% |  | 7,850 | 5 | cuda |\n"
+        "| 1 | pets | cats_dogs | STAND-IN | 99.00% | 98.00% to 100.00% |  | 7,850 | 5 | cuda |\n\n"
+        "Accuracy on the test set with its 95 % Wilson interval, ranked within each data set. Points to the best: the "
+        "difference in percent points with its 95 % interval (Agresti and Min), on the same test items. Not told "
+        "apart: by McNemar's exact test, with Holm's correction for all pairs of a data set, p is 0.05 or more.\n\n"
         "Not evaluated yet: new.\n"
     )
 
@@ -102,7 +106,8 @@ def test_synthetic_images_stand_beside_the_status_of_the_real_ones(tmp_path: Pat
     report(tmp_path, "plain", "mnist", 0.9)
     report(tmp_path, "helped", "mnist", 0.8, made=1000)
     report(tmp_path, "pets", "cats_dogs", 0.7, "stand-in", made=20)
-    lines = as_markdown(leaderboard(["plain", "helped", "pets"], tmp_path), [], []).splitlines()
+    names = ["plain", "helped", "pets"]
+    lines = as_markdown(leaderboard(names, tmp_path), dict.fromkeys(names, ""), [], []).splitlines()
     assert [line.split(" | ")[3] for line in lines if line.startswith("| 1") or line.startswith("| 2")] == [
         "official",
         "official + 1,000 synthetic",
@@ -111,7 +116,8 @@ def test_synthetic_images_stand_beside_the_status_of_the_real_ones(tmp_path: Pat
 
 
 def test_terminal_columns_are_aligned(reports: Path) -> None:
-    lines = for_terminal(leaderboard(NAMES, reports)).splitlines()
+    against = {"b-fast": "best", "c-fast": "-1.00 (-2.00 to +0.10), not told apart", "a-slow": "best", "pets": ""}
+    lines = for_terminal(leaderboard(NAMES, reports), against).splitlines()
     assert [line.split()[:2] for line in lines if line] == [
         ["Rank", "Model"],
         ["1", "b-fast"],

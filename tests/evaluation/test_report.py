@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from made_up_reports import write_reports
 
+from stages.evaluation.comparisons import comparisons
 from stages.evaluation.leaderboard import leaderboard
 from stages.evaluation.report import Material, _axis, flat, page, policies_of
 from stages.project.console import Refusal
@@ -42,7 +43,7 @@ def material(reports: Path, names: list[str], **more: Any) -> Material:
     model = {"architecture": "mlp", "inputs": "prepared/d", "augmentation": "shift", "train": {"lr": 0.01}}
     settings = dict.fromkeys(names, model)
     facts = {name: read_json(reports / name / "data.json") for name in names}
-    return Material(reports, facts, settings, more.get("sheets", {}))
+    return Material(reports, facts, settings, more.get("sheets", {}), comparisons(leaderboard(names, reports), reports))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,15 @@ def test_the_policies_of_a_model_are_its_own_and_that_of_its_views(
 def rendered(reports: Path, names: list[str], **more: Any) -> str:
     shown = material(reports, names, **more)
     return page(leaderboard(names, reports), shown, more.get("notes", []), more.get("missing", []))
+
+
+def test_a_pair_has_a_row_with_its_verdict(reports: Path) -> None:
+    text = rendered(reports, NAMES)
+    row = text[text.index("<tr><td>good</td><td>bad</td>") :].split("</tr>")[0]
+    assert "< 0.001" in row.replace("&lt;", "<")
+    assert row.endswith("better</td>")
+    assert text.count("Which differences are real") == 1  # the other data set has one model
+    assert "not told apart from the best" not in text
 
 
 def test_the_page_loads_nothing_from_elsewhere(reports: Path) -> None:

@@ -1,0 +1,60 @@
+"""Which models of a data set are told apart."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_up_reports import write_reports
+
+from stages.evaluation.comparisons import COLUMNS, against_best, comparisons
+from stages.evaluation.leaderboard import leaderboard
+from stages.project.console import Refusal
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    for name, ease in (("sure", 9.0), ("fair", 1.5), ("weak", 1.4)):
+        write_reports(tmp_path / name, ease=ease)
+    write_reports(tmp_path / "alone", "pets")
+    return tmp_path
+
+
+def compared(reports: Path, *names: str) -> tuple[pd.DataFrame, dict[str, str]]:
+    board = leaderboard(names, reports)
+    found = comparisons(board, reports)
+    return found, against_best(board, found)
+
+
+def test_every_pair_of_a_data_set_is_a_row(reports: Path) -> None:
+    found, _ = compared(reports, "alone", "weak", "fair", "sure")
+    assert tuple(found.columns) == COLUMNS
+    assert list(found["pair"]) == ["sure - fair", "sure - weak", "fair - weak"]
+    assert set(found["items"]) == {60}
+    assert (found[["both_right", "only_model", "only_other", "both_wrong"]].sum(axis=1) == 60).all()
+    assert (found["p_holm"] >= found["p"]).all()
+    assert list(found["told_apart"]) == [True, True, False]
+
+
+def test_the_words_say_how_far_behind_and_whether_it_is_told_apart(reports: Path) -> None:
+    _, words = compared(reports, "sure", "weak", "alone")
+    assert words["sure"] == "best"
+    assert words["alone"] == ""
+    board = leaderboard(["sure", "weak"], reports).set_index("model")["accuracy"]
+    assert words["weak"].startswith(f"{100 * (board['weak'] - board['sure']):+.2f} (-")
+    assert "not told apart" not in words["weak"]
+    _, close = compared(reports, "fair", "weak")
+    assert close["weak"].endswith("), not told apart")
+
+
+def test_models_that_were_tested_on_other_items_are_no_pair(reports: Path) -> None:
+    path = reports / "weak/predictions.csv"
+    path.write_text(path.read_text().replace("59.png", "60.png"))
+    found, words = compared(reports, "sure", "fair", "weak")
+    assert list(found["pair"]) == ["sure - fair"]
+    assert words["weak"] == "tested on other items"
+
+
+def test_missing_predictions_are_named(reports: Path) -> None:
+    (reports / "weak/predictions.csv").unlink()
+    with pytest.raises(Refusal, match=r"weak/predictions\.csv is missing"):
+        compared(reports, "sure", "weak")
