@@ -32,4 +32,4 @@ def text_checkpoint(cell: str = "elman", shape: list[int] | None = None, names: 
 
 
 def _settings(cell: str) -> dict[str, Any]:
-    return {"cell": cell, "hidden": 7, "layers": 2, "forget_bias": 1.0, "dropout": 0.5, "steps": 4}
+    return {"cell": cell, "hidden": 7, "layers": 2, "forget_bias": 1.0, "input_bias": 0.0, "dropout": 0.5, "steps": 4}

@@ -14,7 +14,7 @@ from stages.models.layers import Dropout, StepByStep
 
 
 def build(settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.Module:
-    """A network of `settings` cell, hidden, layers, forget_bias and dropout.
+    """A network of `settings` cell, hidden, layers, forget_bias, input_bias and dropout.
 
     Args:
         settings: of the model.
@@ -78,16 +78,20 @@ class LSTM(_Fused):
     """A state of two parts, of which gates decide what is forgotten, taken in and told.
 
     Sources: Hochreiter and Schmidhuber, Long short-term memory, Neural Computation 9 (1997); Gers et al., Learning to
-    forget, Neural Computation 12 (2000), for the forget gate; Jozefowicz et al., ICML 2015, for its bias at the start.
+    forget, Neural Computation 12 (2000), for the forget gate; Jozefowicz et al., ICML 2015, for its bias at the start;
+    Tallec and Ollivier, Can recurrent neural networks warp time, ICLR 2018, for the input gate's: a cell that is to
+    remember long must not be filled at every step.
     """
 
     parts = 2  # h, and the cell's c
 
-    def __init__(self, inputs: int, hidden: int, forget_bias: float) -> None:
+    def __init__(self, inputs: int, hidden: int, forget_bias: float, input_bias: float) -> None:
         super().__init__(nn.LSTM(inputs, hidden, batch_first=True))
         _, _, bias, other = self.fused.all_weights[0]  # a gate's bias is the sum of two
         with torch.no_grad():
             bias[hidden : 2 * hidden], other[hidden : 2 * hidden] = forget_bias, 0
+            if input_bias:  # else as torch draws it
+                bias[:hidden], other[:hidden] = input_bias, 0
 
     def step(self, state: Tensor, projected: Tensor) -> Tensor:
         """The state (2, N, hidden) after a step."""
@@ -129,7 +133,7 @@ class GRU(_Fused):
 def _cell(settings: dict[str, Any], inputs: int) -> Elman | LSTM | GRU:
     hidden = settings["hidden"]
     if settings["cell"] == "lstm":
-        return LSTM(inputs, hidden, settings["forget_bias"])
+        return LSTM(inputs, hidden, settings["forget_bias"], settings["input_bias"])
     if settings["cell"] == "gru":
         return GRU(inputs, hidden)
     return Elman(inputs, hidden, remembers=settings["cell"] == "elman")

@@ -96,6 +96,7 @@ class Recurrent(Model):
     hidden: Annotated[int, Field(ge=1, le=65536, description="numbers in a layer's state")]
     layers: Annotated[int, Field(ge=1, le=64, description="cells, each of which reads the one before")]
     forget_bias: Annotated[float, Field(ge=-20, le=20, description="of an LSTM's forget gates at the start")]
+    input_bias: Annotated[float, Field(ge=-20, le=20, description="of an LSTM's input gates at the start; 0: drawn")]
     dropout: Dropout
     steps: Annotated[int, Field(ge=0, le=100_000, description="symbols of a text that the gradient goes back; else 0")]
 

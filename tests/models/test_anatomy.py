@@ -202,7 +202,7 @@ def test_totals_and_the_batch() -> None:
 
 
 def test_a_cell_written_out_is_a_layer_as_torchs_is() -> None:
-    settings = {"cell": "elman", "hidden": 8, "layers": 2, "dropout": 0.0, "forget_bias": 1.0}
+    settings = {"cell": "elman", "hidden": 8, "layers": 2, "dropout": 0.0, "forget_bias": 1.0, "input_bias": 0.0}
     network = build("recurrent", settings, [], 4)
     layers = [one for one in layers_of(network, one_input(network, [])) if one.number]
     assert [(one.kind, one.output, one.weights, one.biases) for one in layers] == [

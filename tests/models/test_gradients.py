@@ -11,7 +11,7 @@ LENGTHS = (5, 10, 20, 40, 80)
 
 def by_length(cell: str, forget_bias: float = 1.0) -> list[float]:
     torch.manual_seed(0)
-    settings = {"cell": cell, "hidden": 32, "layers": 1, "forget_bias": forget_bias, "dropout": 0.0}
+    settings = {"cell": cell, "hidden": 32, "layers": 1, "forget_bias": forget_bias, "input_bias": 0.0, "dropout": 0.0}
     network = Recurrent(settings, [80], 8).eval()
     symbols, targets = torch.randint(8, (64, 80)), torch.randint(8, (64,))
     return [first_input_gradient(network, symbols[:, :length], targets) for length in LENGTHS]
@@ -37,7 +37,9 @@ def test_a_memoryless_network_passes_none() -> None:
 def test_it_is_the_slope_of_the_loss() -> None:
     """By a small change of the first vector along the gradient."""
     torch.manual_seed(0)
-    network = Recurrent({"cell": "gru", "hidden": 4, "layers": 1, "forget_bias": 0.0, "dropout": 0.0}, [], 3).double()
+    network = Recurrent(
+        {"cell": "gru", "hidden": 4, "layers": 1, "forget_bias": 0.0, "input_bias": 0.0, "dropout": 0.0}, [], 3
+    ).double()
     symbols, target = torch.tensor([[0, 2, 1]]), torch.tensor([1])
     vectors = network.vectors(symbols).double()
 

@@ -13,7 +13,15 @@ SYMBOLS, HIDDEN = 6, 5
 
 
 def settings(cell: str, **changes: Any) -> dict[str, Any]:
-    return {"cell": cell, "hidden": HIDDEN, "layers": 1, "forget_bias": 1.0, "dropout": 0.0, "steps": 4} | changes
+    return {
+        "cell": cell,
+        "hidden": HIDDEN,
+        "layers": 1,
+        "forget_bias": 1.0,
+        "input_bias": 0.0,
+        "dropout": 0.0,
+        "steps": 4,
+    } | changes
 
 
 def network(cell: str, shape: list[int] | None = None, **changes: Any) -> Any:
@@ -122,10 +130,13 @@ def test_every_step_has_the_same_weights() -> None:
     torch.testing.assert_close(cell.W.grad, sum(copy.grad for copy in copies), rtol=0, atol=1e-6)
 
 
-def test_the_forget_gates_start_at_their_bias() -> None:
-    fused = network("lstm", forget_bias=3.0).cells[0].fused
-    forget = slice(HIDDEN, 2 * HIDDEN)
-    assert torch.equal((fused.bias_ih_l0 + fused.bias_hh_l0)[forget], torch.full((HIDDEN,), 3.0))
+def test_forget_and_input_gates_start_at_their_bias() -> None:
+    fused = network("lstm", forget_bias=3.0, input_bias=-2.0).cells[0].fused
+    enters, stays, _, _ = (fused.bias_ih_l0 + fused.bias_hh_l0).chunk(4)
+    assert torch.equal(stays, torch.full((HIDDEN,), 3.0))
+    assert torch.equal(enters, torch.full((HIDDEN,), -2.0))
+    drawn = network("lstm", forget_bias=3.0).cells[0].fused
+    assert not torch.equal(drawn.bias_ih_l0[:HIDDEN], drawn.bias_ih_l0[:1].expand(HIDDEN))
 
 
 def test_an_image_is_read_row_by_row() -> None:

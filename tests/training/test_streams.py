@@ -26,7 +26,7 @@ TEXT = np.random.default_rng(0).integers(0, 5, 130).astype(np.uint8)
 
 def task(text: np.ndarray, cell: str, steps: int, hidden: int = 8, dropout: float = 0.0, seed: int = 0) -> Task:
     torch.manual_seed(seed)
-    chosen = {"cell": cell, "hidden": hidden, "layers": 1, "forget_bias": 1.0, "dropout": dropout}
+    chosen = {"cell": cell, "hidden": hidden, "layers": 1, "forget_bias": 1.0, "input_bias": 0.0, "dropout": dropout}
     network = build("recurrent", chosen, [], int(text.max()) + 1)
     pairs = text[:-1], text[1:].astype(np.int64)
     inputs = SymbolInputs()
