@@ -11,8 +11,8 @@ import numpy as np
 
 from stages.datasets.format import PreparedSet, open_set
 from stages.evaluation.facts import data_facts
-from stages.evaluation.metrics import f1_by_class, figures_of, score
-from stages.evaluation.model_report import PICTURES, TABLES, evaluated, write_pictures, write_tables
+from stages.evaluation.metrics import figures_of, score
+from stages.evaluation.model_report import evaluated, write_pictures, write_tables
 from stages.evaluation.tables import read_words
 from stages.params import load
 from stages.project.console import Refusal, say
@@ -31,8 +31,9 @@ def main(name: str) -> None:
     )
     from stages.compute.device import set_up
     from stages.models.checkpoint import load_checkpoint
-    from stages.models.layer_report import FILES, write_layer_report
+    from stages.models.layer_report import write_layer_report
     from stages.models.scoring import logits_of
+    from stages.tracking.records import evaluation
     from stages.tracking.runs import attach
 
     machine = set_up(device, "fp32", threads, convolutions=False)
@@ -64,12 +65,7 @@ def main(name: str) -> None:
     say(f"{name}: {figures['accuracy']:.2%} of {figures['images']:,} test {unit} right ({low:.2%} to {high:.2%})")
 
     with attach(name) as run:
-        by_class = f1_by_class(scores, checkpoint.class_names) if kind != "text" else {}
-        logged = figures | by_class  # of a text's many symbols most would get the same name
-        run.metrics({f"test.{key}": float(value) for key, value in logged.items()})
-        run.tags({f"evaluate.{key}": str(value) for key, value in settings.model_dump().items()})
-        run.artifacts(*(folder / file for file in ("metrics.json", "data.json", *TABLES, *PICTURES)), folder="test")
-        run.artifacts(*(folder / file for file in FILES))
+        run.record(evaluation(folder, settings.model_dump()))
 
 
 def _check(checkpoint: "Checkpoint", given: PreparedSet, pictured: PreparedSet) -> None:

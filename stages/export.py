@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from torch import nn
 
 from stages.compute.device import Machine, set_up
@@ -23,6 +22,7 @@ from stages.project.console import say
 from stages.project.door import open_door
 from stages.project.files import read_json, replacing_folder, write_json, write_text
 from stages.project.paths import DATA, EXPORTS, MODELS, PREPARED, model_report
+from stages.tracking.records import exports
 from stages.tracking.runs import attach
 
 
@@ -51,11 +51,8 @@ def main(name: str) -> None:
     say(f"{name}: {len(formats)} formats agree on {len(inputs):,} test {unit}; a logit differs by {gap:.2g} at most")
 
     with attach(name) as run:
-        run.metrics({"export.accuracy": checked["reference"]["accuracy"], "export.max_logit_gap": gap})
-        run.tags({f"export.{key}": str(value) for key, value in settings.model_dump().items()})
-        run.artifacts(EXPORTS / name / "card.md", EXPORTS / name / "parity.json", folder="export")
-        example = np.array(inputs[:2] if inputs.ndim > 1 else inputs[np.newaxis, :16])
-        served = EXPORTS / name / "model.onnx", example
+        run.record(exports(EXPORTS / name, settings.model_dump()))
+        served = EXPORTS / name / "model.onnx", inputs
         run.do("the model to serve", lambda client: log_served_model(client, str(run.id), name, *served))
 
 

@@ -1,6 +1,5 @@
 """What a classifier's logits on a test set say: how often it is right, how surely, and where it fails."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
@@ -188,10 +187,3 @@ def bits_per_symbol(loss: float) -> float:
     Source: Shannon, Prediction and entropy of printed English, Bell System Technical Journal 30 (1951).
     """
     return round(loss / log(2), 6)
-
-
-def f1_by_class(scores: Scores, class_names: Sequence[str]) -> dict[str, float]:
-    """F1 of each class as `f1.<class>`; characters that MLflow does not admit in a metric's name become `_`."""
-    values = per_class(scores.confusion).f1
-    names = (re.sub(r"[^-\w. ]", "_", name)[:100] for name in class_names)
-    return {f"f1.{name}": float(value) for name, value in zip(names, values, strict=True)}

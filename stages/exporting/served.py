@@ -10,7 +10,7 @@ import numpy as np
 _REQUIREMENTS = ("mlflow", "numpy", "onnx", "onnxruntime")
 
 
-def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, example: np.ndarray) -> None:
+def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, inputs: np.ndarray) -> None:
     """Log a model that `mlflow models serve -m models:/ID --env-manager local` serves.
 
     It goes through the client, which leaves no run, experiment or store active, and names its requirements,
@@ -21,7 +21,7 @@ def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, examp
         run_id: of the model's run.
         name: of the model.
         onnx_file: as `write_onnx` made it.
-        example: of its inputs.
+        inputs: as they are stored, of which the first are its example: two of them, or of a text 16 symbols.
     """
     import mlflow.onnx
     import onnx
@@ -41,7 +41,7 @@ def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, examp
             path,
             mlflow_model=about,
             signature=_signature(model.graph),
-            input_example=example,
+            input_example=np.array(inputs[:2] if inputs.ndim > 1 else inputs[np.newaxis, :16]),
             pip_requirements=[f"{package}=={version(package)}" for package in _REQUIREMENTS],
             onnx_execution_providers=["CPUExecutionProvider"],
             save_as_external_data=False,

@@ -3,19 +3,19 @@
 import json
 import os
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from stages.project.files import read_json
 from stages.project.versions import versions
+from stages.tracking.git import git
 
 
 def lineage_tags() -> dict[str, str]:
     """Tags of the code's and the machine's state; those that cannot be known are left out."""
     tags = {
-        "git.commit": _git("rev-parse", "HEAD"),
-        "git.dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower(),
+        "git.commit": git("rev-parse", "HEAD"),
+        "git.dirty": str(bool(git("status", "--porcelain", "--untracked-files=no"))).lower(),
         "dvc.stage": os.environ.get("DVC_STAGE", ""),
         "dvc.exp_name": os.environ.get("DVC_EXP_NAME", ""),
         "host": socket.gethostname(),
@@ -30,15 +30,6 @@ def experiment_mark() -> dict[str, str]:
     """The DVC experiment that runs now, as a tag of its own: one training can belong to several experiments."""
     name = os.environ.get("DVC_EXP_NAME", "")
     return {f"dvc.exp.{name}": "1"} if name else {}
-
-
-def _git(*arguments: str) -> str:
-    """Git's answer, or nothing where there is no git or no commit yet."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def dataset_input(folder: Path) -> Any:

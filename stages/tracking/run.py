@@ -1,6 +1,5 @@
 """A model's MLflow run, as a stage uses it."""
 
-import csv
 import time
 from collections.abc import Callable
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Any
 
 from stages.project.console import warn
 from stages.tracking.lineage import dataset_input
+from stages.tracking.records import Record, layer_figures
 from stages.tracking.store import Store, mode
 
 
@@ -43,8 +43,16 @@ class Run:
 
     def layers(self, path: Path) -> None:
         """Log a `layers.csv`: by epoch, each layer's figures as `layers.<layer>.<figure>`."""
-        for epoch, figures in _by_epoch(path).items():
+        for epoch, figures in layer_figures(path).items():
             self.metrics(figures, step=epoch)
+
+    def record(self, record: Record) -> None:
+        """Log what a stage has to say of the model."""
+        for step, figures in record.metrics.items():
+            self.metrics(figures, step)
+        self.tags(record.tags)
+        for folder, files in record.artifacts.items():
+            self.artifacts(*files, folder=folder)
 
     def params(self, values: dict[str, Any]) -> None:
         """Log params; MLflow refuses to change one that is there."""
@@ -83,16 +91,6 @@ def _log_metrics(run_id: str | None, values: dict[str, float], step: int, client
 
     now = int(time.time() * 1000)
     client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
-
-
-def _by_epoch(path: Path) -> dict[int, dict[str, float]]:
-    found: dict[int, dict[str, float]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            epoch, layer = int(row.pop("epoch")), row.pop("layer")
-            figures = {f"layers.{layer}.{figure}": float(value) for figure, value in row.items() if value}
-            found.setdefault(epoch, {}).update(figures)
-    return found
 
 
 def _log_params(run_id: str | None, values: dict[str, Any], client: Any) -> None:

@@ -1,8 +1,5 @@
 """One MLflow run per model and key: made by train, found again by evaluate and export."""
 
-import csv
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +10,9 @@ from stages.project.locks import exclusive
 from stages.project.paths import DATA, MODELS, SYNTHETIC, model_report
 from stages.project.stopping import Stopped
 from stages.tracking.lineage import experiment_mark, lineage_tags
+from stages.tracking.restore import flat, restored
 from stages.tracking.run import Run, give_up
+from stages.tracking.search import close_dead_runs, create, finished, runs
 from stages.tracking.store import Store, mode, open_store
 
 
@@ -54,7 +53,7 @@ def train_run(
     run = Run(store, None)
     if store:
         run.do("the run", lambda client: _begin(run, store, {kind: name}, facts, again, counted_by))
-        run.params(_flat(settings))
+        run.params(flat(settings))
         if not run.epochs:
             run.dataset(inputs)
     try:
@@ -76,7 +75,7 @@ def attach(name: str) -> Iterator[Run]:
     if store:
         training = read_json(MODELS / name / "training.json")
         with exclusive(f"run-{training['key']}"):
-            run.do("the run", lambda client: setattr(run, "id", _found(store, training) or _restored(store, training)))
+            run.do("the run", lambda client: setattr(run, "id", found_or_restored(store, training)))
         run.tags(experiment_mark())
     yield run
 
@@ -88,95 +87,32 @@ def attach_generator(name: str) -> Iterator[Run]:
     run = Run(store, None)
     if store:
         training = read_json(SYNTHETIC / name / "training.json")
-        run.do("the run", lambda client: setattr(run, "id", _found(store, training)))
+        run.do("the run", lambda client: setattr(run, "id", next(iter(finished(store, training["key"])), None)))
     yield run if run.id else Run(None, None)
+
+
+def found_or_restored(store: Store, training: dict[str, Any]) -> str:
+    """The id of the newest finished run of a `training.json`, or of one made from the workspace's reports.
+
+    Raises:
+        Refusal: as `restored`.
+    """
+    settings = training["settings"]
+    inputs, reports = DATA / settings["model"]["inputs"], model_report(settings["name"])
+    return next(iter(finished(store, training["key"])), None) or restored(store, settings, reports, inputs)
 
 
 def _begin(run: Run, store: Store, named: dict[str, str], facts: dict[str, Any], again: bool, counted_by: str) -> None:
     """Give `run` the id of an unfinished run of the same key, or of a new one."""
-    _close_dead_runs(store, named)
+    ((kind, name),) = named.items()
+    close_dead_runs(store, f"tags.{kind} = '{name}'")
     ended = {"KILLED", "FAILED"} | ({"FINISHED"} if again else set())
-    before = [one for one in _runs(store, f"tags.`pipeline.key` = '{facts['key']}'") if one.info.status in ended]
+    before = [one for one in runs(store, f"tags.`pipeline.key` = '{facts['key']}'") if one.info.status in ended]
     if not before:
-        run.id = _create(store, named, facts)
+        run.id = create(store, named, facts)
         return
     run.id = before[0].info.run_id
     store.client.update_run(run.id, status="RUNNING")
     run.tags(lineage_tags() | {"resumed": "true"})
     history = store.client.get_metric_history(run.id, counted_by)
     run.epochs = max((point.step for point in history), default=0)
-
-
-def _create(store: Store, named: dict[str, str], facts: dict[str, Any]) -> str:
-    tags = lineage_tags() | named | {_TAGS.get(fact, fact): str(value) for fact, value in facts.items()}
-    (name,) = named.values()
-    return store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
-
-
-# `key` alone would say little in a table of runs
-_TAGS = {"key": "pipeline.key"}
-
-
-def _runs(store: Store, condition: str) -> list[Any]:
-    """Runs of the project's experiment, newest first."""
-    return store.client.search_runs([store.experiment_id], condition, order_by=["attributes.start_time DESC"])
-
-
-def _close_dead_runs(store: Store, named: dict[str, str]) -> None:
-    """A training that was killed outright could not say so: its run would seem to go on for ever."""
-    ((kind, name),) = named.items()
-    for run in _runs(store, f"tags.{kind} = '{name}' and attributes.status = 'RUNNING'"):
-        tags = run.data.tags
-        if tags.get("host") == socket.gethostname() and not _alive(int(tags.get("host.pid", 0))):
-            store.client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _found(store: Store, training: dict[str, Any]) -> str | None:
-    runs = _runs(store, f"tags.`pipeline.key` = '{training['key']}' and attributes.status = 'FINISHED'")
-    return runs[0].info.run_id if runs else None
-
-
-def _restored(store: Store, training: dict[str, Any]) -> str:
-    """A run from what DVC kept of a training: params, history, lineage."""
-    settings, name = training["settings"], training["settings"]["name"]
-    report = read_json(model_report(name) / "train.json")
-    run = Run(store, _create(store, {"model": name}, {"restored": "true", **{fact: report[fact] for fact in _FACTS}}))
-    run.params(_flat(settings))
-    run.dataset(DATA / settings["model"]["inputs"])
-    for epoch in _history(model_report(name) / "history.csv"):
-        run.metrics({k: v for k, v in epoch.items() if k != "epoch"}, step=int(epoch["epoch"]))
-    run.layers(model_report(name) / "layers.csv")
-    run.artifacts(*(model_report(name) / file for file in ("train.json", "history.csv", "layers.csv")))
-    run.finish("FINISHED")
-    if run.id is None:
-        raise OSError("the store failed while a run was being restored")
-    return run.id
-
-
-# of train.json, as `train` tags them
-_FACTS = (
-    "key", "code", "dataset", "provenance", "synthetic", "synthetic_images", "device", "machine", "precision",
-    "precision_by", "threads", "devices",
-)  # fmt: skip
-
-
-def _history(path: Path) -> list[dict[str, float]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.evaluation.metrics import f1_by_class, per_class, reliability, score, summary, wilson_interval
+from stages.evaluation.metrics import per_class, reliability, score, summary, wilson_interval
 
 # Six images of three classes; the columns are the scores of classes 0, 1 and 2.
 TARGETS = np.array([0, 0, 1, 1, 2, 2])
@@ -150,11 +150,6 @@ def test_worst_are_wrong_and_the_surest_first() -> None:
 def test_what_cannot_be_scored_is_refused(logits: np.ndarray, targets: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         score(logits, targets)
-
-
-def test_class_names_become_names_that_mlflow_admits() -> None:
-    scores = score(one_hot([0, 1], 2, 1.0), np.array([0, 1]))
-    assert f1_by_class(scores, ["T-shirt/top", "<b>"]) == {"f1.T-shirt_top": 1.0, "f1._b_": 1.0}
 
 
 @st.composite

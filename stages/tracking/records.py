@@ -1,0 +1,100 @@
+"""What a stage logs of a model, read from the files that DVC keeps: at once, and when a run is restored."""
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.project.files import read_json
+
+TRAINING = ("train.json", "history.csv", "layers.csv")
+_LAYERS = ("summary.csv", "summary.txt")  # lie beside the training's files, not among those of the test
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one stage logs.
+
+    Attributes:
+        metrics: by step and name.
+        tags: by name.
+        artifacts: the files, by the run's folder that they belong to ("" is its root).
+    """
+
+    metrics: dict[int, dict[str, float]]
+    tags: dict[str, str]
+    artifacts: dict[str, list[Path]]
+
+    def __bool__(self) -> bool:
+        return bool(self.metrics or self.tags or any(self.artifacts.values()))
+
+
+def training(folder: Path) -> Record:
+    """Of a model's reports: each epoch's figures, those of the layers, too."""
+    metrics = layer_figures(folder / "layers.csv")
+    for row in _rows(folder / "history.csv"):
+        epoch = int(row.pop("epoch"))
+        metrics[epoch] = {name: float(value) for name, value in row.items() if value} | metrics.get(epoch, {})
+    return Record(metrics, {}, {"": [folder / file for file in TRAINING if (folder / file).exists()]})
+
+
+def layer_figures(path: Path) -> dict[int, dict[str, float]]:
+    """Of a `layers.csv`, by epoch: each layer's figures as `layers.<layer>.<figure>`."""
+    found: dict[int, dict[str, float]] = {}
+    for row in _rows(path):
+        epoch, layer = int(row.pop("epoch")), row.pop("layer")
+        figures = {f"layers.{layer}.{figure}": float(value) for figure, value in row.items() if value}
+        found.setdefault(epoch, {}).update(figures)
+    return found
+
+
+def evaluation(folder: Path, settings: dict[str, Any]) -> Record:
+    """Of a model's reports: the test's figures, each class's F1, tables and pictures.
+
+    Args:
+        folder: of the reports.
+        settings: that it was tested with.
+    """
+    known, sizes = read_json(folder / "metrics.json"), ("parameters", "trainable_parameters")
+    figures = {key: value for key, value in known.items() if key not in sizes and not isinstance(value, str)}
+    if "bits_per_character" not in known:  # of a text's many symbols most would get the same name
+        figures |= f1_by_class(folder / "per_class.csv")
+    files = [file for file in sorted(folder.iterdir()) if file.is_file() and not file.name.startswith(".")]
+    return Record(
+        {0: {f"test.{key}": float(value) for key, value in figures.items()}},
+        {f"evaluate.{key}": str(value) for key, value in settings.items()},
+        {
+            "": [file for file in files if file.name in _LAYERS],
+            "test": [file for file in files if file.name not in (*TRAINING, *_LAYERS)],
+        },
+    )
+
+
+def f1_by_class(path: Path) -> dict[str, float]:
+    """F1 of each class as `f1.<class>`; characters that MLflow does not admit in a metric's name become `_`."""
+    return {"f1." + re.sub(r"[^-\w. ]", "_", row["class"])[:100]: float(row["f1"]) for row in _rows(path)}
+
+
+def exports(folder: Path, settings: dict[str, Any]) -> Record:
+    """Of a model's exports: how far the formats are apart, and the card.
+
+    Args:
+        folder: of the exports.
+        settings: that they were compared with.
+    """
+    checked = read_json(folder / "parity.json")
+    gap = max(found["max_logit_gap"] for found in checked["formats"].values())
+    return Record(
+        {0: {"export.accuracy": checked["reference"]["accuracy"], "export.max_logit_gap": gap}},
+        {f"export.{key}": str(value) for key, value in settings.items()},
+        {"export": [folder / "card.md", folder / "parity.json"]},
+    )
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    """Of a CSV file; none where it is missing, as what DVC has not brought yet is."""
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            yield from csv.DictReader(file)

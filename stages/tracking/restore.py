@@ -1,0 +1,53 @@
+"""A run that is made again from what DVC kept of a training."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.project.console import Refusal
+from stages.project.files import read_json
+from stages.tracking.records import training
+from stages.tracking.run import Run
+from stages.tracking.search import create
+from stages.tracking.store import Store
+
+# of train.json, as `train` tags them
+_FACTS = (
+    "key", "code", "dataset", "provenance", "synthetic", "synthetic_images", "device", "machine", "precision",
+    "precision_by", "threads", "devices",
+)  # fmt: skip
+
+
+def restored(
+    store: Store, settings: dict[str, Any], reports: Path, inputs: Path | None, tags: dict[str, str] | None = None
+) -> str:
+    """The id of a finished run with a training's params, history, files, data and lineage.
+
+    Args:
+        store: to make it in.
+        settings: that the model was trained with.
+        reports: the folder of its reports.
+        inputs: the folder of the data that it was trained on, None where that is not at hand.
+        tags: more of them.
+
+    Raises:
+        Refusal: `train.json` is missing, or the store failed.
+    """
+    report = read_json(reports / "train.json")
+    facts = {fact: report[fact] for fact in _FACTS if fact in report}
+    run = Run(store, create(store, {"model": settings["name"]}, {"restored": "true", **facts, **(tags or {})}))
+    run.params(flat(settings))
+    if inputs and (inputs / "dataset.json").exists():
+        run.dataset(inputs)
+    run.record(training(reports))
+    run.finish("FINISHED")
+    if run.id is None:
+        raise Refusal(f"the run of {settings['name']} was not restored: MLflow's store {store.uri} failed")
+    return run.id
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted keys."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found

@@ -1,0 +1,65 @@
+"""Runs in the store: made, found by what they are of, and closed when their process is gone."""
+
+import os
+import socket
+from typing import Any
+
+from stages.tracking.lineage import lineage_tags
+from stages.tracking.store import Store
+
+# `key` alone would say little in a table of runs
+_TAGS = {"key": "pipeline.key"}
+_ALL = 50_000  # MLflow's own limit; unless told it gives a thousand
+
+
+def create(store: Store, named: dict[str, str], facts: dict[str, Any]) -> str:
+    """The id of a new run.
+
+    Args:
+        store: to make it in.
+        named: what it is of, such as {"model": "mnist-cnn"}.
+        facts: that runs are filtered by; its `key` becomes the tag `pipeline.key`.
+    """
+    tags = lineage_tags() | named | {_TAGS.get(fact, fact): str(value) for fact, value in facts.items()}
+    (name,) = named.values()
+    return store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
+
+
+def runs(store: Store, condition: str) -> list[Any]:
+    """Runs of the project's experiment, newest first."""
+    newest = ["attributes.start_time DESC"]
+    return list(store.client.search_runs([store.experiment_id], condition, max_results=_ALL, order_by=newest))
+
+
+def finished(store: Store, key: str) -> list[str]:
+    """The ids of the finished runs of a training, newest first."""
+    found = runs(store, f"tags.`pipeline.key` = '{key}' and attributes.status = 'FINISHED'")
+    return [run.info.run_id for run in found]
+
+
+def close_dead_runs(store: Store, among: str = "") -> int:
+    """How many runs of this machine were closed as KILLED: their process was killed outright and could not say so.
+
+    Args:
+        store: to look in.
+        among: a condition on the runs, in MLflow's grammar.
+    """
+    running = runs(store, " and ".join([one for one in (among, "attributes.status = 'RUNNING'") if one]))
+    dead = [run.info.run_id for run in running if _dead(run.data.tags)]
+    for run_id in dead:
+        store.client.set_terminated(run_id, "KILLED")
+    return len(dead)
+
+
+def _dead(tags: dict[str, str]) -> bool:
+    return tags.get("host") == socket.gethostname() and not _alive(int(tags.get("host.pid", 0)))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

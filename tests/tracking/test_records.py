@@ -1,0 +1,60 @@
+"""What is logged of a model, as it is read from its reports."""
+
+import json
+from pathlib import Path
+
+from stages.tracking.records import evaluation, exports, f1_by_class, training
+
+REPORTS = Path("reports/models/mnist-mlp")
+
+
+def test_an_epochs_figures_are_those_of_the_whole_and_of_the_layers(workspace):
+    record = training(REPORTS)
+    assert record.metrics[0] == {"layers.first.gradient_norm": 2.0, "layers.first.saturated": 0.25} | {
+        "layers.output.gradient_norm": 1.0
+    }
+    assert record.metrics[1].keys() > {"val_accuracy", "layers.first.gradient_norm"}
+    assert record.artifacts == {"": [REPORTS / file for file in ("train.json", "history.csv", "layers.csv")]}
+
+
+def test_of_a_test_its_figures_are_logged_and_its_files_apart_from_the_trainings(workspace):
+    write_test(REPORTS)
+    record = evaluation(REPORTS, {"bins": 15})
+    assert record.metrics == {0: {"test.accuracy": 0.9, "test.images": 10.0, "test.f1.cat": 0.8, "test.f1.dog": 1.0}}
+    assert record.tags == {"evaluate.bins": "15"}
+    names = {folder: [file.name for file in files] for folder, files in record.artifacts.items()}
+    assert names == {"": ["summary.csv"], "test": ["metrics.json", "mistakes.png", "per_class.csv"]}
+
+
+def test_a_text_has_no_figures_of_each_symbol(workspace):
+    write_test(REPORTS, bits_per_character=2.0)
+    assert "test.f1.cat" not in evaluation(REPORTS, {}).metrics[0]
+
+
+def test_class_names_become_names_that_mlflow_admits(tmp_path):
+    (tmp_path / "per_class.csv").write_text("class,f1\nT-shirt/top,1.0\n<b>,0.5\n")
+    assert f1_by_class(tmp_path / "per_class.csv") == {"f1.T-shirt_top": 1.0, "f1._b_": 0.5}
+
+
+def test_of_exports_the_widest_gap_is_logged(workspace):
+    write_exports(Path("exports/mnist-mlp"))
+    record = exports(Path("exports/mnist-mlp"), {"max_logit_gap": 0.001})
+    assert record.metrics == {0: {"export.accuracy": 0.9, "export.max_logit_gap": 0.0002}}
+    assert [file.name for file in record.artifacts["export"]] == ["card.md", "parity.json"]
+
+
+def write_test(folder: Path, **more: float) -> None:
+    """What `evaluate` writes, as far as it is logged."""
+    figures = {"accuracy": 0.9, "images": 10, "parameters": 7, "trainable_parameters": 7, "dataset": "mnist"}
+    (folder / "metrics.json").write_text(json.dumps(figures | more))
+    (folder / "per_class.csv").write_text("class,f1\ncat,0.8\ndog,1.0\n")
+    (folder / "mistakes.png").write_bytes(b"PNG")
+    (folder / "summary.csv").write_text("layer\n")
+
+
+def write_exports(folder: Path) -> None:
+    """What `export` writes, as far as it is logged."""
+    folder.mkdir(parents=True)
+    formats = {file: {"accuracy": 0.9, "max_logit_gap": gap} for file, gap in (("a.onnx", 0.0002), ("b.pt2", 0.0))}
+    (folder / "parity.json").write_text(json.dumps({"reference": {"accuracy": 0.9}, "formats": formats}))
+    (folder / "card.md").write_text("# card\n")
