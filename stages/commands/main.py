@@ -13,6 +13,7 @@ from stages.commands.preset import preset
 from stages.commands.repro import repro
 from stages.commands.style import style
 from stages.commands.summary import summary
+from stages.commands.sync import sync
 from stages.commands.tour import tour
 from stages.commands.ui import ui
 from stages.project.door import run_or_refuse
@@ -35,6 +36,7 @@ for command in (
     gradients,
     invariance,
     style,
+    sync,
     tour,
     ui,
 ):

@@ -1,0 +1,36 @@
+"""What dvc.lock says of the stages that have run: their params, and the hashes of what they read and wrote."""
+
+from pathlib import Path
+from typing import Any
+
+
+class DvcLock:
+    """A dvc.lock's content; of a stage that it does not know, everything is empty."""
+
+    def __init__(self, text: str) -> None:
+        """Read the text of a dvc.lock, which may be empty."""
+        from ruamel.yaml import YAML
+
+        self._stages: dict[str, Any] = (YAML(typ="safe").load(text) or {}).get("stages", {})
+
+    def params(self, stage: str) -> dict[str, Any]:
+        """The values that a stage has run with, by the keys that it declares."""
+        return dict(self._stages.get(stage, {}).get("params", {}).get("params.yaml", {}))
+
+    def hashes(self, stage: str, side: str) -> dict[str, str]:
+        """By path, the MD5 of what a stage has read (`side` is "deps") or written ("outs")."""
+        return {one["path"]: one["md5"] for one in self._stages.get(stage, {}).get(side, []) if "md5" in one}
+
+    def later(self, stage: str, after: str, path: Path) -> bool:
+        """Whether `stage` has read `path` as the stage `after` wrote it; False only where the two are known to differ.
+
+        A training that ran again leaves the old test's files beside its own until the test is run again.
+        """
+        read, written = self.hashes(stage, "deps").get(str(path)), self.hashes(after, "outs").get(str(path))
+        return read is None or written is None or read == written
+
+
+def workspace_lock() -> DvcLock:
+    """The working folder's."""
+    file = Path("dvc.lock")
+    return DvcLock(file.read_text(encoding="utf-8") if file.exists() else "")

@@ -1,0 +1,88 @@
+"""DVC's experiments, found in git without a checkout, and the MLflow runs of their models."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from stages.project.locks import exclusive
+from stages.project.paths import MODEL_REPORTS, MODELS, model_report
+from stages.tracking.dvc_lock import DvcLock
+from stages.tracking.git import git, unpack
+from stages.tracking.records import evaluation
+from stages.tracking.restore import restored
+from stages.tracking.run import Run
+from stages.tracking.search import finished
+from stages.tracking.store import Store
+
+_REFERENCE = re.compile(r"([0-9a-f]{40}) refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/([^/]+)")
+# of train.json, what `train` keeps in a model's settings beside its params
+_RAN_ON = ("device", "machine", "precision", "precision_by", "threads", "devices")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A DVC experiment: its name, and the commit that holds its params and reports."""
+
+    name: str
+    commit: str
+
+
+def experiments() -> list[Experiment]:
+    """All that git holds, by name: those of every commit, as `dvc exp list --all-commits` tells them."""
+    lines = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    found = [match for line in lines if (match := _REFERENCE.fullmatch(line))]
+    return sorted((Experiment(match[2], match[1]) for match in found), key=lambda one: one.name)
+
+
+def sync_experiment(store: Store, experiment: Experiment) -> dict[str, int]:
+    """Tag the finished run of each of an experiment's models; of one that has no run, make it from git.
+
+    Returns:
+        How many were "present", "tagged", "restored", or "unknown": the experiment's dvc.lock has no such training.
+    """
+    counts = dict.fromkeys(("present", "tagged", "restored", "unknown"), 0)
+    lock = DvcLock(git("show", f"{experiment.commit}:dvc.lock"))
+    for name, report in reports_in(experiment.commit).items():
+        with exclusive(f"run-{report['key']}"):
+            counts[_sync(store, experiment, name, report["key"], lock)] += 1
+    return counts
+
+
+def reports_in(commit: str) -> dict[str, dict[str, Any]]:
+    """The `train.json` of each model that the commit's params.yaml has; git may hold those of others, too."""
+    from ruamel.yaml import YAML
+
+    params = YAML(typ="safe").load(git("show", f"{commit}:params.yaml")) or {}
+    there = set(git("ls-tree", "-r", "--name-only", commit, f"{MODEL_REPORTS}/").splitlines())
+    files = {name: (model_report(name) / "train.json").as_posix() for name in params.get("models", {})}
+    return {name: json.loads(git("show", f"{commit}:{file}")) for name, file in files.items() if file in there}
+
+
+def _sync(store: Store, experiment: Experiment, name: str, key: str, lock: DvcLock) -> str:
+    mark = {f"dvc.exp.{experiment.name}": "1"}
+    for run_id in finished(store, key)[:1]:
+        if mark.items() <= store.client.get_run(run_id).data.tags.items():
+            return "present"
+        store.client.set_tag(run_id, *next(iter(mark.items())))
+        return "tagged"
+    return "restored" if _restored(store, experiment, name, lock, mark) else "unknown"
+
+
+def _restored(store: Store, experiment: Experiment, name: str, lock: DvcLock, mark: dict[str, str]) -> bool:
+    """Make a run from what git holds of a model: its training and its test, without pictures, data and exports."""
+    ran_with = lock.params(f"train@{name}")
+    if f"models.{name}" not in ran_with:
+        return False
+    tags = mark | {"dvc.exp_name": experiment.name, "git.commit": experiment.commit, "git.dirty": "false"}
+    with TemporaryDirectory() as folder:
+        reports = unpack(experiment.commit, model_report(name), Path(folder))
+        report = json.loads((reports / "train.json").read_text(encoding="utf-8"))
+        settings = {"name": name, "seed": ran_with["seed"], "model": ran_with[f"models.{name}"]}
+        settings |= {fact: report[fact] for fact in _RAN_ON if fact in report}
+        run = Run(store, restored(store, settings, reports, None, tags))
+        if (reports / "metrics.json").exists() and lock.later(f"evaluate@{name}", f"train@{name}", MODELS / name):
+            run.record(evaluation(reports, lock.params(f"evaluate@{name}").get("evaluate", {})))
+    return True
