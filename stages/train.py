@@ -1,8 +1,9 @@
 """Train a model of params.yaml, on the GPUs when there are any; writes models/MODEL and its training report."""
 
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from stages.compute.device import Machine, set_up
 from stages.datasets.format import PreparedSet, open_set
 from stages.datasets.synthetic import Material, material
 from stages.models.build import count_parameters, fit_to_data
+from stages.models.checkpoint import Checkpoint
 from stages.models.start import Start
 from stages.models.trained import write_trained
 from stages.params import load
@@ -21,7 +23,7 @@ from stages.project.console import Refusal, say
 from stages.project.door import open_door
 from stages.project.key import code_digest, run_key
 from stages.project.locks import exclusive
-from stages.project.paths import AUGMENTED, DATA, MODELS, SYNTHETIC, WEIGHTS, model_report, resume_folder
+from stages.project.paths import AUGMENTED, DATA, MODELS, SYNTHETIC, WEIGHTS, model_report, resume_folder, seed_folder
 from stages.project.stopping import stop_flag
 from stages.tracking.run import Run
 from stages.tracking.runs import train_run
@@ -30,6 +32,7 @@ from stages.training.distributed import joined
 from stages.training.fit import fit_task
 from stages.training.inputs import class_weights, inputs_of
 from stages.training.launch import launch, processes
+from stages.training.outcome import Outcome
 from stages.training.resume import Keeper
 from stages.training.streams import Streams, train_and_val
 from stages.training.summary import REPORTS, frozen_parameters, summary, write_reports
@@ -52,21 +55,53 @@ def main(name: str) -> None:
         launch(main, name, count)
         return
     with joined() as world:
-        convolutions = model.architecture in _CONVOLUTIONAL
-        _train(name, model, seed, world.share(set_up(device, precision, threads, convolutions)), world)
+        machine = world.share(set_up(device, precision, threads, model.architecture in _CONVOLUTIONAL))
+        first, *others = model.seeds or [seed]
+        run_id = _train(Training(name, model, first, seed, MODELS / name, model_report(name)), machine, world)
+        for other in others:
+            folder = seed_folder(name, other)
+            _train(Training(name, model, other, seed, folder, folder, run_id), machine, world)
 
 
-def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World) -> None:
-    """Train; of several ranks, rank 0 tracks and writes."""
+@dataclass(frozen=True)
+class Training:
+    """One of a model's trainings.
+
+    Attributes:
+        name, model: of params.yaml.
+        seed: of initial weights, order, augmentation and dropout.
+        subset_seed: of the choice of a `fraction` of the images, the same for all trainings.
+        folder, reports: where the model and its reports are written.
+        parent: the MLflow run of the training with the first seed; None for that itself.
+    """
+
+    name: str
+    model: AnyModel
+    seed: int
+    subset_seed: int
+    folder: Path
+    reports: Path
+    parent: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return self.name if self.folder == MODELS / self.name else f"{self.name}, seed {self.seed}"
+
+
+def _train(training: Training, machine: Machine, world: World) -> str | None:
+    """Train, and tell the MLflow run's id; of several ranks, rank 0 tracks and writes."""
+    name, model, seed = training.title, training.model, training.seed
     folder, policy = DATA / model.inputs, AUGMENTED / model.augmentation / "policy.json"
     data, start, made = open_set(folder), Start(WEIGHTS / model.weights), SYNTHETIC / model.synthetic / "images"
-    learnt = material(data, model.dataset, model.fraction, seed, made)
+    learnt = material(data, model.dataset, model.fraction, training.subset_seed, made)
     task = _task(name, model, data, learnt, policy, start, machine, seed)
     if isinstance(task.train, Streams) and world.size > 1:
         raise Refusal(f"{name} is trained on a text, which one process reads; start it without torchrun")
 
     ran_on = machine.facts() | {"devices": world.size}
-    settings = {"name": name, "seed": seed, "model": model.model_dump(), **ran_on}
+    seeds = {"seed": seed, "subset_seed": training.subset_seed}
+    settings = {"name": training.name, **seeds, "model": model.model_dump(exclude={"seeds"}), **ran_on}
     code, status = code_digest(), data.about.provenance["status"]
     key = run_key(settings, [folder / "dataset.json", policy, made / "about.json", *start.files()], code)
     facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": status, **learnt.marks(), **ran_on}
@@ -74,7 +109,9 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
     with (
         exclusive(f"train-{key}", f"trains {name}") if first else nullcontext(),
         stop_flag() as stop,
-        train_run(name, settings, folder, facts, state.exists()) if first else nullcontext(Run(None, None)) as run,
+        train_run(training.name, settings, folder, facts, state.exists(), parent=training.parent)
+        if first
+        else nullcontext(Run(None, None)) as run,
     ):
         outcome = fit_task(
             task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()),
@@ -82,14 +119,22 @@ def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World
         )  # fmt: skip
         if first:
             parameters, trainable = count_parameters(task.network)
-            report = facts | summary(outcome, parameters + frozen_parameters(folder), trainable)
-            training = {"seed": seed, "settings": settings, **report}
+            report = {"seed": seed, **facts} | summary(outcome, parameters + frozen_parameters(folder), trainable)
+            known = {"settings": settings, **report}
             about = replace(data.about, provenance=data.about.provenance | learnt.marks())
-            write_trained(MODELS / name, start.checkpoint(name, model, about, outcome.weights, training))
-            write_reports(reports := model_report(name), report, outcome)
-            run.layers(reports / "layers.csv")
-            run.artifacts(*(reports / file for file in REPORTS))
-            say(f"{name}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
+            _keep(training, start.checkpoint(training.name, model, about, outcome.weights, known), report, outcome, run)
+        return run.id
+
+
+def _keep(
+    training: Training, checkpoint: Checkpoint, report: dict[str, Any], outcome: Outcome, run: Run
+) -> None:  # fmt: skip
+    """Write the model and its reports, and log these."""
+    write_trained(training.folder, checkpoint)
+    write_reports(training.reports, report, outcome)
+    run.layers(training.reports / "layers.csv")
+    run.artifacts(*(training.reports / file for file in REPORTS))
+    say(f"{training.title}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
 
 
 def _task(

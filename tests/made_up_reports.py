@@ -33,7 +33,7 @@ def write_training(folder: Path, more: dict[str, Any]) -> None:
     """What train writes: `train.json` and `history.csv`."""
     folder.mkdir(parents=True, exist_ok=True)
     HISTORY.to_csv(folder / "history.csv", index=False)
-    figures = {"key": "0123456789abcdef", "epochs": 3, "best_epoch": 2, "val_accuracy": 0.75}
+    figures = {"seed": 0, "key": "0123456789abcdef", "epochs": 3, "best_epoch": 2, "val_accuracy": 0.75}
     sizes = {"parameters": 7850, "trainable_parameters": 7850, "synthetic": "none", "synthetic_images": 0}
     write_json(folder / "train.json", figures | sizes | {"device": "cpu", "precision": "fp32", "threads": 1} | more)
 
@@ -69,7 +69,7 @@ def write_reports(
         "provenance": status,
         "device": "cpu",
     }
-    write_json(folder / "metrics.json", summary(scores, 10) | about | (train or {}))
+    write_json(folder / "metrics.json", summary(scores, 10) | {"seeds": 1} | about | (train or {}))
     write_json(folder / "data.json", _facts(status, class_names, images, backbone))
     write_tables(folder, evaluated, 10)
     for name in PICTURES:  # drawing them takes a second

@@ -32,6 +32,7 @@ FILES = {
     "confusion.csv",
     "reliability.csv",
     "per_class.csv",
+    "seeds.csv",
     "predictions.csv",
     "learning_curves.png",
     "confusion.png",
@@ -66,7 +67,9 @@ def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray =
     describe(folder, kind, CLASSES, [0.5], [0.5], provenance)  # type: ignore[arg-type]
 
 
-def write_model(name: str, architecture: str, shape: list[int], mean: float, std: float) -> None:
+def write_model(
+    name: str, architecture: str, shape: list[int], mean: float, std: float, key: str = "0123456789abcdef"
+) -> None:
     """A linear network: the second class's score is 10 times the mean of its inputs, the first's is 0."""
     dimensions = int(np.prod(shape))
     settings = {"hidden": [], "activation": "relu", "dropout": 0.0}
@@ -89,7 +92,7 @@ def write_model(name: str, architecture: str, shape: list[int], mean: float, std
         backbone=None,
         state_dict=network.state_dict(),
         provenance=RANDOM_BACKBONE if architecture == "transfer" else {},
-        training={"key": "0123456789abcdef"},
+        training={"key": key},
         versions={},
         metrics={},
     )
@@ -128,6 +131,7 @@ def test_what_is_written(workspace: Path, capsys: pytest.CaptureFixture[str]) ->
         "macro_f1": 0.8,
         "images": 5,
         "correct": 4,
+        "seeds": 1,
         "parameters": 34,
         "trainable_parameters": 34,
         "dataset": "mnist",
@@ -174,6 +178,28 @@ def test_every_prediction_is_written(workspace: Path) -> None:
         "bright,bright",
         "bright,bright",
     ]
+
+
+def test_of_several_seeds_each_is_tested_and_their_spread_told(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(Path.cwd()))
+    for seed, (mean, key) in {7: (0.9, "f" * 16), 10: (0.5, "e" * 16)}.items():  # with 0.9, but white is dark
+        write_model("mnist-mlp/seeds/" + str(seed), "mlp", [4, 4, 1], mean=mean, std=0.5, key=key)
+        write_training(Path("models/mnist-mlp/seeds") / str(seed), {"seed": seed, "key": key, "val_accuracy": 0.5})
+    state = Path(".ckpt") / ("f" * 16)
+    state.mkdir(parents=True)
+    evaluate.main("mnist-mlp")
+    assert not state.exists()
+    table = pd.read_csv(workspace / "seeds.csv")
+    assert table["seed"].tolist() == [0, 7, 10]
+    assert table["accuracy"].tolist() == [0.8, 0.8, 0.8]
+    assert table["val_accuracy"].tolist() == [0.75, 0.5, 0.5]
+    assert table["loss"][0] == table["loss"][2] != table["loss"][1]
+    metrics = json.loads((workspace / "metrics.json").read_text())
+    assert (metrics["seeds"], metrics["accuracy_mean"], metrics["accuracy_mean_sd"]) == (3, 0.8, 0.0)
+    assert metrics["loss_mean"] == pytest.approx(table["loss"].mean(), abs=2e-6)
+    assert metrics["loss_mean_sd"] == pytest.approx(table["loss"].std(), abs=2e-6)
 
 
 def test_the_layers_are_written_for_programs_and_for_people(workspace: Path) -> None:

@@ -20,7 +20,7 @@ from stages.project.files import read_json
 MODEL = {
     "architecture": "finetune", "dataset": "cats_dogs", "inputs": "prepared/cats_dogs", "fraction": 1.0,
     "augmentation": "none", "synthetic": "none", "weights": "efficientnet_lite0", "normalize": "backbone",
-    "unfreeze": "blocks.6",
+    "unfreeze": "blocks.6", "seeds": [],
 }  # fmt: skip
 ROWS = {"train": 24, "val": 8, "test": 8}
 

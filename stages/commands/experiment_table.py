@@ -1,14 +1,14 @@
 """An experiment's table: a row for each model, the figures with their 95 % intervals over seeds or test images."""
 
 from collections.abc import Sequence
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
-from scipy.stats import t as student
 
 from stages.commands.experiment_file import Experiment, Reported
 from stages.commands.experiment_variants import Variant
+from stages.evaluation.seeds import mean_interval
 from stages.evaluation.tables import records
 from stages.params.fields import did_you_mean
 from stages.project.console import Refusal
@@ -50,7 +50,6 @@ def interval(key: str, seeds: Sequence[Figures]) -> Figures:
     """A figure's mean over seeds and its 95 % interval by Student's t; of one seed, the interval that it came with.
 
     Where all seeds agree, as on the number of parameters, there is no interval.
-    Source: Student, The probable error of a mean, Biometrika 6 (1908).
 
     Raises:
         Refusal: the models have no such figure.
@@ -62,12 +61,8 @@ def interval(key: str, seeds: Sequence[Figures]) -> Figures:
     values = [one[key] for one in seeds]
     if len(set(values)) == 1:
         return {key: values[0]}
-    mean = fmean(values)
-    half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
-    low, high = mean - half, mean + half
-    if "accuracy" in key:  # of few seeds that differ, the interval may be wider than what there is
-        low, high = max(low, 0.0), min(high, 1.0)
-    return {key: mean, f"{key}_low": low, f"{key}_high": high}
+    low, high = mean_interval(values, share="accuracy" in key)
+    return {key: fmean(values), f"{key}_low": low, f"{key}_high": high}
 
 
 def as_markdown(name: str, experiment: Experiment, rows: pd.DataFrame) -> str:

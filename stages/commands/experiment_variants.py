@@ -68,7 +68,7 @@ def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Va
 def _variants(name: str, experiment: Experiment, base: Values) -> Iterator[Variant]:
     for levels in product(*experiment.vary.values()):
         chosen = dict(zip(experiment.vary, levels, strict=True))
-        model = deepcopy(base)
+        model = deepcopy(base) | {"seeds": []}  # the experiment has its own
         for values in (experiment.set, *(experiment.vary[axis][level] for axis, level in chosen.items())):
             for key, value in values.items():
                 _set(model, key.split("."), value)

@@ -26,11 +26,12 @@ def sync() -> None:
     if closed := close_dead_runs(store):
         say(f"runs whose process was killed, now closed as KILLED: {closed}")
     names = sorted(path.parent.name for path in MODELS.glob("*/training.json"))
-    width = max(map(len, names), default=0)
+    width = max(map(len, names), default=0) + len(", seed 00")
     found = []
     for name in names:
-        found.append(sync_model(store, name, lock, _serve))
-        say(_line(found[-1], width))
+        for one in sync_model(store, name, lock, _serve):
+            found.append(one)
+            say(_line(one, width))
     say(_total(found))
     _experiments(store)
 
@@ -52,7 +53,7 @@ def _line(one: "Synced", width: int) -> str:
 
 def _total(found: Sequence["Synced"]) -> str:
     counts = Counter(one.did for one in found)
-    return f"{len(found)} models: " + (", ".join(f"{counts[did]} {did}" for did in counts) or "none is trained")
+    return f"{len(found)} trainings: " + (", ".join(f"{counts[did]} {did}" for did in counts) or "none is trained")
 
 
 def _experiments(store: "Store") -> None:

@@ -18,19 +18,24 @@ _LETTERS = 80  # classes whose names are single letters
 _ACROSS = 6  # mistakes in a row
 
 
-def draw_learning_curves(path: Path, history: pd.DataFrame, best_epoch: int) -> None:
+def draw_learning_curves(
+    path: Path, history: pd.DataFrame, best_epoch: int, others: Sequence[pd.DataFrame] = ()
+) -> None:
     """Loss and accuracy of train and validation by epoch, the kept epoch marked.
 
     Args:
         path: of the PNG.
         history: columns epoch, train_loss, val_loss, train_accuracy, val_accuracy.
         best_epoch: whose weights were kept.
+        others: histories of the trainings with other seeds; a band spans them all.
     """
     with look():
         figure = Figure(figsize=(9, 3.6), layout="constrained")
         loss, accuracy = figure.subplots(1, 2)
-        _curves(loss, history, "loss", best_epoch)
-        _curves(accuracy, history, "accuracy", best_epoch)
+        for axes, quantity in ((loss, "loss"), (accuracy, "accuracy")):
+            if others:
+                _band(axes, [history, *others], quantity)
+            _curves(axes, history, quantity, best_epoch)
         loss.set_title("Loss")
         loss.set_ylim(bottom=0)
         accuracy.set_title("Accuracy")
@@ -39,6 +44,15 @@ def draw_learning_curves(path: Path, history: pd.DataFrame, best_epoch: int) -> 
         accuracy.set_ylim(accuracy.get_ylim()[0], top)
         accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
         save(figure, path)
+
+
+def _band(axes: Axes, histories: Sequence[pd.DataFrame], quantity: str) -> None:
+    """From the lowest to the highest of all trainings that came as far as an epoch."""
+    by_epoch = pd.concat(histories).groupby("epoch")
+    for split, colour in (("train", BLUE), ("val", ORANGE)):
+        lowest, highest = by_epoch[f"{split}_{quantity}"].min(), by_epoch[f"{split}_{quantity}"].max()
+        axes.fill_between(lowest.index, lowest, highest, color=colour, alpha=0.25, linewidth=0)
+    axes.fill_between([], [], color=MUTED, alpha=0.25, linewidth=0, label=f"all {len(histories)} seeds")
 
 
 def _curves(axes: Axes, history: pd.DataFrame, quantity: str, best_epoch: int) -> None:

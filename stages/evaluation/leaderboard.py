@@ -15,17 +15,18 @@ from stages.project.files import read_json
 FROM_METRICS = ("dataset", "provenance", "accuracy", "accuracy_low", "accuracy_high", "parameters")
 MORE_METRICS = ("loss", "ece", "macro_f1")
 FROM_TRAIN = ("device", "precision", "epochs", "trainable_parameters", "synthetic_images")
-COLUMNS = ("model", *FROM_METRICS, *MORE_METRICS, *FROM_TRAIN)
+OVER_SEEDS = ("accuracy_mean", "accuracy_mean_sd", "accuracy_mean_low", "accuracy_mean_high")  # where it has several
+COLUMNS = ("model", *FROM_METRICS, *MORE_METRICS, *FROM_TRAIN, "seeds", *OVER_SEEDS)
 
 _READABLE = (
-    "Rank", "Model", "Data set", "Data", "Accuracy", "95 % interval", "Points to the best", "Parameters", "Epochs",
-    "Device",
+    "Rank", "Model", "Data set", "Data", "Accuracy", "95 % interval", "Points to the best", "Mean over seeds",
+    "Parameters", "Epochs", "Device",
 )  # fmt: skip
-_WORDS = {"Model", "Data set", "Data", "Points to the best", "Device"}  # aligned to the left
+_WORDS = {"Model", "Data set", "Data", "Points to the best", "Mean over seeds", "Device"}  # aligned to the left
 _TOLD = (
     "Points to the best: the difference in percent points with its 95 % interval (Agresti and Min), on the same test "
     "items. Not told apart: by McNemar's exact test, with Holm's correction for all pairs of a data set, p is 0.05 or "
-    "more."
+    "more. Mean over seeds: of trainings that differ in nothing else, with its 95 % interval (Student's t)."
 )
 
 
@@ -50,11 +51,11 @@ def leaderboard(models: Sequence[str], reports: Path) -> pd.DataFrame:
 
 def _row(name: str, folder: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"model": name}
-    for file, keys in (("metrics.json", FROM_METRICS + MORE_METRICS), ("train.json", FROM_TRAIN)):
+    for file, keys in (("metrics.json", (*FROM_METRICS, *MORE_METRICS, "seeds")), ("train.json", FROM_TRAIN)):
         figures = read_json(folder / file)
         if lacking := [key for key in keys if key not in figures]:
             raise Refusal(f"{folder / file} lacks {', '.join(lacking)}; `dvc repro -f evaluate@{name}` makes it again")
-        row |= {key: figures[key] for key in keys}
+        row |= {key: figures[key] for key in keys} | {key: figures[key] for key in OVER_SEEDS if key in figures}
     return row
 
 
@@ -96,10 +97,19 @@ def _readable_row(rank: int, row: dict[str, Any], against: str) -> tuple[str, ..
         f"{row['accuracy']:.2%}",
         f"{row['accuracy_low']:.2%} to {row['accuracy_high']:.2%}",
         against,
+        _over_seeds(row),
         f"{row['parameters']:,}",
         str(row["epochs"]),
         row["device"],
     )
+
+
+def _over_seeds(row: dict[str, Any]) -> str:
+    """The mean accuracy of a model's trainings; an em dash where there is one."""
+    if row["seeds"] == 1:
+        return "—"
+    mean, _, low, high = (f"{row[key]:.2%}" for key in OVER_SEEDS)
+    return f"{mean} ({low} to {high}, {row['seeds']} seeds)"
 
 
 def _data(row: dict[str, Any]) -> str:

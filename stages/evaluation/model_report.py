@@ -60,10 +60,22 @@ def write_tables(folder: Path, tested: Evaluated, bins: int) -> None:
     write_table(folder / "predictions.csv", predictions_table(scores, names, tested.rows, each=tested.kind != "text"))
 
 
-def write_pictures(folder: Path, tested: Evaluated, bins: int, worst: int, best_epoch: int) -> None:
-    """Write `PICTURES`, with `bins` bins of confidence and at most `worst` mistakes; `history.csv` is in `folder`."""
+def write_pictures(
+    folder: Path, tested: Evaluated, bins: int, worst: int, best_epoch: int, others: Sequence[Path] = ()
+) -> None:
+    """Write `PICTURES`.
+
+    Args:
+        folder: to write them in, where `history.csv` is.
+        tested: the test split and the scores on it.
+        bins: of confidence.
+        worst: mistakes at most.
+        best_epoch: whose weights were kept.
+        others: folders of the trainings with other seeds, each with its `history.csv`.
+    """
     scores, names = tested.scores, tested.class_names
-    draw_learning_curves(folder / "learning_curves.png", pd.read_csv(folder / "history.csv"), best_epoch)
+    histories = [pd.read_csv(each / "history.csv") for each in (folder, *others)]
+    draw_learning_curves(folder / "learning_curves.png", histories[0], best_epoch, histories[1:])
     draw_confusion(folder / "confusion.png", scores.confusion, names)
     draw_reliability(folder / "reliability.png", reliability(scores.confidence, scores.correct, bins))
     _draw_mistakes(folder / "mistakes.png", tested, worst)

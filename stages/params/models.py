@@ -26,6 +26,10 @@ class Model(Strict):
     fraction: Annotated[float, Field(gt=0, le=1, description="share of the training images used")]
     augmentation: Annotated[Name, Field(description="a policy, or none")]
     synthetic: Annotated[Name, Field(description="the generator whose images join the training images, or none")]
+    seeds: Annotated[
+        list[Annotated[int, Field(ge=0, lt=2**32)]],
+        Field(max_length=100, description="it is trained with each, and the first is the model; []: with `seed`"),
+    ]
     weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
     normalize: Annotated[
         Literal["standard", "symmetric", "unit", "backbone"],

@@ -26,6 +26,16 @@ def model_report(name: str) -> Path:
     return MODEL_REPORTS / name
 
 
+def seed_folder(name: str, seed: int) -> Path:
+    """Of a model that is trained with several seeds, what came of one that is not the first."""
+    return MODELS / name / "seeds" / str(seed)
+
+
+def seed_folders(name: str) -> list[Path]:
+    """The folders of all seeds but the first that a model was trained with, in the order of their numbers."""
+    return sorted((MODELS / name / "seeds").glob("*"), key=lambda folder: int(folder.name))
+
+
 def home() -> Path:
     """The repository that the user works in, also when DVC runs a stage in a throw-away copy.
 

@@ -30,6 +30,13 @@ class DvcLock:
         return read is None or written is None or read == written
 
 
+def lock_tags(lock: DvcLock, name: str) -> dict[str, str]:
+    """What dvc.lock calls a model and what it was trained from, as tags: `dvc.md5.<path>`."""
+    stage = f"train@{name}"
+    named = lock.hashes(stage, "outs") | lock.hashes(stage, "deps")
+    return {f"dvc.md5.{path}": md5 for path, md5 in named.items() if path.startswith(("data/", "models/"))}
+
+
 def workspace_lock() -> DvcLock:
     """The working folder's."""
     file = Path("dvc.lock")

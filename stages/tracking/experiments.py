@@ -71,6 +71,13 @@ def _sync(store: Store, experiment: Experiment, name: str, key: str, lock: DvcLo
     return "restored" if _restored(store, experiment, name, lock, mark) else "unknown"
 
 
+def _settings(name: str, ran_with: dict[str, Any]) -> dict[str, Any]:
+    """What a model was trained with, as its `training.json` has it."""
+    model = dict(ran_with[f"models.{name}"])
+    seed, *_ = model.pop("seeds", None) or [ran_with["seed"]]
+    return {"name": name, "seed": seed, "subset_seed": ran_with["seed"], "model": model}
+
+
 def _restored(store: Store, experiment: Experiment, name: str, lock: DvcLock, mark: dict[str, str]) -> bool:
     """Make a run from what git holds of a model: its training and its test, without pictures, data and exports."""
     ran_with = lock.params(f"train@{name}")
@@ -80,8 +87,7 @@ def _restored(store: Store, experiment: Experiment, name: str, lock: DvcLock, ma
     with TemporaryDirectory() as folder:
         reports = unpack(experiment.commit, model_report(name), Path(folder))
         report = json.loads((reports / "train.json").read_text(encoding="utf-8"))
-        settings = {"name": name, "seed": ran_with["seed"], "model": ran_with[f"models.{name}"]}
-        settings |= {fact: report[fact] for fact in _RAN_ON if fact in report}
+        settings = _settings(name, ran_with) | {fact: report[fact] for fact in _RAN_ON if fact in report}
         run = Run(store, restored(store, settings, reports, None, tags))
         if (reports / "metrics.json").exists() and lock.later(f"evaluate@{name}", f"train@{name}", MODELS / name):
             run.record(evaluation(reports, lock.params(f"evaluate@{name}").get("evaluate", {})))

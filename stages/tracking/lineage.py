@@ -10,6 +10,8 @@ from stages.project.files import read_json
 from stages.project.versions import versions
 from stages.tracking.git import git
 
+_LARGEST = 1_000_000  # characters of a patch; longer, it is data that somebody has put into git
+
 
 def lineage_tags() -> dict[str, str]:
     """Tags of the code's and the machine's state; those that cannot be known are left out."""
@@ -24,6 +26,14 @@ def lineage_tags() -> dict[str, str]:
     tags |= {f"version.{package}": version for package, version in versions().items()}
     tags |= experiment_mark()
     return {name: value for name, value in tags.items() if value}
+
+
+def uncommitted() -> str:
+    """What of the tracked files differs from the commit, as a patch for `git apply`; empty where nothing does."""
+    difference = git("diff", "HEAD")
+    if len(difference) > _LARGEST:
+        return difference[:_LARGEST] + f"\n... cut off: {len(difference):,} characters in all\n"
+    return difference + "\n" if difference else ""
 
 
 def experiment_mark() -> dict[str, str]:

@@ -34,7 +34,7 @@ class Record:
 def training(folder: Path) -> Record:
     """Of a model's reports: each epoch's figures, those of the layers, too."""
     metrics = layer_figures(folder / "layers.csv")
-    for row in _rows(folder / "history.csv"):
+    for row in rows(folder / "history.csv"):
         epoch = int(row.pop("epoch"))
         metrics[epoch] = {name: float(value) for name, value in row.items() if value} | metrics.get(epoch, {})
     return Record(metrics, {}, {"": [folder / file for file in TRAINING if (folder / file).exists()]})
@@ -43,7 +43,7 @@ def training(folder: Path) -> Record:
 def layer_figures(path: Path) -> dict[int, dict[str, float]]:
     """Of a `layers.csv`, by epoch: each layer's figures as `layers.<layer>.<figure>`."""
     found: dict[int, dict[str, float]] = {}
-    for row in _rows(path):
+    for row in rows(path):
         epoch, layer = int(row.pop("epoch")), row.pop("layer")
         figures = {f"layers.{layer}.{figure}": float(value) for figure, value in row.items() if value}
         found.setdefault(epoch, {}).update(figures)
@@ -72,9 +72,14 @@ def evaluation(folder: Path, settings: dict[str, Any]) -> Record:
     )
 
 
+def evaluation_of_seed(figures: dict[str, Any]) -> Record:
+    """Of a training with one more seed: its figures on the test set."""
+    return Record({0: {f"test.{key}": float(figures[key]) for key in ("accuracy", "loss")}}, {}, {})
+
+
 def f1_by_class(path: Path) -> dict[str, float]:
     """F1 of each class as `f1.<class>`; characters that MLflow does not admit in a metric's name become `_`."""
-    return {"f1." + re.sub(r"[^-\w. ]", "_", row["class"])[:100]: float(row["f1"]) for row in _rows(path)}
+    return {"f1." + re.sub(r"[^-\w. ]", "_", row["class"])[:100]: float(row["f1"]) for row in rows(path)}
 
 
 def exports(folder: Path, settings: dict[str, Any]) -> Record:
@@ -93,8 +98,8 @@ def exports(folder: Path, settings: dict[str, Any]) -> Record:
     )
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    """Of a CSV file; none where it is missing, as what DVC has not brought yet is."""
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a CSV file; none where it is missing, as what DVC has not brought yet is."""
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             yield from csv.DictReader(file)

@@ -67,6 +67,10 @@ class Run:
         for path in map(str, paths):
             self.do(path, partial(_log_artifact, self.id, path, folder))
 
+    def text(self, path: str, content: str) -> None:
+        """Log a text as a file of the run."""
+        self.do(path, lambda client: client.log_text(self.id, content, path))
+
     def dataset(self, folder: Path) -> None:
         """Log the data set of a folder in the prepared format as the run's input."""
         self.do("the data set", lambda c: c.log_inputs(self.id, [dataset_input(folder)]))

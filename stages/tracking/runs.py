@@ -7,12 +7,13 @@ from typing import Any
 
 from stages.project.files import read_json
 from stages.project.locks import exclusive
-from stages.project.paths import DATA, MODELS, SYNTHETIC, model_report
+from stages.project.paths import DATA, MODELS, SYNTHETIC, model_report, seed_folder
 from stages.project.stopping import Stopped
-from stages.tracking.lineage import experiment_mark, lineage_tags
+from stages.tracking.dvc_lock import lock_tags, workspace_lock
+from stages.tracking.lineage import experiment_mark, lineage_tags, uncommitted
 from stages.tracking.restore import flat, restored
 from stages.tracking.run import Run, give_up
-from stages.tracking.search import close_dead_runs, create, finished, runs
+from stages.tracking.search import child_of, close_dead_runs, create, finished, runs
 from stages.tracking.store import Store, mode, open_store
 
 
@@ -35,6 +36,7 @@ def train_run(
     again: bool = False,
     kind: str = "model",
     counted_by: str = "val_accuracy",
+    parent: str | None = None,
 ) -> Iterator[Run]:
     """The run of a training; its status tells how the block ended.
 
@@ -48,14 +50,18 @@ def train_run(
         again: the training's state is at hand: it may have finished, and DVC not have taken note.
         kind: what it is that is trained: "model" or "generator".
         counted_by: the metric that tells which epochs or steps were logged before.
+        parent: the run of the same model's training with its first seed, where this is with another.
     """
     store = _opened()
     run = Run(store, None)
     if store:
-        run.do("the run", lambda client: _begin(run, store, {kind: name}, facts, again, counted_by))
+        marks = facts | child_of(parent, name, settings["seed"])
+        run.do("the run", lambda client: _begin(run, store, {kind: name}, marks, again, counted_by))
         run.params(flat(settings))
         if not run.epochs:
             run.dataset(inputs)
+        if difference := uncommitted():
+            run.text("lineage/uncommitted.diff", difference)
     try:
         yield run
     except BaseException as error:
@@ -73,11 +79,27 @@ def attach(name: str) -> Iterator[Run]:
     store = _opened()
     run = Run(store, None)
     if store:
-        training = read_json(MODELS / name / "training.json")
-        with exclusive(f"run-{training['key']}"):
-            run.do("the run", lambda client: setattr(run, "id", found_or_restored(store, training)))
-        run.tags(experiment_mark())
+        _attach(run, store, MODELS / name, model_report(name), None)
+        run.tags(lock_tags(workspace_lock(), name))
     yield run
+
+
+@contextmanager
+def attach_seed(name: str, seed: int, parent: Run) -> Iterator[Run]:
+    """The same for the training with one more seed, below `parent`, the run of that with the first."""
+    store = _opened() if parent.id else None
+    run = Run(store, None)
+    if store:
+        folder = seed_folder(name, seed)
+        _attach(run, store, folder, folder, parent.id)
+    yield run
+
+
+def _attach(run: Run, store: Store, folder: Path, reports: Path, parent: str | None) -> None:
+    training = read_json(folder / "training.json")
+    with exclusive(f"run-{training['key']}"):
+        run.do("the run", lambda client: setattr(run, "id", found_or_restored(store, training, reports, parent)))
+    run.tags(experiment_mark())
 
 
 @contextmanager
@@ -91,15 +113,15 @@ def attach_generator(name: str) -> Iterator[Run]:
     yield run if run.id else Run(None, None)
 
 
-def found_or_restored(store: Store, training: dict[str, Any]) -> str:
-    """The id of the newest finished run of a `training.json`, or of one made from the workspace's reports.
+def found_or_restored(store: Store, training: dict[str, Any], reports: Path, parent: str | None = None) -> str:
+    """The id of the newest finished run of a `training.json`, or of one made from its reports.
 
     Raises:
         Refusal: as `restored`.
     """
     settings = training["settings"]
-    inputs, reports = DATA / settings["model"]["inputs"], model_report(settings["name"])
-    return next(iter(finished(store, training["key"])), None) or restored(store, settings, reports, inputs)
+    inputs, more = DATA / settings["model"]["inputs"], child_of(parent, settings["name"], settings["seed"])
+    return next(iter(finished(store, training["key"])), None) or restored(store, settings, reports, inputs, more)
 
 
 def _begin(run: Run, store: Store, named: dict[str, str], facts: dict[str, Any], again: bool, counted_by: str) -> None:

@@ -9,6 +9,7 @@ from stages.tracking.store import Store
 
 # `key` alone would say little in a table of runs
 _TAGS = {"key": "pipeline.key"}
+TITLE = "mlflow.runName"
 _ALL = 50_000  # MLflow's own limit; unless told it gives a thousand
 
 
@@ -22,7 +23,13 @@ def create(store: Store, named: dict[str, str], facts: dict[str, Any]) -> str:
     """
     tags = lineage_tags() | named | {_TAGS.get(fact, fact): str(value) for fact, value in facts.items()}
     (name,) = named.values()
-    return store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
+    title = tags.pop(TITLE, name)
+    return store.client.create_run(store.experiment_id, tags=tags, run_name=title).info.run_id
+
+
+def child_of(parent: str | None, name: str, seed: int) -> dict[str, str]:
+    """Facts of the run of a model's training with one more seed, below that with the first; else none."""
+    return {"mlflow.parentRunId": parent, TITLE: f"{name}, seed {seed}"} if parent else {}
 
 
 def runs(store: Store, condition: str) -> list[Any]:

@@ -1,6 +1,6 @@
 """MLflow as a view of what DVC has: the runs of the workspace's models, restored and completed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,10 +9,10 @@ from typing import Any
 from stages.project.console import Refusal
 from stages.project.files import read_json
 from stages.project.locks import exclusive
-from stages.project.paths import DATA, EXPORTS, MODELS, model_report
+from stages.project.paths import DATA, EXPORTS, MODELS, model_report, seed_folders
 from stages.tracking.absent import absent
-from stages.tracking.dvc_lock import DvcLock
-from stages.tracking.records import Record, evaluation, exports, training
+from stages.tracking.dvc_lock import DvcLock, lock_tags
+from stages.tracking.records import Record, evaluation, evaluation_of_seed, exports, rows, training
 from stages.tracking.run import Run
 from stages.tracking.runs import found_or_restored
 from stages.tracking.search import finished, runs
@@ -37,48 +37,86 @@ class Synced:
     note: str
 
 
-def sync_model(store: Store, name: str, lock: DvcLock, serve: Serve) -> Synced:
-    """See to it that a model of the workspace has one finished run with all that its stages log.
+@dataclass(frozen=True)
+class _Trained:
+    """What is left of a training of the workspace: its folders, what was logged of it, the run above its own."""
+
+    title: str
+    folder: Path
+    reports: Path
+    records: dict[str, Record]
+    parent: str | None = None
+
+
+def sync_model(store: Store, name: str, lock: DvcLock, serve: Serve) -> Iterator[Synced]:
+    """See to it that a model of the workspace has one finished run with all that its stages log, and so each seed.
 
     Raises:
         Refusal: a report cannot be read, or the store failed.
     """
-    trained = read_json(MODELS / name / "training.json")
-    key = trained["key"]
-    if why := _unfit(store, name, key):
-        return Synced(name, "skipped", why)
+
+    def served(run_id: str) -> list[str]:
+        missing = _unserved(store, run_id, name, lock)
+        return ["model to serve"] if missing and serve(store.client, run_id, name) else []
+
+    trained = _Trained(name, MODELS / name, model_report(name), records_of(name, lock))
+    yield _synced(store, trained, served)
+    runs_of_first = finished(store, read_json(MODELS / name / "training.json")["key"])
+    for folder in seed_folders(name) if runs_of_first else []:
+        records = {"training": training(folder), "test": _test_of_seed(name, int(folder.name), lock)}
+        yield _synced(store, _Trained(f"{name}, seed {folder.name}", folder, folder, records, runs_of_first[0]))
+
+
+def _synced(store: Store, trained: _Trained, more: Callable[[str], list[str]] = lambda run_id: []) -> Synced:
+    """Restore or complete the run of a training; `more` logs, under a run's id, what no record holds."""
+    about = read_json(trained.folder / "training.json")
+    key = about["key"]
+    if why := _unfit(store, trained, key):
+        return Synced(trained.title, "skipped", why)
     with exclusive(f"run-{key}"):
         before = finished(store, key)
-        run = Run(store, found_or_restored(store, trained))
-        added = _complete(run, records_of(name, lock))
-        added += _linked(run, store, DATA / trained["settings"]["model"]["inputs"])
-        if run.id and _unserved(store, run.id, name, lock) and serve(store.client, run.id, name):
-            added.append("model to serve")
+        run = Run(store, found_or_restored(store, about, trained.reports, trained.parent))
+        added = _complete(run, trained.records)
+        added += _linked(run, store, DATA / about["settings"]["model"]["inputs"])
+        added += more(run.id) if run.id else []
     if run.id is None:
-        raise Refusal(f"the run of {name} was not completed: MLflow's store {store.uri} failed; run it again")
+        raise Refusal(f"the run of {trained.title} was not completed: MLflow's store {store.uri} failed; run it again")
     did = ("completed" if added else "present") if before else "restored"
-    more = [f"{len(before)} finished runs, of which the newest counts"] if len(before) > 1 else []
-    return Synced(name, did, ", ".join([*added, *more]))
+    if len(before) > 1:
+        added.append(f"{len(before)} finished runs, of which the newest counts")
+    return Synced(trained.title, did, ", ".join(added))
+
+
+def _test_of_seed(name: str, seed: int, lock: DvcLock) -> Record:
+    """The figures of one more seed on the test set; nothing where it was not tested since it was trained."""
+    path = model_report(name) / "seeds.csv"
+    if not path.exists() or not _tested(name, lock):
+        return Record({}, {}, {})
+    return evaluation_of_seed(next(row for row in rows(path) if int(row["seed"]) == seed))
+
+
+def _tested(name: str, lock: DvcLock) -> bool:
+    return lock.later(f"evaluate@{name}", f"train@{name}", MODELS / name)
 
 
 def records_of(name: str, lock: DvcLock) -> dict[str, Record]:
     """What the stages log of a model of the workspace; the files of an older training's test are left out."""
-    reports, model = model_report(name), MODELS / name
-    found = {"training": training(reports)}
-    if (reports / "metrics.json").exists() and lock.later(f"evaluate@{name}", f"train@{name}", model):
+    reports = model_report(name)
+    found = {"training": training(reports), "lineage": Record({}, lock_tags(lock, name), {})}
+    if (reports / "metrics.json").exists() and _tested(name, lock):
         found["test"] = evaluation(reports, lock.params(f"evaluate@{name}").get("evaluate", {}))
     if _exported(name, lock, "parity.json"):
         found["exports"] = exports(EXPORTS / name, lock.params(f"export@{name}").get("export", {}))
     return found
 
 
-def _unfit(store: Store, name: str, key: str) -> str:
-    """Why a model's files make no run now; empty where they do."""
-    report = model_report(name) / "train.json"
+def _unfit(store: Store, trained: _Trained, key: str) -> str:
+    """Why a training's files make no run now; empty where they do."""
+    report, name = trained.reports / "train.json", trained.title.partition(",")[0]
     if not report.exists():
         return f"{report} is missing; `dvc checkout` or `dvc repro train@{name}` brings it"
     if read_json(report)["key"] != key:
-        return f"{report} is of another training than {MODELS / name}; `dvc repro train@{name}` makes both"
+        return f"{report} is of another training than {trained.folder}; `dvc repro train@{name}` makes both"
     if runs(store, f"tags.`pipeline.key` = '{key}' and attributes.status = 'RUNNING'"):
         return "it is being trained"
     return ""

@@ -79,6 +79,7 @@ def test_every_combination_is_a_model_that_differs_from_the_base_as_it_says(proj
     assert list(changed["models"]) == ["tiny-1-low", "tiny-1-as-is", "tiny-2-low", "tiny-2-as-is"]
     base = before["models"]["mnist-mlp"]
     assert changed["models"]["tiny-2-low"] == base | {
+        "seeds": [],  # the experiment has its own
         "hidden": [8, 8],
         "train": base["train"] | {"epochs": 2, "lr": 0.01},
     }

@@ -12,7 +12,8 @@ from stages.project.console import Refusal
 
 HEADER = (
     "model,dataset,provenance,accuracy,accuracy_low,accuracy_high,parameters,"
-    "loss,ece,macro_f1,device,precision,epochs,trainable_parameters,synthetic_images"
+    "loss,ece,macro_f1,device,precision,epochs,trainable_parameters,synthetic_images,"
+    "seeds,accuracy_mean,accuracy_mean_sd,accuracy_mean_low,accuracy_mean_high"
 )
 
 
@@ -20,7 +21,7 @@ def report(folder: Path, name: str, dataset: str, accuracy: float, status: str =
     (folder / name).mkdir(parents=True)
     metrics = {"dataset": dataset, "provenance": status, "accuracy": accuracy, "parameters": 7850, "device": "mps"}
     interval = {"accuracy_low": accuracy - 0.01, "accuracy_high": accuracy + 0.01}
-    more = {"loss": 0.25, "ece": 0.02, "macro_f1": 0.9, "images": 100}
+    more = {"loss": 0.25, "ece": 0.02, "macro_f1": 0.9, "images": 100, "seeds": 1}
     train = {"device": "cuda", "precision": "bf16", "epochs": 5, "trainable_parameters": 7850, "synthetic_images": made}
     (folder / name / "metrics.json").write_text(json.dumps(metrics | interval | more))
     (folder / name / "train.json").write_text(json.dumps(train))
@@ -48,7 +49,7 @@ def test_csv_header_and_order(reports: Path, tmp_path: Path) -> None:
     assert lines[0] == HEADER
     assert [line.split(",")[0] for line in lines[1:]] == ["b-fast", "c-fast", "a-slow", "pets"]
     assert lines[1] == (
-        "b-fast,mnist,official,0.950000,0.940000,0.960000,7850,0.250000,0.020000,0.900000,cuda,bf16,5,7850,0"
+        "b-fast,mnist,official,0.950000,0.940000,0.960000,7850,0.250000,0.020000,0.900000,cuda,bf16,5,7850,0,1,,,,"
     )
 
 
@@ -91,15 +92,25 @@ def test_markdown_starts_with_the_warning(reports: Path) -> None:
     assert text == (
         "# Leaderboard\n\n> **Warning.** Mind this.\n\n"
         "| Rank | Model | Data set | Data | Accuracy | 95 % interval | Points to the best "
-        "| Parameters | Epochs | Device |\n"
-        "| --: | :-- | :-- | :-- | --: | --: | :-- | --: | --: | :-- |\n"
-        "| 1 | a-slow | mnist | official | 90.00% | 89.00% to 91.00% |  | 7,850 | 5 | cuda |\n"
-        "| 1 | pets | cats_dogs | STAND-IN | 99.00% | 98.00% to 100.00% |  | 7,850 | 5 | cuda |\n\n"
+        "| Mean over seeds | Parameters | Epochs | Device |\n"
+        "| --: | :-- | :-- | :-- | --: | --: | :-- | :-- | --: | --: | :-- |\n"
+        "| 1 | a-slow | mnist | official | 90.00% | 89.00% to 91.00% |  | — | 7,850 | 5 | cuda |\n"
+        "| 1 | pets | cats_dogs | STAND-IN | 99.00% | 98.00% to 100.00% |  | — | 7,850 | 5 | cuda |\n\n"
         "Accuracy on the test set with its 95 % Wilson interval, ranked within each data set. Points to the best: the "
         "difference in percent points with its 95 % interval (Agresti and Min), on the same test items. Not told "
-        "apart: by McNemar's exact test, with Holm's correction for all pairs of a data set, p is 0.05 or more.\n\n"
+        "apart: by McNemar's exact test, with Holm's correction for all pairs of a data set, p is 0.05 or more. "
+        "Mean over seeds: of trainings that differ in nothing else, with its 95 % interval (Student's t).\n\n"
         "Not evaluated yet: new.\n"
     )
+
+
+def test_the_mean_over_seeds_stands_beside_the_models_own_accuracy(tmp_path: Path) -> None:
+    report(tmp_path, "thrice", "mnist", 0.9)
+    file = tmp_path / "thrice/metrics.json"
+    mean = {"accuracy_mean": 0.91, "accuracy_mean_sd": 0.01, "accuracy_mean_low": 0.885, "accuracy_mean_high": 0.935}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"seeds": 3} | mean))
+    row = as_markdown(leaderboard(["thrice"], tmp_path), {"thrice": ""}, [], []).splitlines()[4]
+    assert row.split(" | ")[4:8] == ["90.00%", "89.00% to 91.00%", "", "91.00% (88.50% to 93.50%, 3 seeds)"]
 
 
 def test_synthetic_images_stand_beside_the_status_of_the_real_ones(tmp_path: Path) -> None:

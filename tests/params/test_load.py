@@ -59,7 +59,7 @@ def test_anchors_and_merges_are_yaml_like_any_other(tmp_path: Path) -> None:
     settings += ", synthetic: none"
     train = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")["models"]["mnist-mlp"]["train"]
     lines = "".join(f"    {pair.strip()}\n" for pair in settings.split(","))
-    lines += "    weights: none\n    initialization: default\n"
+    lines += "    weights: none\n    seeds: []\n    initialization: default\n"
     lines += "    normalize: standard\n    hidden: []\n    activation: relu\n    train:\n"
     lines += "".join(f"      {key}: {str(value).lower()}\n" for key, value in train.items())
     merge = "    <<: &all {dropout: 0.0, batch_norm: false}\n"

@@ -37,15 +37,17 @@ def tested(workspace) -> DvcLock:
 
 
 def sync(lock: DvcLock) -> Synced:
-    return sync_model(open_store(), "mnist-mlp", lock, lambda client, run_id, name: False)
+    (found,) = sync_model(open_store(), "mnist-mlp", lock, lambda client, run_id, name: False)
+    return found
 
 
 def test_a_model_without_a_run_gets_one_with_all_that_its_stages_log(tested):
-    assert sync(tested) == Synced("mnist-mlp", "restored", "test, exports")
+    assert sync(tested) == Synced("mnist-mlp", "restored", "lineage, test, exports")
     (logged,) = runs()
     assert (logged.info.status, logged.data.params) == ("FINISHED", PARAMS)
     assert logged.data.tags["evaluate.bins"] == "15"
     assert logged.data.tags["export.max_logit_gap"] == "0.001"
+    assert logged.data.tags["dvc.md5.models/mnist-mlp"] == "new.dir"
     wanted = {"val_accuracy": 0.6, "test.accuracy": 0.9, "test.f1.cat": 0.8, "export.accuracy": 0.9}
     assert wanted.items() <= logged.data.metrics.items()
     client, run_id = open_store().client, logged.info.run_id
@@ -67,7 +69,7 @@ def test_a_second_sync_finds_all_present_and_changes_nothing(tested):
 def test_a_run_that_lost_its_test_and_an_epoch_is_completed(tested):
     with train() as run:
         run.metrics({"lr": 0.1, "train_loss": 2, "train_accuracy": 0.1, "val_loss": 2, "val_accuracy": 0.2}, step=1)
-    assert sync(tested).note == "training, test, exports"
+    assert sync(tested).note == "training, lineage, test, exports"
     (logged,) = runs()
     history = open_store().client.get_metric_history(logged.info.run_id, "val_accuracy")
     assert [(point.step, point.value) for point in history] == [(1, 0.2), (2, 0.6)]
@@ -117,7 +119,8 @@ def test_the_model_to_serve_is_asked_for_once_it_is_exported(tested):
         return True
 
     (Path("exports/mnist-mlp") / "model.onnx").write_bytes(b"")
-    assert sync_model(open_store(), "mnist-mlp", tested, serve).note.endswith("model to serve")
+    (found,) = sync_model(open_store(), "mnist-mlp", tested, serve)
+    assert found.note.endswith("model to serve")
     assert asked == [(finished(open_store(), KEY)[0], "mnist-mlp")]
 
 
@@ -125,3 +128,31 @@ def test_without_its_data_a_run_is_restored_too(tested):
     shutil.rmtree("data")
     assert sync(tested).did == "restored"
     assert runs()[0].inputs.dataset_inputs == []
+
+
+@pytest.fixture
+def seeded(tested) -> DvcLock:
+    """The same, the model trained with the seeds 0 and 1."""
+    folder = Path("models/mnist-mlp/seeds/1")
+    shutil.copytree("reports/models/mnist-mlp", folder)
+    training = json.loads(Path("models/mnist-mlp/training.json").read_text())
+    settings = training["settings"] | {"seed": 1}
+    (folder / "training.json").write_text(json.dumps({"key": "1" * 16, "settings": settings}))
+    report = json.loads((folder / "train.json").read_text())
+    (folder / "train.json").write_text(json.dumps(report | {"key": "1" * 16}))
+    table = "seed,accuracy,loss,val_accuracy,best_epoch\n0,0.9,0.4,0.6,2\n1,0.8,0.5,0.6,2\n"
+    (REPORTS / "seeds.csv").write_text(table)
+    return tested
+
+
+def test_each_further_seed_has_a_run_below_that_of_the_first(seeded):
+    for did in ("restored", "present"):
+        first, second = sync_model(open_store(), "mnist-mlp", seeded, lambda client, run_id, name: False)
+        assert (first.name, first.did) == ("mnist-mlp", did)
+        assert (second.name, second.did) == ("mnist-mlp, seed 1", did)
+    logged = {run.info.run_name: run for run in runs()}
+    assert logged.keys() == {"mnist-mlp", "mnist-mlp, seed 1"}
+    child, parent = logged["mnist-mlp, seed 1"], logged["mnist-mlp"]
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.data.params["seed"] == "1"
+    assert (child.data.metrics["test.accuracy"], parent.data.metrics["test.accuracy"]) == (0.8, 0.9)
