@@ -21,7 +21,7 @@ from stages.params.models import AnyModel, Recurrent
 from stages.params.training import Lbfgs
 from stages.project.console import Refusal, say
 from stages.project.door import open_door
-from stages.project.key import code_digest, run_key
+from stages.project.key import code_digest, run_key, training_files
 from stages.project.locks import exclusive
 from stages.project.paths import AUGMENTED, DATA, MODELS, SYNTHETIC, WEIGHTS, model_report, resume_folder, seed_folder
 from stages.project.stopping import stop_flag
@@ -101,10 +101,12 @@ def _train(training: Training, machine: Machine, world: World) -> str | None:
 
     ran_on = machine.facts() | {"devices": world.size}
     seeds = {"seed": seed, "subset_seed": training.subset_seed}
-    settings = {"name": training.name, **seeds, "model": model.model_dump(exclude={"seeds"}), **ran_on}
+    section = model.model_dump(exclude={"seeds"})
+    settings = {"name": training.name, **seeds, "model": section, **ran_on}
     code, status = code_digest(), data.about.provenance["status"]
-    key = run_key(settings, [folder / "dataset.json", policy, made / "about.json", *start.files()], code)
-    facts = {"key": key, "code": code, "dataset": model.dataset, "provenance": status, **learnt.marks(), **ran_on}
+    key = run_key(settings, training_files(section), code)
+    known = {"key": key, "code": code, "dataset": model.dataset, "data": data.about.digest, "provenance": status}
+    facts = known | learnt.marks() | ran_on
     state, first = resume_folder(key), world.rank == 0
     with (
         exclusive(f"train-{key}", f"trains {name}") if first else nullcontext(),
@@ -120,9 +122,9 @@ def _train(training: Training, machine: Machine, world: World) -> str | None:
         if first:
             parameters, trainable = count_parameters(task.network)
             report = {"seed": seed, **facts} | summary(outcome, parameters + frozen_parameters(folder), trainable)
-            known = {"settings": settings, **report}
+            kept = {"settings": settings, **report}
             about = replace(data.about, provenance=data.about.provenance | learnt.marks())
-            _keep(training, start.checkpoint(training.name, model, about, outcome.weights, known), report, outcome, run)
+            _keep(training, start.checkpoint(training.name, model, about, outcome.weights, kept), report, outcome, run)
         return run.id
 
 

@@ -7,6 +7,7 @@ from stages.commands.check import check
 from stages.commands.experiment import experiment
 from stages.commands.filters import filters
 from stages.commands.gradients import gradients
+from stages.commands.inspect import inspect
 from stages.commands.invariance import invariance
 from stages.commands.predict import predict
 from stages.commands.preset import preset
@@ -34,6 +35,7 @@ for command in (
     activations,
     filters,
     gradients,
+    inspect,
     invariance,
     style,
     sync,

@@ -161,7 +161,7 @@ def describe(
         std=std,
         counts={split: _counts(targets[split], class_names) for split in SPLITS},
         provenance=provenance,
-        digest=_digest(folder),
+        digest=digest_of(folder),
     )
     write_json(folder / "dataset.json", asdict(about))
     return about
@@ -172,6 +172,7 @@ def _counts(targets: np.ndarray, class_names: list[str]) -> dict[str, int]:
     return {name: int(count) for name, count in zip(class_names, counts, strict=True)}
 
 
-def _digest(folder: Path) -> str:
+def digest_of(folder: Path) -> str:
+    """SHA-256 over the arrays of all splits, in hexadecimal."""
     digests = [sha256(folder / split / file) for split in SPLITS for file in ("inputs.npy", "targets.npy")]
     return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -82,7 +82,3 @@ class Start:
             return data
         weights = read_json(self._folder / "provenance.json")
         return data | {"backbone": {"name": self._backbone["name"], "weights": weights}}
-
-    def files(self) -> list[Path]:
-        """Those whose bytes stand for all of it."""
-        return sorted(self._folder.iterdir())

@@ -3,9 +3,12 @@
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from stages.project.paths import AUGMENTED, DATA, SYNTHETIC, WEIGHTS
 
 # Tracking and the schema change no result; a key that moved with them would tell a lie.
 _NOT_IN_RESULTS = ("stages.tracking", "stages.params")
@@ -22,6 +25,20 @@ def run_key(values: dict[str, Any], data: list[Path], code: str) -> str:
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in data]
     text = json.dumps({"values": values, "data": digests, "code": code}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def training_files(model: Mapping[str, Any]) -> list[Path]:
+    """Those whose bytes stand for all that a training reads, for `run_key`: data, policy, made images, weights.
+
+    Args:
+        model: its section of params.yaml.
+    """
+    return [
+        DATA / model["inputs"] / "dataset.json",
+        AUGMENTED / model["augmentation"] / "policy.json",
+        SYNTHETIC / model["synthetic"] / "images/about.json",
+        *sorted((WEIGHTS / model["weights"]).iterdir()),
+    ]
 
 
 def keyed_number(*key: int | str) -> int:

@@ -37,6 +37,30 @@ def experiments() -> list[Experiment]:
     return sorted((Experiment(match[2], match[1]) for match in found), key=lambda one: one.name)
 
 
+def commits_with(key: str) -> list[str]:
+    """The branches, tags and experiments here whose reports are of the training `key`, HEAD first, as sentences."""
+    named = git(
+        "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags", "refs/exps"
+    ).splitlines()
+    found = {"HEAD": git("rev-parse", "HEAD")} | {
+        name: commit for commit, name in (line.split(" ", 1) for line in named)
+    }
+    reports = f":(glob){MODEL_REPORTS}/*/train.json"
+    holding = {line.partition(":")[0] for line in _grep(key, sorted(set(found.values()) - {""}), reports)}
+    return [_told(name, commit) for name, commit in found.items() if commit in holding]
+
+
+def _grep(text: str, commits: list[str], place: str) -> list[str]:
+    return git("grep", "--files-with-matches", "--fixed-strings", text, *commits, "--", place).splitlines()
+
+
+def _told(name: str, commit: str) -> str:
+    for prefix, kind in (("refs/heads/", "branch "), ("refs/tags/", "tag "), ("refs/exps/", "experiment ")):
+        if name.startswith(prefix):
+            name = kind + (name.rpartition("/")[2] if kind == "experiment " else name.removeprefix(prefix))
+    return f"{name}, commit {commit[:12]}"
+
+
 def sync_experiment(store: Store, experiment: Experiment) -> dict[str, int]:
     """Tag the finished run of each of an experiment's models; of one that has no run, make it from git.
 

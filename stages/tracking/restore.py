@@ -12,7 +12,7 @@ from stages.tracking.store import Store
 
 # of train.json, as `train` tags them
 _FACTS = (
-    "key", "code", "dataset", "provenance", "synthetic", "synthetic_images", "device", "machine", "precision",
+    "key", "code", "dataset", "data", "provenance", "synthetic", "synthetic_images", "device", "machine", "precision",
     "precision_by", "threads", "devices",
 )  # fmt: skip
 
