@@ -4,6 +4,7 @@ import typer
 
 from stages.commands.activations import activations
 from stages.commands.check import check
+from stages.commands.diff import diff
 from stages.commands.experiment import experiment
 from stages.commands.filters import filters
 from stages.commands.gradients import gradients
@@ -29,6 +30,7 @@ for command in (
     check,
     preset,
     repro,
+    diff,
     experiment,
     summary,
     predict,

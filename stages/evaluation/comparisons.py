@@ -1,5 +1,6 @@
 """Which differences between the models of a data set are real: every pair, on the same test items."""
 
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,29 @@ def _pairs(dataset: str, models: list[str], reports: Path) -> list[dict[str, Any
         for model, other in combinations(models, 2)
         if tested[model][_ITEM].equals(tested[other][_ITEM])
     ]
+    return _corrected(rows)
+
+
+def changes(tested: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> list[dict[str, Any]]:
+    """What became of models that were tested twice, as before and after a change; `difference` is after less before.
+
+    Args:
+        tested: by model, its `predictions.csv` before and after; one whose test items differ is left out.
+
+    Returns:
+        Of each model `model`, `before` and `after` (accuracies) and the columns of `COLUMNS` from `items` on,
+        `only_model` counting what only the later got right. `p_holm` is raised for the number of models.
+    """
+    rows = [
+        {"model": name, "before": float(_right(before).mean()), "after": float(_right(after).mean())}
+        | _figures(after, before)
+        for name, (before, after) in tested.items()
+        if after[_ITEM].equals(before[_ITEM])
+    ]
+    return _corrected(rows)
+
+
+def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row |= {"p_holm": p, "told_apart": p < LEVEL}
     return rows

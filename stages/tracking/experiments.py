@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from stages.params.fields import did_you_mean
+from stages.project.console import Refusal
 from stages.project.locks import exclusive
 from stages.project.paths import MODEL_REPORTS, MODELS, model_report
 from stages.tracking.dvc_lock import DvcLock
@@ -35,6 +37,19 @@ def experiments() -> list[Experiment]:
     lines = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
     found = [match for line in lines if (match := _REFERENCE.fullmatch(line))]
     return sorted((Experiment(match[2], match[1]) for match in found), key=lambda one: one.name)
+
+
+def commit_of(name: str) -> str:
+    """The commit of an experiment, a branch, a tag or of what else git knows.
+
+    Raises:
+        Refusal: there is none.
+    """
+    known = {one.name: one.commit for one in experiments()}
+    commit = known.get(name) or git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    if not commit:
+        raise Refusal(f"{name} is neither an experiment nor a commit; {did_you_mean(name, sorted(known))}")
+    return commit
 
 
 def commits_with(key: str) -> list[str]:

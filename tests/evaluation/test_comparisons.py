@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from made_up_reports import write_reports
 
-from stages.evaluation.comparisons import COLUMNS, against_best, comparisons
+from stages.evaluation.comparisons import COLUMNS, against_best, changes, comparisons
 from stages.evaluation.leaderboard import leaderboard
+from stages.evaluation.tables import read_words
 from stages.project.console import Refusal
 
 
@@ -58,3 +59,20 @@ def test_missing_predictions_are_named(reports: Path) -> None:
     (reports / "weak/predictions.csv").unlink()
     with pytest.raises(Refusal, match=r"weak/predictions\.csv is missing"):
         compared(reports, "sure", "weak")
+
+
+def test_what_became_of_models_is_after_less_before_and_corrected_for_all(reports: Path) -> None:
+    tested = {name: read_words(reports / name / "predictions.csv") for name in ("sure", "fair", "weak", "alone")}
+    gained = {"a": (tested["weak"], tested["sure"]), "b": (tested["weak"], tested["fair"])}
+    lost = changes({"a": (tested["sure"], tested["weak"])})[0]
+    first, second = changes(gained)
+    assert (first["model"], second["model"]) == ("a", "b")
+    assert first["difference"] == -lost["difference"] == pytest.approx(first["after"] - first["before"])
+    assert first["difference"] > 0
+    assert first["p_holm"] == pytest.approx(2 * lost["p_holm"])
+    assert (first["told_apart"], second["told_apart"]) == (True, False)
+
+
+def test_what_was_tested_on_other_items_is_no_change(reports: Path) -> None:
+    one = read_words(reports / "sure/predictions.csv")
+    assert changes({"a": (one, one[1:])}) == []
