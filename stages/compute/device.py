@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from stages.project.console import Refusal
+from stages.project.locks import claim
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def set_up(device: str, precision: str, threads: int, convolutions: bool) -> Mac
         Refusal: the device asked for is not there.
     """
     chosen = _device(device)
+    if chosen.type == "cuda" and "LOCAL_RANK" not in os.environ:  # a rank has its own
+        _take_gpu(torch.cuda.device_count())
     torch.set_num_threads(threads or _cores())
     _deterministic()
     resolved, why = _precision(chosen, convolutions) if precision == "auto" else (precision, "asked for")
@@ -101,6 +104,13 @@ def _device(asked: str) -> torch.device:
         found = ", ".join(kind for kind, present in there.items() if present)
         raise Refusal(f"params.yaml: device is {asked!r}, which this machine lacks; it has: {found} (or use auto)")
     return torch.device(asked)
+
+
+def _take_gpu(count: int) -> None:
+    """Of several GPUs, work on the first that no other stage of this repository has; where all are taken, share one."""
+    if count > 1:
+        free = claim([f"gpu-{number}" for number in range(count)])
+        torch.cuda.set_device(os.getpid() % count if free is None else free)
 
 
 def _deterministic() -> None:

@@ -62,6 +62,20 @@ def turn(places: int, while_waiting: Callable[[], None] = lambda: None) -> Itera
             file.close()
 
 
+_claimed: list[IO[str]] = []  # open, for a lock ends with its file
+
+
+def claim(names: Sequence[str]) -> int | None:
+    """Hold the first of the locks `names` that is free, until this process ends; its place, None where none is free."""
+    for place, name in enumerate(names):
+        file = (_folder() / name).open("a")
+        if _taken([file]):
+            _claimed.append(file)
+            return place
+        file.close()
+    return None
+
+
 def _taken(files: Sequence[IO[str]]) -> bool:
     """Take the first lock that is free; whether there was one."""
     for file in files:

@@ -1,5 +1,9 @@
 """Which precision a device gets, and that a run can tell why."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -46,3 +50,44 @@ def test_as_many_stages_at_once_as_there_are_cores_for_their_threads(
     monkeypatch.setattr("stages.compute.device._cores", lambda: 4)
     assert Machine(torch.device("cpu"), "fp32", threads, "a processor").places == places
     assert Machine(torch.device("cuda"), "fp32", threads, "a GPU").places == 4  # one core each feeds it
+
+
+def test_stages_at_once_take_a_gpu_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    code = (
+        "import sys, torch\n"
+        "from stages.compute.device import _take_gpu\n"
+        "torch.cuda.set_device = lambda number: print(number, flush=True)\n"
+        "_take_gpu(2)\n"
+        "sys.stdin.read()\n"
+    )
+
+    def start() -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True)
+
+    def took(stage: subprocess.Popen[str]) -> int:
+        assert stage.stdout is not None
+        return int(stage.stdout.readline())
+
+    first, second, third = (start() for _ in range(3))
+    numbers = [took(stage) for stage in (first, second, third)]
+    assert sorted(numbers) in ([0, 0, 1], [0, 1, 1])  # two have one each, and one shares
+    for stage in (first, second, third):
+        stage.communicate("")
+    again = start()
+    assert took(again) == 0  # the locks ended with their holders
+    again.communicate("")
+
+
+def test_a_rank_has_its_gpu_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr("stages.compute.device._take_gpu", taken.append)
+    monkeypatch.setattr("stages.compute.device._device", lambda asked: torch.device("cuda"))
+    monkeypatch.setattr("stages.compute.device._name", lambda device: "a GPU")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    set_up("cuda", "fp32", 1, convolutions=False)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    set_up("cuda", "fp32", 1, convolutions=False)
+    assert taken == [4]
