@@ -39,21 +39,23 @@ from stages.training.world import World
 _CONVOLUTIONAL = ("cnn", "speednet", "finetune")
 
 
-def main(name: str) -> None:
-    """Train the model `name`, in as many processes as `devices` says."""
+def main(name: str) -> int | None:
+    """Train the model `name`, in as many processes as `devices` says; the epochs asked for, None with L-BFGS."""
     seed, device, precision, threads, devices, model = load(
         "seed", "device", "precision", "threads", "devices", f"models.{name}"
     )
     if isinstance(model.train, Lbfgs):
         precision, devices = "fp32", 1  # a search along a line needs it, and takes seconds
+    epochs = None if isinstance(model.train, Lbfgs) else model.train.epochs
     if isinstance(model, Recurrent) and model.steps:
         devices = 1  # a stream's state is where its last batch was computed
     if (count := processes(devices, device)) > 1:
         launch(main, name, count)
-        return
+        return epochs
     with joined() as world:
         convolutions = model.architecture in _CONVOLUTIONAL
         _train(name, model, seed, world.share(set_up(device, precision, threads, convolutions)), world)
+    return epochs
 
 
 def _train(name: str, model: AnyModel, seed: int, machine: Machine, world: World) -> None:
