@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.experiment_file import EXPERIMENTS, known, read_experiment, read_yaml
+from stages.commands.experiment_file import EXPERIMENTS, known, read_experiment
 from stages.commands.experiment_variants import with_variants
+from stages.commands.named_files import read_yaml
 from stages.params.load import PARAMS, parsed
 from stages.project.console import Refusal, say
 from stages.project.files import write_text

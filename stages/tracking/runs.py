@@ -10,6 +10,7 @@ from stages.project.locks import exclusive
 from stages.project.paths import DATA, MODELS, SYNTHETIC, model_report
 from stages.project.stopping import Stopped
 from stages.tracking.lineage import experiment_mark, lineage_tags
+from stages.tracking.pruning import PRUNED, watched
 from stages.tracking.restore import flat, restored
 from stages.tracking.run import Run, give_up
 from stages.tracking.search import close_dead_runs, create, finished, runs
@@ -56,6 +57,7 @@ def train_run(
         run.params(flat(settings))
         if not run.epochs:
             run.dataset(inputs)
+    run.trial = watched(name) if kind == "model" else None
     try:
         yield run
     except BaseException as error:
@@ -113,6 +115,6 @@ def _begin(run: Run, store: Store, named: dict[str, str], facts: dict[str, Any],
         return
     run.id = before[0].info.run_id
     store.client.update_run(run.id, status="RUNNING")
-    run.tags(lineage_tags() | {"resumed": "true"})
+    run.tags(lineage_tags() | {"resumed": "true"} | ({PRUNED: "false"} if PRUNED in before[0].data.tags else {}))
     history = store.client.get_metric_history(run.id, counted_by)
     run.epochs = max((point.step for point in history), default=0)
