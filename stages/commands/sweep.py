@@ -38,7 +38,7 @@ def sweep(
     with storage_told(address):
         trials = Trials(name, asked, params, address)
         trials.run()
-        report(name, asked, trials.study)
+    report(name, asked, trials.study)
 
 
 def report(name: str, asked: Sweep, study: "Study") -> None:

@@ -57,20 +57,11 @@ def draw_parallel(path: Path, sweep: Sweep, rows: pd.DataFrame) -> None:
     finished = ended[ended["state"] == "finished"]
     scales = {key: _Scale.of_key(key, dimension, ended) for key, dimension in sweep.space.items()}
     scales[sweep.metric] = _Scale.of_metric(sweep.metric, finished)
-    better = finished[sweep.metric].astype(float).rank(ascending=sweep.direction == "maximize", pct=True)
     with look():
         figure = Figure(figsize=(1.4 + 1.7 * len(scales), 4.6), layout="constrained")
         axes = figure.subplots()
-        for index in better.sort_values().index:  # the best on top
-            best = index == better.idxmax()
-            colour = ORANGE if best else _SHADES(better[index])
-            heights = [scale.heights[index] for scale in scales.values()]
-            axes.plot(
-                heights, color=colour, linewidth=2.6 if best else 1.3, label=rows["trial"][index] if best else None
-            )
-        for count, index in enumerate(ended.index.difference(finished.index)):
-            heights = [scales[key].heights[index] for key in sweep.space]
-            axes.plot(heights, color=MUTED, linewidth=0.9, linestyle=":", label=None if count else "pruned")
+        _pruned_lines(axes, [scales[key] for key in sweep.space], ended.index.difference(finished.index))
+        _finished_lines(axes, list(scales.values()), finished, sweep)
         for place, (key, scale) in enumerate(scales.items()):
             _axis(axes, place, scale, last=key == sweep.metric)
         axes.set_xticks(range(len(scales)), list(map(_words, scales)), color=INK)
@@ -81,6 +72,24 @@ def draw_parallel(path: Path, sweep: Sweep, rows: pd.DataFrame) -> None:
         figure.legend(loc="outside right upper")
         _frame(figure, sweep, rows)
         save(figure, path)
+
+
+def _pruned_lines(axes: Axes, scales: list["_Scale"], pruned: pd.Index) -> None:
+    for count, index in enumerate(pruned):
+        heights = [scale.heights[index] for scale in scales]
+        axes.plot(heights, color=MUTED, linewidth=0.9, linestyle=":", label=None if count else "pruned")
+
+
+def _finished_lines(axes: Axes, scales: list["_Scale"], finished: pd.DataFrame, sweep: Sweep) -> None:
+    """The darker the better, the best on top."""
+    better = (
+        finished[sweep.metric].astype(float).rank(ascending=sweep.direction == "maximize", pct=True, method="first")
+    )
+    for index in better.sort_values().index:
+        best = better[index] == 1.0
+        marked = {"color": ORANGE, "linewidth": 2.6, "label": finished["trial"][index]} if best else {}
+        heights = [scale.heights[index] for scale in scales]
+        axes.plot(heights, **{"color": _SHADES(better[index]), "linewidth": 1.3, **marked})
 
 
 class _Scale:

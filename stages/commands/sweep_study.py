@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import time
+import warnings
 from collections.abc import Iterable
 from hashlib import sha256
 
@@ -18,6 +19,9 @@ from stages.project.console import Refusal, say
 from stages.project.key import keyed_number
 from stages.project.paths import model_report, resume_folder
 from stages.tracking.pruning import PRUNED, Watched, open_storage
+
+# Of heartbeats, which Optuna has had for years, it says once for each call that they may change
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _HEARTBEAT, _GRACE = 10, 60  # seconds

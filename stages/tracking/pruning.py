@@ -52,9 +52,10 @@ class Watched:
         """
         from optuna.trial import Trial
 
+        value = figures[self.metric]
         with storage_told(self.storage):
             trial = Trial(self._opened(), self.trial)
-            trial.report(figures[self.metric], epoch)
+            trial.report(value, epoch)
             if self.prune is None or epoch >= self.epochs or not trial.should_prune():
                 return False
             trial.set_user_attr(PRUNED, True)
@@ -110,7 +111,7 @@ def storage_told(address: str) -> Iterator[None]:
 
     try:
         yield
-    except (OptunaError, SQLAlchemyError) as error:
+    except (OptunaError, SQLAlchemyError, KeyError) as error:  # KeyError: there is no such study
         reason = (str(error.__cause__ or error).splitlines() or [""])[0]
         shown = make_url(address).render_as_string(hide_password=True)
         raise Refusal(f"the sweep's storage {shown} failed ({type(error).__name__}: {reason})") from error
