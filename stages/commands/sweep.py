@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stages.commands.named_files import read_yaml
+from stages.commands.dvc_experiment import params_here
 from stages.commands.sweep_file import SWEEPS, Sweep, known, read_sweep
-from stages.params.load import PARAMS, parsed
 from stages.project.console import Refusal, say
 from stages.project.files import write_text
 from stages.project.paths import REPORTS, home
@@ -24,7 +23,7 @@ def sweep(
     ] = "",
 ) -> None:
     """List the sweeps, or run one, or its share here; its tables and figures go to reports/sweeps/NAME."""
-    params = parsed(PARAMS, read_yaml)
+    params = params_here()
     if not known():
         raise Refusal(f"there is no {SWEEPS}/; run from the repository's root")
     if not name:

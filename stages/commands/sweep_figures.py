@@ -2,22 +2,27 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from stages.commands.experiment_figure import LABELS
 from stages.commands.experiment_table import text
 from stages.commands.sweep_file import Dimension, Sweep
 from stages.commands.sweep_table import note
 from stages.evaluation.style import BLUE, GRID, INK, MUTED, ORANGE, look, save
 
 _SHADES = LinearSegmentedColormap.from_list("worst to best", ["#c9d6e4", BLUE])
-_APART = 0.12  # of a choice's room, over which the trials that took it are spread
-_TICKS = 5
+_APART = 0.25  # of a choice's room, to either side, over which the trials that took it are spread
+_TICKS = 4  # steps of a range, at most
+_NEAR = 0.07  # of an axis: labels that are nearer than this would touch
+_LETTERS = 17  # of a note, per inch
 
 
 def draw_importance(path: Path, sweep: Sweep, shares: Mapping[str, float], rows: pd.DataFrame) -> None:
@@ -69,7 +74,7 @@ def draw_parallel(path: Path, sweep: Sweep, rows: pd.DataFrame) -> None:
         axes.set_ylim(-0.06, 1.06)
         axes.yaxis.set_visible(False)
         axes.spines[["left", "bottom"]].set_visible(False)
-        figure.legend(loc="outside right upper")
+        figure.legend(loc="outside upper right", ncols=2)
         _frame(figure, sweep, rows)
         save(figure, path)
 
@@ -120,19 +125,23 @@ class _Scale:
 
     @classmethod
     def _of_range(cls, values: pd.Series, low: float, high: float, log: bool, key: str) -> "_Scale":
-        ticks = np.geomspace(low, high, _TICKS) if log else np.linspace(low, high, _TICKS)
-        if log:
-            low, high, values = np.log(low), np.log(high), np.log(values)
-        labels = [text(key, float(f"{tick:.4g}")) for tick in ticks]
-        return cls((values - low) / (high - low), dict(zip(np.linspace(0, 1, _TICKS), labels, strict=True)))
+        def height(value: Any) -> Any:
+            if log:
+                return np.log(value / low) / np.log(high / low)
+            return (value - low) / (high - low)
+
+        inside = 10.0 ** np.arange(-12, 12) if log else MaxNLocator(_TICKS).tick_values(low, high)
+        between = [tick for tick in inside if low < tick < high and _NEAR < height(tick) < 1 - _NEAR]
+        labels = {float(height(tick)): text(key, float(f"{tick:.4g}")) for tick in (low, *between, high)}
+        return cls(height(values), labels)
 
     @classmethod
     def _of_choices(cls, values: pd.Series, choices: list[str]) -> "_Scale":
-        room = 1 / (len(choices) - 1)
-        heights = values.map(choices.index) * room
+        room = 1 / len(choices)
+        heights = (values.map(choices.index) + 0.5) * room
         for _, same in heights.groupby(heights):  # lines that would lie on one another
             heights[same.index] += room * np.linspace(-_APART, _APART, len(same)) if len(same) > 1 else 0.0
-        return cls(heights, {place * room: choice for place, choice in enumerate(choices)})
+        return cls(heights, {(place + 0.5) * room: choice for place, choice in enumerate(choices)})
 
 
 def _axis(axes: Axes, place: int, scale: _Scale, last: bool) -> None:
@@ -145,8 +154,9 @@ def _axis(axes: Axes, place: int, scale: _Scale, last: bool) -> None:
 def _frame(figure: Figure, sweep: Sweep, rows: pd.DataFrame) -> None:
     figure.suptitle(sweep.about, x=0.01, ha="left", fontsize=11, fontweight="bold")
     stand_in = " Data: STAND-IN, not the real images." if "stand-in" in set(rows["data"]) else ""
-    figure.text(0.01, -0.05, note(sweep, rows) + stand_in, color=MUTED, fontsize=8.5)
+    said = fill(note(sweep, rows) + stand_in, int(figure.get_figwidth() * _LETTERS))
+    figure.text(0.01, -0.01, said, color=MUTED, fontsize=8.5, va="top")
 
 
 def _words(key: str) -> str:
-    return key.removeprefix("train.").replace("_", " ")
+    return LABELS.get(key, key.removeprefix("train.").replace("_", " "))

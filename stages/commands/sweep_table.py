@@ -52,7 +52,7 @@ def as_markdown(name: str, sweep: Sweep, rows: pd.DataFrame) -> str:
         lines += ["> **Warning.** Measured on stand-in data; compare it with nothing published.", ""]
     columns = [column for column in map(str, rows) if column != "data"]
     shown = ranked(sweep, rows)
-    lines += [line([column.replace("_", " ") for column in columns]), line(["--"] * len(columns))]
+    lines += [line(columns), line(["--"] * len(columns))]
     lines += [line([text(column, row[column]) for column in columns]) for row in records(shown)]
     return "\n".join([*lines, "", note(sweep, rows), "", *_best(sweep, shown), ""])
 
