@@ -2,6 +2,9 @@
 
 import gc
 import os
+import time
+
+STARTED = time.monotonic()  # when this process did, as near as it can tell
 
 # Importing torch and MLflow makes a million objects, all of which stay: by default the collector would look
 # through them time and again, a quarter of the time in which a stage starts.

@@ -42,25 +42,27 @@ from stages.training.world import World
 _CONVOLUTIONAL = ("cnn", "speednet", "finetune")
 
 
-def main(name: str) -> None:
-    """Train the model `name`, in as many processes as `devices` says."""
+def main(name: str) -> int | None:
+    """Train the model `name`, in as many processes as `devices` says; the epochs of all seeds, None with L-BFGS."""
     seed, device, precision, threads, devices, model = load(
         "seed", "device", "precision", "threads", "devices", f"models.{name}"
     )
     if isinstance(model.train, Lbfgs):
         precision, devices = "fp32", 1  # a search along a line needs it, and takes seconds
+    first, *others = model.seeds or [seed]
+    epochs = None if isinstance(model.train, Lbfgs) else model.train.epochs * (1 + len(others))
     if isinstance(model, Recurrent) and model.steps:
         devices = 1  # a stream's state is where its last batch was computed
     if (count := processes(devices, device)) > 1:
         launch(main, name, count)
-        return
+        return epochs
     with joined() as world:
         machine = world.share(set_up(device, precision, threads, model.architecture in _CONVOLUTIONAL))
-        first, *others = model.seeds or [seed]
         run_id = _train(Training(name, model, first, seed, MODELS / name, model_report(name)), machine, world)
         for other in others:
             folder = seed_folder(name, other)
             _train(Training(name, model, other, seed, folder, folder, run_id), machine, world)
+    return epochs
 
 
 @dataclass(frozen=True)

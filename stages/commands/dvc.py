@@ -9,6 +9,10 @@ from typing import Any
 
 from stages.project.console import Refusal
 
+# A waiting thread of OpenMP spins, which takes the core from another stage's threads: two trainings at once
+# were a hundred times slower. Yielding changes no result.
+YIELDING = {"OMP_WAIT_POLICY": "passive"}
+
 # `python -m dvc`, which ends when the process that began it does: its stage would go on unseen
 _DVC = """
 import sys

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.experiment_file import EXPERIMENTS, known, read_experiment, read_yaml
+from stages.commands.dvc_experiment import params_here
+from stages.commands.experiment_file import EXPERIMENTS, known, read_experiment
 from stages.commands.experiment_variants import with_variants
-from stages.params.load import PARAMS, parsed
 from stages.project.console import Refusal, say
 from stages.project.files import write_text
 from stages.project.paths import REPORTS
@@ -29,7 +29,7 @@ def run_experiment(name: str) -> None:
     from stages.commands.experiment_run import figures, run_models
     from stages.commands.experiment_table import as_markdown, table
 
-    asked, before = read_experiment(name), parsed(PARAMS, read_yaml)
+    asked, before = read_experiment(name), params_here()
     params, variants = with_variants(name, asked, before)
     models = [variant.name for variant in variants]
     changed = [section for section in params if params[section] != before.get(section)]

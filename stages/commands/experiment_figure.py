@@ -17,7 +17,7 @@ from stages.evaluation.style import BLUE, GREEN, MUTED, ORANGE, RED, look, save
 _LINES = (*zip((BLUE, ORANGE, GREEN, RED, MUTED), "osD^v", strict=True),)
 _SPREAD = 0.2  # of the room of a level, over which its lines stand side by side
 _WIDE = 100.0  # the largest by the smallest of the values: from here on, a logarithmic axis
-_LABELS = {
+LABELS = {
     "accuracy": "test accuracy",
     "val_accuracy": "validation accuracy",
     "val_loss": "validation loss",
@@ -71,7 +71,7 @@ def _panel(axes: Axes, key: str, experiment: Experiment, rows: pd.DataFrame) -> 
     axes.set_xticks(range(len(levels)), levels, rotation=30 if long else 0, ha="right" if long else "center")
     axes.set_xlim(-0.5, len(levels) - 0.5)
     axes.set_xlabel(_words(experiment.figure.x))
-    axes.set_ylabel(_LABELS.get(key, _words(key)))
+    axes.set_ylabel(LABELS.get(key, _words(key)))
     _scale(axes, key, rows[key])
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)

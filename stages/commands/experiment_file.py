@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from stages.commands.named_files import names, read_named
 from stages.params.fields import Name, Strict, did_you_mean
-from stages.params.load import parsed
 from stages.project.console import Refusal
 
 EXPERIMENTS = Path("experiments")  # NAME.yaml
@@ -51,7 +51,7 @@ class Experiment(Strict):
 
 def known() -> list[str]:
     """The experiments' names."""
-    return sorted(file.stem for file in EXPERIMENTS.glob("*.yaml"))
+    return names(EXPERIMENTS)
 
 
 def read_experiment(name: str) -> Experiment:
@@ -60,22 +60,9 @@ def read_experiment(name: str) -> Experiment:
     Raises:
         Refusal: there is none of that name, or the file does not say what it must; the message names file and key.
     """
-    if name not in (names := known()):
-        raise Refusal(f"there is no {EXPERIMENTS / name}.yaml; {did_you_mean(name, names)}")
-    file = EXPERIMENTS / f"{name}.yaml"
-    try:
-        experiment = Experiment.model_validate(parsed(file, read_yaml))
-    except ValidationError as error:
-        lines = (f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors())
-        raise Refusal(f"{file} is not valid:\n  " + "\n  ".join(lines)) from error
+    experiment = read_named(EXPERIMENTS, name, Experiment)
     for key, axis in (("x", experiment.figure.x), ("lines", experiment.figure.lines)):
         if axis is not None and axis not in experiment.vary:
-            raise Refusal(f"{file}: figure.{key} is {axis!r}; {did_you_mean(axis, list(experiment.vary))}")
+            hint = did_you_mean(axis, list(experiment.vary))
+            raise Refusal(f"{EXPERIMENTS / name}.yaml: figure.{key} is {axis!r}; {hint}")
     return experiment
-
-
-def read_yaml(text: str) -> Any:
-    """Plain values, as DVC reads them."""
-    from ruamel.yaml import YAML
-
-    return YAML(typ="safe", pure=True).load(text)

@@ -71,8 +71,8 @@ def as_markdown(name: str, experiment: Experiment, rows: pd.DataFrame) -> str:
     lines = [f"# {name}", "", experiment.about + ".", ""]
     if "stand-in" in set(rows["data"]):
         lines += ["> **Warning.** Measured on stand-in data; compare it with nothing published.", ""]
-    lines += [_line([column.replace("_", " ") for column in columns]), _line(["--"] * len(columns))]
-    lines += [_line([cell(column, row) for column in columns]) for row in records(rows)]
+    lines += [line([column.replace("_", " ") for column in columns]), line(["--"] * len(columns))]
+    lines += [line([cell(column, row) for column in columns]) for row in records(rows)]
     return "\n".join([*lines, "", note(experiment), *_against(experiment, rows), ""])
 
 
@@ -82,11 +82,11 @@ def _against(experiment: Experiment, rows: pd.DataFrame) -> list[str]:
         return []
     found = {"-".join(str(row[axis]) for axis in experiment.vary): row for row in records(rows)}
     lines = ["", "## Against what is reported elsewhere", ""]
-    lines += [_line(["variant", "figure", "reported", "here", "", "by"]), _line(["--"] * 6)]
+    lines += [line(["variant", "figure", "reported", "here", "", "by"]), line(["--"] * 6)]
     for one in experiment.reported:
         row, figure = found[one.variant], one.figure
         name, said = figure.replace("_", " "), text(figure, one.value)
-        lines.append(_line([one.variant, name, said, cell(figure, row), verdict(one, row), one.source]))
+        lines.append(line([one.variant, name, said, cell(figure, row), verdict(one, row), one.source]))
     return lines
 
 
@@ -133,5 +133,6 @@ def text(key: str, value: Any) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(cells) + " |"

@@ -51,7 +51,7 @@ def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Va
     graders = {generator["grader"] for generator in changed["generators"].values()}
     compared = {variant.name: variant.model for variant in variants}
     changed["models"] = {name: model for name, model in changed["models"].items() if name in graders} | compared
-    wrong = _problems(changed)
+    wrong = problems_of(changed)
     levels = ["-".join(variant.levels.values()) for variant in variants]
     wrong += [
         f"reported.variant is {one.variant!r}; {did_you_mean(one.variant, levels)}"
@@ -71,18 +71,19 @@ def _variants(name: str, experiment: Experiment, base: Values) -> Iterator[Varia
         model = deepcopy(base) | {"seeds": []}  # the experiment has its own
         for values in (experiment.set, *(experiment.vary[axis][level] for axis, level in chosen.items())):
             for key, value in values.items():
-                _set(model, key.split("."), value)
+                set_key(model, key.split("."), value)
         yield Variant("-".join([name, *levels]), chosen, model)
 
 
-def _set(section: Values, way: list[str], value: Any) -> None:
+def set_key(section: Values, way: list[str], value: Any) -> None:
     """Set a key; the schema knows whether there is such a one."""
     for part in way[:-1]:
         section = section.setdefault(part, {})
     section[way[-1]] = deepcopy(value)
 
 
-def _problems(params: Values) -> list[str]:
+def problems_of(params: Values) -> list[str]:
+    """Everything that is wrong with params, one line each."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "params.yaml"
         file.write_text(json.dumps(params))  # which is YAML, too

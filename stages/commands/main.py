@@ -15,13 +15,14 @@ from stages.commands.preset import preset
 from stages.commands.repro import repro
 from stages.commands.style import style
 from stages.commands.summary import summary
+from stages.commands.sweep import sweep
 from stages.commands.sync import sync
 from stages.commands.tour import tour
 from stages.commands.ui import ui
 from stages.project.door import run_or_refuse
 
 app = typer.Typer(
-    help="What stands beside `dvc repro`: checks, experiments, summaries, predictions, a tour, the page of all runs.",
+    help="What stands beside `dvc repro`: checks, experiments, sweeps, summaries, predictions, a tour, MLflow's page.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,6 +33,7 @@ for command in (
     repro,
     diff,
     experiment,
+    sweep,
     summary,
     predict,
     activations,

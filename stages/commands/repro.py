@@ -14,13 +14,9 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.dvc import command, environment, repository
+from stages.commands.dvc import YIELDING, command, environment, repository
 from stages.commands.schedule import Chain, Schedule, chains, out_of_date
 from stages.project.console import Refusal, say
-
-# A waiting thread of OpenMP spins, which takes the core from another stage's threads: two trainings at once
-# were a hundred times slower. Yielding changes no result.
-_YIELDING = {"OMP_WAIT_POLICY": "passive"}
 
 
 def repro(
@@ -63,7 +59,7 @@ def _run(schedule: Schedule, jobs: int, of: str) -> tuple[int, list[str]]:
 def run_chain(chain: Chain) -> int:
     """The exit status of stages run by DVC one after the other; what they print gets their name in front."""
     process = subprocess.Popen(
-        command("--wait-for-lock", "repro", "-s", *chain), env=_YIELDING | environment(),
+        command("--wait-for-lock", "repro", "-s", *chain), env=YIELDING | environment(),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
     assert process.stdout is not None

@@ -2,23 +2,35 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Callable
 from typing import NoReturn
 
 from stages.project.console import Refusal
+from stages.project.durations import note_duration
 
 
-def open_door(main: Callable[[str], None], description: str, what: str) -> NoReturn:
-    """Run a stage script: parse its one argument, call `main` with it, turn refusals into one line."""
+def open_door(main: Callable[[str], int | None], description: str, what: str) -> NoReturn:
+    """Run a stage script: parse its one argument, call `main` with it, turn refusals into one line.
+
+    Args:
+        main: gives the epochs that the stage was asked for, where it has some.
+        description: of the stage, for `--help`.
+        what: its argument is.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("name", help=what)
     run_or_refuse(lambda: main(parser.parse_args().name))
 
 
-def run_or_refuse(work: Callable[[], None]) -> NoReturn:
-    """Exit with 0 after `work`, or with 1 and the message of its `Refusal`, without a traceback; 130 after Ctrl-C."""
+def run_or_refuse(work: Callable[[], int | None]) -> NoReturn:
+    """Exit with 0 after `work`, or with 1 and the message of its `Refusal`, without a traceback; 130 after Ctrl-C.
+
+    How long the work of a stage took, and of how many epochs `work` says that it was, is noted for `vision plan`.
+    """
+    opened = time.monotonic()
     try:
-        work()
+        note_duration(opened, work())
     except Refusal as refusal:
         print(f"ERROR: {refusal}", file=sys.stderr, flush=True)
         sys.exit(1)

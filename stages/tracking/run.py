@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.project.console import warn
+from stages.project.stopping import Stopped
 from stages.tracking.lineage import dataset_input
+from stages.tracking.pruning import PRUNED, Watched
 from stages.tracking.records import Record, layer_figures
 from stages.tracking.store import Store, mode
 
@@ -20,12 +22,14 @@ class Run:
     Attributes:
         id: MLflow's, None where nothing is tracked.
         epochs: those that were logged before, by a training that was interrupted.
+        trial: of a sweep, that the training is; None where it is none.
     """
 
     def __init__(self, store: Store | None, run_id: str | None) -> None:
         self._store = store
         self.id = run_id
         self.epochs = 0
+        self.trial: Watched | None = None
 
     @property
     def uri(self) -> str:
@@ -37,9 +41,16 @@ class Run:
         self.do("metrics", partial(_log_metrics, self.id, values, step))
 
     def epoch(self, number: int, figures: dict[str, float]) -> None:
-        """Log an epoch's figures, once: a training that goes on from a state may repeat some epochs."""
+        """Log an epoch's figures, once: a training that goes on from a state may repeat some epochs.
+
+        Raises:
+            Stopped: the training is a sweep's trial, which the sweep ends here.
+        """
         if number > self.epochs:
             self.metrics(figures, step=number)
+        if self.trial and self.trial.hopeless(number, figures):
+            self.tags({PRUNED: "true"})
+            raise Stopped(f"pruned by the sweep {self.trial.study} after epoch {number}")
 
     def layers(self, path: Path) -> None:
         """Log a `layers.csv`: by epoch, each layer's figures as `layers.<layer>.<figure>`."""

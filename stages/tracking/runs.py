@@ -11,6 +11,7 @@ from stages.project.paths import DATA, MODELS, SYNTHETIC, model_report, seed_fol
 from stages.project.stopping import Stopped
 from stages.tracking.dvc_lock import lock_tags, workspace_lock
 from stages.tracking.lineage import experiment_mark, lineage_tags, uncommitted
+from stages.tracking.pruning import PRUNED, watched
 from stages.tracking.restore import flat, restored
 from stages.tracking.run import Run, give_up
 from stages.tracking.search import child_of, close_dead_runs, create, finished, runs
@@ -62,6 +63,7 @@ def train_run(
             run.dataset(inputs)
         if difference := uncommitted():
             run.text("lineage/uncommitted.diff", difference)
+    run.trial = watched(name) if kind == "model" and not parent else None
     try:
         yield run
     except BaseException as error:
@@ -135,6 +137,6 @@ def _begin(run: Run, store: Store, named: dict[str, str], facts: dict[str, Any],
         return
     run.id = before[0].info.run_id
     store.client.update_run(run.id, status="RUNNING")
-    run.tags(lineage_tags() | {"resumed": "true"})
+    run.tags(lineage_tags() | {"resumed": "true"} | ({PRUNED: "false"} if PRUNED in before[0].data.tags else {}))
     history = store.client.get_metric_history(run.id, counted_by)
     run.epochs = max((point.step for point in history), default=0)

@@ -59,10 +59,11 @@ def close_dead_runs(store: Store, among: str = "") -> int:
 
 
 def _dead(tags: dict[str, str]) -> bool:
-    return tags.get("host") == socket.gethostname() and not _alive(int(tags.get("host.pid", 0)))
+    return tags.get("host") == socket.gethostname() and not alive(int(tags.get("host.pid", 0)))
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process of this machine is there."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -13,7 +13,7 @@ import torch
 from stages.project.console import Refusal
 from stages.project.stopping import Stopped
 
-Work = Callable[[str], None]
+Work = Callable[[str], object]
 
 
 def processes(devices: int, device: str) -> int:

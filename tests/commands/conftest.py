@@ -8,9 +8,9 @@ import pytest
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
-    """The working folder: params.yaml, presets and experiments of the repository."""
+    """The working folder: params.yaml, presets, experiments and sweeps of the repository."""
     shutil.copy(repository / "params.yaml", tmp_path)
-    for folder in ("presets", "experiments"):
+    for folder in ("presets", "experiments", "sweeps"):
         shutil.copytree(repository / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     return tmp_path

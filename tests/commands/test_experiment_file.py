@@ -10,8 +10,9 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from stages.commands import main as console
-from stages.commands.experiment_file import known, read_experiment, read_yaml
+from stages.commands.experiment_file import known, read_experiment
 from stages.commands.experiment_variants import with_variants
+from stages.commands.named_files import read_yaml
 from stages.project.console import Refusal
 
 NAMES = [

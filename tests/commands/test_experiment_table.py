@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from scipy.stats import ttest_1samp
 
+from stages.commands.dvc_experiment import hydra
 from stages.commands.experiment_figure import draw_experiment
 from stages.commands.experiment_file import Experiment, Reported
-from stages.commands.experiment_run import hydra
 from stages.commands.experiment_table import as_markdown, cell, depth, interval, table, verdict
 from stages.commands.experiment_variants import Variant
 from stages.project.console import Refusal

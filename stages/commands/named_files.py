@@ -1,0 +1,40 @@
+"""Files that a person names without their folder and their ending, such as experiments/NAME.yaml."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from stages.params.fields import did_you_mean
+from stages.params.load import parsed
+from stages.project.console import Refusal
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
+def names(folder: Path) -> list[str]:
+    """The names of a folder's files."""
+    return sorted(file.stem for file in folder.glob("*.yaml"))
+
+
+def read_named(folder: Path, name: str, kind: type[Asked]) -> Asked:
+    """What `folder`/`name`.yaml says.
+
+    Raises:
+        Refusal: there is none of that name, or it does not say what `kind` must; the message names file and key.
+    """
+    if name not in (known := names(folder)):
+        raise Refusal(f"there is no {folder / name}.yaml; {did_you_mean(name, known)}")
+    file = folder / f"{name}.yaml"
+    try:
+        return kind.model_validate(parsed(file, read_yaml))
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors())
+        raise Refusal(f"{file} is not valid:\n  " + "\n  ".join(lines)) from error
+
+
+def read_yaml(text: str) -> Any:
+    """Plain values, as DVC reads them."""
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(text)

@@ -1,0 +1,91 @@
+"""`vision sweep`: a search for a model's best values, each trial a DVC experiment and an MLflow run."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stages.commands.dvc_experiment import params_here
+from stages.commands.sweep_file import SWEEPS, Sweep, known, read_sweep
+from stages.project.console import Refusal, say
+from stages.project.files import write_text
+from stages.project.paths import REPORTS, home
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+_ENOUGH = 4  # finished trials, to tell what their metric depends on
+
+
+def sweep(
+    name: Annotated[str, typer.Argument(help="One of them; without it, they are listed.")] = "",
+    storage: Annotated[
+        str, typer.Option(help="Address of the database of trials, which several machines may share.")
+    ] = "",
+) -> None:
+    """List the sweeps, or run one, or its share here; its tables and figures go to reports/sweeps/NAME."""
+    params = params_here()
+    if not known():
+        raise Refusal(f"there is no {SWEEPS}/; run from the repository's root")
+    if not name:
+        for each in known():
+            say(f"{each:20} {read_sweep(each, params).about}")
+        return
+    from stages.commands.sweep_study import Trials
+    from stages.tracking.pruning import storage_told
+
+    asked, address = read_sweep(name, params), _address(storage)
+    with storage_told(address):
+        trials = Trials(name, asked, params, address)
+        trials.run()
+    report(name, asked, trials.study)
+
+
+def report(name: str, asked: Sweep, study: "Study") -> None:
+    """Write and show what became of a sweep's trials."""
+    from stages.commands.sweep_figures import draw_importance, draw_parallel
+    from stages.commands.sweep_table import STATES, as_markdown, table
+
+    rows = table(name, asked, study.get_trials(deepcopy=False, states=tuple(STATES)))
+    folder = REPORTS / "sweeps" / name
+    write_text(folder / "trials.csv", rows.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    write_text(folder / "table.md", page := as_markdown(name, asked, rows))
+    say(page)
+    finished = rows[rows["state"] == "finished"]
+    if len(finished):
+        draw_parallel(folder / "parallel.png", asked, rows)
+    if len(finished) >= _ENOUGH and finished[asked.metric].nunique() > 1:
+        draw_importance(folder / "importance.png", asked, importance(study, asked.seed), rows)
+    say(f"{folder}/ has the tables and the figures")
+
+
+def importance(study: "Study", seed: int) -> dict[str, float]:
+    """By key, its share of the metric's variance among the finished trials.
+
+    Source: Hutter, Hoos and Leyton-Brown, An efficient approach for assessing hyperparameter importance, ICML 2014.
+    """
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed))
+
+
+def _address(storage: str) -> str:
+    """The database's address; SQLite's file must be named in full, for trials run elsewhere.
+
+    Raises:
+        Refusal: it is no address, its driver is missing, or the database lives in this process alone.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(storage or f"sqlite:///{home() / 'optuna.db'}")
+        url.get_dialect().import_dbapi()
+    except ArgumentError:
+        raise Refusal(f"--storage is {storage!r}; an address is, for example, sqlite:////shared/optuna.db") from None
+    except ImportError as error:
+        raise Refusal(f"--storage: {error}; install the database's driver") from None
+    if url.get_backend_name() == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise Refusal("--storage: a database in memory cannot be shared with the trainings; name a file")
+        url = url.set(database=str(home() / url.database))
+    return url.render_as_string(hide_password=False)

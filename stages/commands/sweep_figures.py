@@ -1,0 +1,162 @@
+"""A sweep's figures: what its metric depends on, and every trial as a line through its values."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from stages.commands.experiment_figure import LABELS
+from stages.commands.experiment_table import text
+from stages.commands.sweep_file import Dimension, Sweep
+from stages.commands.sweep_table import note
+from stages.evaluation.style import BLUE, GRID, INK, MUTED, ORANGE, look, save
+
+_SHADES = LinearSegmentedColormap.from_list("worst to best", ["#c9d6e4", BLUE])
+_APART = 0.25  # of a choice's room, to either side, over which the trials that took it are spread
+_TICKS = 4  # steps of a range, at most
+_NEAR = 0.07  # of an axis: labels that are nearer than this would touch
+_LETTERS = 17  # of a note, per inch
+
+
+def draw_importance(path: Path, sweep: Sweep, shares: Mapping[str, float], rows: pd.DataFrame) -> None:
+    """Draw each key's share of the metric's variance as a bar.
+
+    Args:
+        path: of the PNG.
+        sweep: its file.
+        shares: by key, 0 to 1.
+        rows: of `table`.
+    """
+    keys = sorted(shares, key=lambda key: shares[key])
+    with look():
+        figure = Figure(figsize=(7.0, 1.6 + 0.42 * len(keys)), layout="constrained")
+        axes = figure.subplots()
+        axes.barh(keys, [shares[key] for key in keys], color=BLUE, height=0.62)
+        for place, key in enumerate(keys):
+            axes.text(shares[key] + 0.01, place, f"{shares[key]:.0%}", va="center", color=INK)
+        axes.set_xlim(0, max(shares.values()) * 1.12)
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_xlabel(f"share of the variance of {_words(sweep.metric)} among finished trials (fANOVA)")
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+        _frame(figure, sweep, rows)
+        save(figure, path)
+
+
+def draw_parallel(path: Path, sweep: Sweep, rows: pd.DataFrame) -> None:
+    """Draw a line for each trial, through its values to its metric; a pruned one ends before that.
+
+    Args:
+        path: of the PNG.
+        sweep: its file.
+        rows: of `table`.
+    """
+    ended = rows[rows["state"] != "failed"]
+    finished = ended[ended["state"] == "finished"]
+    scales = {key: _Scale.of_key(key, dimension, ended) for key, dimension in sweep.space.items()}
+    scales[sweep.metric] = _Scale.of_metric(sweep.metric, finished)
+    with look():
+        figure = Figure(figsize=(1.4 + 1.7 * len(scales), 4.6), layout="constrained")
+        axes = figure.subplots()
+        _pruned_lines(axes, [scales[key] for key in sweep.space], ended.index.difference(finished.index))
+        _finished_lines(axes, list(scales.values()), finished, sweep)
+        for place, (key, scale) in enumerate(scales.items()):
+            _axis(axes, place, scale, last=key == sweep.metric)
+        axes.set_xticks(range(len(scales)), list(map(_words, scales)), color=INK)
+        axes.set_xlim(-0.25, len(scales) - 0.45)
+        axes.set_ylim(-0.06, 1.06)
+        axes.yaxis.set_visible(False)
+        axes.spines[["left", "bottom"]].set_visible(False)
+        figure.legend(loc="outside upper right", ncols=2)
+        _frame(figure, sweep, rows)
+        save(figure, path)
+
+
+def _pruned_lines(axes: Axes, scales: list["_Scale"], pruned: pd.Index) -> None:
+    for count, index in enumerate(pruned):
+        heights = [scale.heights[index] for scale in scales]
+        axes.plot(heights, color=MUTED, linewidth=0.9, linestyle=":", label=None if count else "pruned")
+
+
+def _finished_lines(axes: Axes, scales: list["_Scale"], finished: pd.DataFrame, sweep: Sweep) -> None:
+    """The darker the better, the best on top."""
+    better = (
+        finished[sweep.metric].astype(float).rank(ascending=sweep.direction == "maximize", pct=True, method="first")
+    )
+    for index in better.sort_values().index:
+        best = better[index] == 1.0
+        marked = {"color": ORANGE, "linewidth": 2.6, "label": finished["trial"][index]} if best else {}
+        heights = [scale.heights[index] for scale in scales]
+        axes.plot(heights, **{"color": _SHADES(better[index]), "linewidth": 1.3, **marked})
+
+
+class _Scale:
+    """Where values stand on an upright axis from 0 to 1, and the ticks beside it.
+
+    Attributes:
+        heights: of each trial, by the index of its row.
+        ticks: labels by height.
+    """
+
+    def __init__(self, heights: pd.Series, ticks: dict[float, str]) -> None:
+        self.heights, self.ticks = heights, ticks
+
+    @classmethod
+    def of_key(cls, key: str, dimension: Dimension, rows: pd.DataFrame) -> "_Scale":
+        """A range from end to end, or choices one above the other."""
+        if dimension.choices is not None:
+            return cls._of_choices(rows[key].map(str), list(map(str, dimension.choices)))
+        low, high = dimension.ends
+        return cls._of_range(rows[key].astype(float), float(low), float(high), dimension.log, key)
+
+    @classmethod
+    def of_metric(cls, key: str, rows: pd.DataFrame) -> "_Scale":
+        """From the lowest to the highest that there is."""
+        values = rows[key].astype(float)
+        low, high = values.min(), values.max()
+        return cls._of_range(values, low, high if high > low else low + 1e-9, False, key)
+
+    @classmethod
+    def _of_range(cls, values: pd.Series, low: float, high: float, log: bool, key: str) -> "_Scale":
+        def height(value: Any) -> Any:
+            if log:
+                return np.log(value / low) / np.log(high / low)
+            return (value - low) / (high - low)
+
+        inside = 10.0 ** np.arange(-12, 12) if log else MaxNLocator(_TICKS).tick_values(low, high)
+        between = [tick for tick in inside if low < tick < high and _NEAR < height(tick) < 1 - _NEAR]
+        labels = {float(height(tick)): text(key, float(f"{tick:.4g}")) for tick in (low, *between, high)}
+        return cls(height(values), labels)
+
+    @classmethod
+    def _of_choices(cls, values: pd.Series, choices: list[str]) -> "_Scale":
+        room = 1 / len(choices)
+        heights = (values.map(choices.index) + 0.5) * room
+        for _, same in heights.groupby(heights):  # lines that would lie on one another
+            heights[same.index] += room * np.linspace(-_APART, _APART, len(same)) if len(same) > 1 else 0.0
+        return cls(heights, {(place + 0.5) * room: choice for place, choice in enumerate(choices)})
+
+
+def _axis(axes: Axes, place: int, scale: _Scale, last: bool) -> None:
+    axes.axvline(place, color=INK if last else GRID, linewidth=1.2, zorder=0.5)
+    for height, label in scale.ticks.items():
+        axes.text(place + 0.03, height, label, fontsize=8.5, color=MUTED, va="center",
+                  bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6})  # fmt: skip
+
+
+def _frame(figure: Figure, sweep: Sweep, rows: pd.DataFrame) -> None:
+    figure.suptitle(sweep.about, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    stand_in = " Data: STAND-IN, not the real images." if "stand-in" in set(rows["data"]) else ""
+    said = fill(note(sweep, rows) + stand_in, int(figure.get_figwidth() * _LETTERS))
+    figure.text(0.01, -0.01, said, color=MUTED, fontsize=8.5, va="top")
+
+
+def _words(key: str) -> str:
+    return LABELS.get(key, key.removeprefix("train.").replace("_", " "))

@@ -1,0 +1,117 @@
+"""A trial of `vision sweep`, as its training sees it: it reports each epoch, and may be told to end.
+
+The trial is named in the environment, for no result depends on it: a training that a sweep ends leaves none.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from stages.project.console import Refusal
+from stages.project.locks import exclusive
+
+VARIABLE = "SWEEP_TRIAL"
+PRUNED = "pruned"  # an attribute of the trial: its training was ended
+_PATIENCE = {"connect_args": {"timeout": 60}}  # seconds that SQLite waits while another process writes
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The trial that a training is.
+
+    Attributes:
+        storage: address of the database that keeps the study.
+        study: its name there.
+        trial: its id there.
+        model: that is trained.
+        metric: of an epoch, that is reported.
+        epochs: that are asked for; after the last one there is nothing left to save.
+        prune: {"after_trials": ..., "after_epochs": ...}, None where every trial is trained to the end.
+    """
+
+    storage: str
+    study: str
+    trial: int
+    model: str
+    metric: str
+    epochs: int
+    prune: dict[str, int] | None
+
+    def environment(self) -> dict[str, str]:
+        """That a training finds itself in."""
+        return {VARIABLE: json.dumps(asdict(self))}
+
+    def hopeless(self, epoch: int, figures: dict[str, float]) -> bool:
+        """Report an epoch's figures; whether the training is to end, which the trial then says of itself.
+
+        Raises:
+            Refusal: the study cannot be reached, or has given the trial up for dead.
+        """
+        from optuna.trial import Trial
+
+        value = figures[self.metric]
+        with storage_told(self.storage):
+            trial = Trial(self._opened(), self.trial)
+            trial.report(value, epoch)
+            if self.prune is None or epoch >= self.epochs or not trial.should_prune():
+                return False
+            trial.set_user_attr(PRUNED, True)
+            return True
+
+    def _opened(self) -> Any:
+        from optuna import load_study
+        from optuna.pruners import MedianPruner, NopPruner
+
+        prune = self.prune
+        pruner = MedianPruner(prune["after_trials"], prune["after_epochs"]) if prune else NopPruner()
+        return load_study(study_name=self.study, storage=open_storage(self.storage), pruner=pruner)
+
+
+def watched(model: str) -> Watched | None:
+    """The trial that a training of `model` is; None where it is none."""
+    if not (text := os.environ.get(VARIABLE)):
+        return None
+    trial = Watched(**json.loads(text))
+    return trial if trial.model == model else None
+
+
+def open_storage(address: str, heartbeat: int | None = None, grace: int | None = None) -> Any:
+    """Optuna's storage in a database, whose tables are made where there are none.
+
+    Two processes that make them at once break them, hence the lock.
+
+    Args:
+        address: SQLAlchemy's, such as sqlite:////home/me/optuna.db.
+        heartbeat: seconds between the signs of life of a trial that runs.
+        grace: seconds without one, after which it counts as dead.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # the sweep says what became of a trial
+    options = _PATIENCE if address.startswith("sqlite") else {}
+    with exclusive("optuna-open"):
+        return optuna.storages.RDBStorage(
+            address, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=grace
+        )
+
+
+@contextmanager
+def storage_told(address: str) -> Iterator[None]:
+    """Errors of the database inside the block as one line.
+
+    Raises:
+        Refusal: one came up.
+    """
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (OptunaError, SQLAlchemyError, KeyError) as error:  # KeyError: there is no such study
+        reason = (str(error.__cause__ or error).splitlines() or [""])[0]
+        shown = make_url(address).render_as_string(hide_password=True)
+        raise Refusal(f"the sweep's storage {shown} failed ({type(error).__name__}: {reason})") from error
