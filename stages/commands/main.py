@@ -3,6 +3,7 @@
 import typer
 
 from stages.commands.activations import activations
+from stages.commands.champion import champion
 from stages.commands.check import check
 from stages.commands.experiment import experiment
 from stages.commands.filters import filters
@@ -36,6 +37,7 @@ for command in (
     invariance,
     style,
     tour,
+    champion,
     ui,
 ):
     app.command()(command)

@@ -23,12 +23,9 @@ def ui(
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Open MLflow's page of all runs (127.0.0.1 only); Ctrl-C ends it."""
-    from stages.tracking.store import open_store, tracking_uri
+    from stages.tracking.store import open_or_refuse
 
-    try:
-        store = open_store()
-    except Exception as error:
-        raise Refusal(f"MLflow's store {tracking_uri()} cannot be opened: {error}") from error
+    store = open_or_refuse()
     if store.uri.startswith("http"):  # a server has its own page
         page = f"{store.uri.rstrip('/')}/#/experiments/{store.experiment_id}/runs"
         say(f"Runs: {page}")
