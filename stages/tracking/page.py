@@ -13,14 +13,12 @@ _VIEW = {
         "attributes.`Models`",
         "metrics.`test.accuracy`",
         "metrics.`test.loss`",
-        "metrics.`val_accuracy`",
         "params.`model.architecture`",
         "params.`model.dataset`",
         "params.`seed`",
         "tags.`provenance`",
     ],
-    "columnWidths": {"attributes.`Description`": 260, "attributes.`Models`": 160},
-    "chartsSearchFilter": "accuracy$|loss$",
+    "chartsSearchFilter": r"^(train_|val_|test\.)(accuracy|loss)$",
 }
 _ABOUT = """One run for each trained model: its params, every epoch, the test (`test.…`), the data and the commit.
 

@@ -74,9 +74,9 @@ def evaluation(folder: Path, settings: dict[str, Any]) -> Record:
 
 
 def _note(figures: dict[str, Any]) -> str:
-    """A model's test in a sentence of Markdown."""
+    """A model's accuracy, its interval and on what, in a line that a table has room for."""
     accuracy, low, high = (f"{figures[key]:.2%}" for key in ("accuracy", "accuracy_low", "accuracy_high"))
-    return f"**{accuracy}** ({low} to {high}) on the test set of {figures['dataset']}, {figures['provenance']}"
+    return f"{accuracy} ({low} to {high}), {figures['dataset']}, {figures['provenance']}"
 
 
 def f1_by_class(path: Path) -> dict[str, float]:

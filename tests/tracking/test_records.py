@@ -22,7 +22,7 @@ def test_of_a_test_its_figures_are_logged_and_its_files_apart_from_the_trainings
     record = evaluation(REPORTS, {"bins": 15})
     accuracy = {"test.accuracy": 0.9, "test.accuracy_low": 0.8, "test.accuracy_high": 0.95}
     assert record.metrics == {0: {**accuracy, "test.images": 10.0, "test.f1.cat": 0.8, "test.f1.dog": 1.0}}
-    note = "**90.00%** (80.00% to 95.00%) on the test set of mnist, official"
+    note = "90.00% (80.00% to 95.00%), mnist, official"
     assert record.tags == {"evaluate.bins": "15", "mlflow.note.content": note}
     names = {folder: [file.name for file in files] for folder, files in record.artifacts.items()}
     assert names == {"": ["summary.csv"], "test": ["metrics.json", "mistakes.png", "per_class.csv"]}
