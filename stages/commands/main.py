@@ -9,6 +9,7 @@ from stages.commands.experiment import experiment
 from stages.commands.filters import filters
 from stages.commands.gradients import gradients
 from stages.commands.invariance import invariance
+from stages.commands.plots import plots
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
@@ -38,6 +39,7 @@ for command in (
     style,
     tour,
     champion,
+    plots,
     ui,
 ):
     app.command()(command)

@@ -39,9 +39,7 @@ def ui(
 def _say(server: str, runs: str) -> str:
     """Print the addresses of the page; gives the first."""
     address = f"{server}/#{runs}"
-    say(
-        f"Runs: {address}\nCurves: {address}&compareRunsMode=CHART\nChampions: {server}/#/models?workflowType=machine_learning"
-    )
+    say(f"Runs: {address}\nCurves: {address}&compareRunsMode=CHART\nChampions: {server}/#/models")
     return address
 
 
