@@ -3,6 +3,7 @@
 import typer
 
 from stages.commands.activations import activations
+from stages.commands.champion import champion
 from stages.commands.check import check
 from stages.commands.diff import diff
 from stages.commands.experiment import experiment
@@ -10,6 +11,7 @@ from stages.commands.filters import filters
 from stages.commands.gradients import gradients
 from stages.commands.inspect import inspect
 from stages.commands.invariance import invariance
+from stages.commands.plots import plots
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
@@ -44,6 +46,8 @@ for command in (
     style,
     sync,
     tour,
+    champion,
+    plots,
     ui,
 ):
     app.command()(command)

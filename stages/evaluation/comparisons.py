@@ -1,6 +1,6 @@
 """Which differences between the models of a data set are real: every pair, on the same test items."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -33,18 +33,31 @@ def comparisons(board: pd.DataFrame, reports: Path) -> pd.DataFrame:
         Refusal: a model's `predictions.csv` is missing.
     """
     groups = board.groupby("dataset", sort=False)["model"]
-    rows = [row for dataset, models in groups for row in _pairs(str(dataset), list(models), reports)]
+    tested = {dataset: predictions(models, reports) for dataset, models in groups if len(models) > 1}
+    rows = [row for dataset, of_models in tested.items() for row in pairs(str(dataset), of_models)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _pairs(dataset: str, models: list[str], reports: Path) -> list[dict[str, Any]]:
-    if len(models) < 2:
-        return []
-    tested = {name: read_words(reports / name / "predictions.csv") for name in models}
+def predictions(models: Iterable[str], reports: Path) -> dict[str, pd.DataFrame]:
+    """The `predictions.csv` of each model, as text.
+
+    Raises:
+        Refusal: one is missing.
+    """
+    return {name: read_words(reports / name / "predictions.csv") for name in models}
+
+
+def pairs(dataset: str, tested: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """The rows of one data set, as of `comparisons`.
+
+    Args:
+        dataset: its name.
+        tested: of `predictions`, by falling rank.
+    """
     rows = [
         {"pair": f"{model} - {other}", "dataset": dataset, "model": model, "other": other}
         | _figures(tested[model], tested[other])
-        for model, other in combinations(models, 2)
+        for model, other in combinations(tested, 2)
         if tested[model][_ITEM].equals(tested[other][_ITEM])
     ]
     return _corrected(rows)

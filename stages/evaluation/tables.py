@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
 
 
-def read_words(path: Path) -> pd.DataFrame:
+def read_words(path: Path | IO[bytes]) -> pd.DataFrame:
     """Read a CSV file whose cells are all text, also those that look like numbers or like missing values.
 
     Raises:

@@ -27,11 +27,22 @@ class Export(Strict):
     max_logit_gap: Annotated[float, Field(gt=0, le=1, description="to the fp32 eager model, on the test set")]
 
 
+class Champion(Strict):
+    """Which model of a data set MLflow's registry calls its champion."""
+
+    told_apart: Annotated[bool, Field(description="only a difference told apart on the same test items dethrones one")]
+    provenance: Annotated[
+        list[Literal["official", "variant", "own", "drawn", "stand-in"]],
+        Field(description="what data a champion was tested on"),
+    ]
+
+
 class Mlflow(Strict):
     """Where runs are logged; no stage depends on it."""
 
     experiment: Annotated[str, Field(min_length=1, description="the experiment's name")]
     tracking_uri: Annotated[str, Field(min_length=1, description="auto: sqlite in the repository's root")]
+    champion: Champion
 
 
 class Params(Strict):

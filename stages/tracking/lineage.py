@@ -15,10 +15,15 @@ _LARGEST = 1_000_000  # characters of a patch; longer, it is data that somebody 
 
 def lineage_tags() -> dict[str, str]:
     """Tags of the code's and the machine's state; those that cannot be known are left out."""
+    commit, stage = git("rev-parse", "HEAD"), os.environ.get("DVC_STAGE", "")
     tags = {
-        "git.commit": git("rev-parse", "HEAD"),
+        "git.commit": commit,
         "git.dirty": str(bool(git("status", "--porcelain", "--untracked-files=no"))).lower(),
-        "dvc.stage": os.environ.get("DVC_STAGE", ""),
+        "dvc.stage": stage,
+        # by these names MLflow's pages show them, as a run's source
+        "mlflow.source.name": stage,
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": commit,
         "dvc.exp_name": os.environ.get("DVC_EXP_NAME", ""),
         "host": socket.gethostname(),
         "host.pid": str(os.getpid()),

@@ -10,6 +10,7 @@ from typing import Any
 from stages.project.files import read_json
 
 TRAINING = ("train.json", "history.csv", "layers.csv")
+NOTE = "mlflow.note.content"  # MLflow shows it as the description
 _LAYERS = ("summary.csv", "summary.txt")  # lie beside the training's files, not among those of the test
 
 
@@ -64,7 +65,7 @@ def evaluation(folder: Path, settings: dict[str, Any]) -> Record:
     files = [file for file in sorted(folder.iterdir()) if file.is_file() and not file.name.startswith(".")]
     return Record(
         {0: {f"test.{key}": float(value) for key, value in figures.items()}},
-        {f"evaluate.{key}": str(value) for key, value in settings.items()},
+        {f"evaluate.{key}": str(value) for key, value in settings.items()} | {NOTE: _note(known)},
         {
             "": [file for file in files if file.name in _LAYERS],
             "test": [file for file in files if file.name not in (*TRAINING, *_LAYERS)],
@@ -75,6 +76,12 @@ def evaluation(folder: Path, settings: dict[str, Any]) -> Record:
 def evaluation_of_seed(figures: dict[str, Any]) -> Record:
     """Of a training with one more seed: its figures on the test set."""
     return Record({0: {f"test.{key}": float(figures[key]) for key in ("accuracy", "loss")}}, {}, {})
+
+
+def _note(figures: dict[str, Any]) -> str:
+    """A model's accuracy, its interval and on what, in a line that a table has room for."""
+    accuracy, low, high = (f"{figures[key]:.2%}" for key in ("accuracy", "accuracy_low", "accuracy_high"))
+    return f"{accuracy} ({low} to {high}), {figures['dataset']}, {figures['provenance']}"
 
 
 def f1_by_class(path: Path) -> dict[str, float]:

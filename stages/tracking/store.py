@@ -66,6 +66,18 @@ def open_store() -> Store:
     return Store(client, uri, experiment.experiment_id)
 
 
+def open_or_refuse() -> Store:
+    """`open_store`, for a command that is of no use without it.
+
+    Raises:
+        Refusal: the store cannot be opened.
+    """
+    try:
+        return open_store()
+    except Exception as error:
+        raise Refusal(f"MLflow's store {tracking_uri()} cannot be opened: {error}") from error
+
+
 def _artifact_location(uri: str) -> str | None:
     """Beside the database; a server knows its own place."""
     return (home() / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None

@@ -1,6 +1,10 @@
-"""The model in MLflow, loaded again as its server loads it."""
+"""The model in MLflow, loaded again as its server loads it, and served."""
 
+import http.client
+import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -8,27 +12,35 @@ import pytest
 import torch
 from tiny_model import images, tiny_checkpoint
 
+from benchmarks.serving import ask, post, server
 from stages.exporting.formats import trace, write_onnx
 from stages.exporting.served import log_served_model
 from stages.models.checkpoint import from_pixels
 
 
-def test_the_model_is_logged_under_its_run_and_takes_any_number_of_images(tmp_path: Path) -> None:
-    checkpoint = tiny_checkpoint()
-    network, (pixels, _) = from_pixels(checkpoint), images(5)
-    write_onnx(tmp_path / "model.onnx", trace(network, [8, 8, 1], 2), {})
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    experiment = client.create_experiment("any", (tmp_path / "artifacts").as_uri())
+def logged_model(folder: Path, network: torch.nn.Module, pixels: np.ndarray) -> tuple[Any, str]:
+    """MLflow's client, and the run under which `network` is logged."""
+    write_onnx(folder / "model.onnx", trace(network, [8, 8, 1], 2), {})
+    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.create_experiment("any", (folder / "artifacts").as_uri())
     run = client.create_run(experiment).info.run_id
     client.set_terminated(run)
+    log_served_model(client, run, "small", folder / "model.onnx", pixels)
+    return client, run
 
-    log_served_model(client, run, "small", tmp_path / "model.onnx", pixels)
 
+def test_the_model_is_logged_under_its_run_and_takes_any_number_of_images(tmp_path: Path) -> None:
+    network, (pixels, _) = from_pixels(tiny_checkpoint()), images(5)
+    client, run = logged_model(tmp_path, network, pixels)
+    experiment = client.get_run(run).info.experiment_id
     assert mlflow.active_run() is None
     assert client.get_run(run).info.status == "FINISHED"
     (logged,) = client.search_logged_models([experiment])
     assert (logged.name, logged.source_run_id, str(logged.status)) == ("small", run, "READY")
     model = mlflow.pyfunc.load_model(logged.artifact_location)
+    assert model.metadata.flavors["onnx"]["onnx_session_options"] == {
+        "extra_session_config": {"session.intra_op.allow_spinning": "0"}
+    }
     assert str(model.metadata.signature.inputs) == "['pixels': Tensor('uint8', (-1, 8, 8, 1))]"
     assert str(model.metadata.signature.outputs) == "['logits': Tensor('float32', (-1, 2))]"
     with torch.inference_mode():
@@ -39,3 +51,39 @@ def test_the_model_is_logged_under_its_run_and_takes_any_number_of_images(tmp_pa
     assert [line.split("==")[0] for line in requirements] == ["mlflow", "numpy", "onnx", "onnxruntime"]
     with pytest.raises(mlflow.MlflowException, match="does not match expected shape"):
         model.predict(pixels[:, :4])
+
+
+def nested(pixels: np.ndarray) -> bytes:
+    return json.dumps({"inputs": pixels.tolist()}).encode()
+
+
+@pytest.mark.slow
+def test_the_server_answers_good_and_bad_requests_and_stays_up(tmp_path: Path) -> None:
+    network, (pixels, _) = from_pixels(tiny_checkpoint()), images(5)
+    client, run = logged_model(tmp_path, network, pixels)
+    (model,) = client.search_logged_models([client.get_run(run).info.experiment_id])
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(pixels)).numpy()
+    bad = {
+        nested(pixels[:, :4]): (400, "Shape of input (5, 4, 8, 1) does not match expected shape (-1, 8, 8, 1)"),
+        nested(pixels[0]): (400, "Shape of input (8, 8, 1) does not match"),
+        nested(pixels.astype(int) + 300): (400, "out of bounds for uint8"),
+        b'{"inputs": "hello"}': (400, "Failed to convert data `hello`"),
+        b'{"inputs": [[1], [1, 2]]}': (400, "inhomogeneous shape"),
+        b'{"images": []}': (400, "exactly one of the input fields"),
+        b"not JSON": (400, "valid JSON"),
+        b"a" * 50_000_000: (400, "valid JSON"),
+        b"": (400, "valid JSON"),
+    }
+    with server(f"models:/{model.model_id}", f"sqlite:///{tmp_path / 'mlflow.db'}") as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for body, (status, message) in bad.items():
+            found = post(connection, body)
+            assert (found[0], message in found[1]["message"]) == (status, True), found
+        assert post(connection, b"GIF89a", "image/gif")[0] == 415
+        status, answer = post(connection, nested(pixels))
+        assert status == 200
+        np.testing.assert_allclose(answer["predictions"]["logits"], expected, atol=1e-5)
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda number: ask(port, [nested(pixels[number % 5][np.newaxis])]), range(64)))
+        np.testing.assert_allclose(np.concatenate([a[1] for a in answers]), np.resize(expected, (64, 2)), atol=1e-5)

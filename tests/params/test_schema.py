@@ -58,7 +58,7 @@ def test_no_field_has_a_default() -> None:
         if not field.is_required()
     ]
     assert with_default == []
-    assert len(set(_sections(Params))) == 30
+    assert len(set(_sections(Params))) == 31
 
 
 def test_params_yaml_is_valid(repository: Path) -> None:

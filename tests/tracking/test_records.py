@@ -20,8 +20,10 @@ def test_an_epochs_figures_are_those_of_the_whole_and_of_the_layers(workspace):
 def test_of_a_test_its_figures_are_logged_and_its_files_apart_from_the_trainings(workspace):
     write_test(REPORTS)
     record = evaluation(REPORTS, {"bins": 15})
-    assert record.metrics == {0: {"test.accuracy": 0.9, "test.images": 10.0, "test.f1.cat": 0.8, "test.f1.dog": 1.0}}
-    assert record.tags == {"evaluate.bins": "15"}
+    accuracy = {"test.accuracy": 0.9, "test.accuracy_low": 0.8, "test.accuracy_high": 0.95}
+    assert record.metrics == {0: {**accuracy, "test.images": 10.0, "test.f1.cat": 0.8, "test.f1.dog": 1.0}}
+    note = "90.00% (80.00% to 95.00%), mnist, official"
+    assert record.tags == {"evaluate.bins": "15", "mlflow.note.content": note}
     names = {folder: [file.name for file in files] for folder, files in record.artifacts.items()}
     assert names == {"": ["summary.csv"], "test": ["metrics.json", "mistakes.png", "per_class.csv"]}
 
@@ -45,7 +47,8 @@ def test_of_exports_the_widest_gap_is_logged(workspace):
 
 def write_test(folder: Path, **more: float) -> None:
     """What `evaluate` writes, as far as it is logged."""
-    figures = {"accuracy": 0.9, "images": 10, "parameters": 7, "trainable_parameters": 7, "dataset": "mnist"}
+    figures = {"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 0.95, "images": 10, "parameters": 7}
+    figures |= {"trainable_parameters": 7, "dataset": "mnist", "provenance": "official"}
     (folder / "metrics.json").write_text(json.dumps(figures | more))
     (folder / "per_class.csv").write_text("class,f1\ncat,0.8\ndog,1.0\n")
     (folder / "mistakes.png").write_bytes(b"PNG")

@@ -40,7 +40,8 @@ def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace, m
     tags = logged.data.tags
     known = {"pipeline.key": KEY, "dataset": "mnist", "model": "mnist-mlp", "device": "cpu", "git.dirty": "false"}
     assert known.items() <= tags.items()
-    assert tags["dvc.stage"] == "train@mnist-mlp"
+    assert tags["dvc.stage"] == tags["mlflow.source.name"] == "train@mnist-mlp"
+    assert tags["git.commit"] == tags["mlflow.source.git.commit"]
     assert len(tags["git.commit"]) == 40
     assert tags["version.torch"] == version("torch")
     assert logged.inputs.dataset_inputs[0].dataset.digest == "d" * 16

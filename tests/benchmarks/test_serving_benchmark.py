@@ -1,0 +1,56 @@
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from benchmarks import serving
+
+
+@pytest.fixture
+def answers():
+    """A server that answers each body with its number as the only logit, but what is not a number with 400."""
+    got = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            got.append(body)
+            good = body.isdigit()
+            text = json.dumps({"predictions": {"logits": [[int(body)]]}} if good else {"message": "no number"}).encode()
+            self.send_response(200 if good else 400)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port, got
+    server.shutdown()
+    server.server_close()
+
+
+def test_one_client_gets_the_answers_in_order(answers):
+    seconds, logits = serving.ask(answers[0], [b"3", b"1", b"2"])
+    assert len(seconds) == 3
+    np.testing.assert_array_equal(logits, [[3], [1], [2]])
+
+
+@pytest.mark.parametrize("count", [1, 4, 16])
+def test_several_clients_send_every_image_once(answers, count):
+    port, got = answers
+    bodies, seen = [str(number).encode() for number in range(10)], []
+    assert serving.clients(port, bodies, count, seen) > 0
+    assert sorted(got) == bodies
+    assert len(seen) == 10
+
+
+def test_an_answer_that_is_an_error_ends_the_measurement(answers):
+    with pytest.raises(SystemExit, match=r"answered 400: \{'message': 'no number'\}"):
+        serving.ask(answers[0], [b"nonsense"])

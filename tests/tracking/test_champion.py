@@ -1,0 +1,161 @@
+"""Which model is a data set's champion, in a registry of its own."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from made_up_reports import write_reports
+
+from stages.commands.champion import champion
+from stages.project.console import Refusal
+from stages.tracking import registry
+from stages.tracking.search import create
+from stages.tracking.store import open_store
+
+KEYS = {"mnist-mlp": "a" * 16, "mnist-cnn": "b" * 16, "mnist-logistic": "c" * 16}
+FAIR, BETTER, SURE = 1.4, 1.5, 9.0  # how easily a model tells the classes; the first two are not told apart
+
+
+def export(name: str, key: str = "") -> str:
+    """A finished run with the test's predictions and an exported model; the run's id."""
+    store = open_store()
+    run = create(store, {"model": name}, {"key": key or KEYS[name]})
+    store.client.set_tag(run, "git.commit", "d" * 40)
+    store.client.set_terminated(run)
+    store.client.log_artifact(run, f"reports/models/{name}/predictions.csv", "test")
+    export_again(run)
+    return run
+
+
+def export_again(run: str) -> None:
+    store = open_store()
+    model = store.client.create_logged_model(store.experiment_id, "any", source_run_id=run)
+    store.client.finalize_logged_model(model.model_id, "READY")
+
+
+def trained(name: str, ease: float, exported: bool = True, key: str = "", status: str = "official") -> None:
+    write_reports(Path("reports/models", name), ease=ease, status=status, train={"key": key or KEYS[name]})
+    if exported:
+        export(name, key)
+
+
+def chosen(capsys) -> str:
+    champion()
+    return capsys.readouterr().out.splitlines()[-1]
+
+
+def crowned() -> str:
+    return str(registry.champion(open_store(), "mnist"))
+
+
+def versions() -> list:
+    return open_store().client.search_model_versions("name = 'mnist'")
+
+
+def test_the_first_best_is_champion_and_a_second_run_changes_nothing(workspace, capsys):
+    trained("mnist-mlp", FAIR)
+    trained("mnist-cnn", SURE)
+    said = chosen(capsys)
+    assert said.startswith(
+        "mnist: mnist-cnn (version 1) becomes the champion, 100.00% (93.98% to 100.00%): there was none"
+    )
+    (version,) = versions()
+    tags = {"model": "mnist-cnn", "provenance": "official", "pipeline.key": KEYS["mnist-cnn"], "git.commit": "d" * 40}
+    assert version.tags == tags | {"accuracy": "1.000000", "accuracy_low": "0.939828", "accuracy_high": "1.000000"}
+    assert version.description == "mnist-cnn, 100.00% (93.98% to 100.00%)"
+    assert chosen(capsys) == "mnist: mnist-cnn (version 1) is the champion, 100.00% (93.98% to 100.00%)"
+    assert len(versions()) == 1
+
+
+def test_a_model_that_is_told_apart_takes_over(workspace, capsys):
+    trained("mnist-mlp", FAIR)
+    champion()
+    trained("mnist-cnn", SURE)
+    said = chosen(capsys)
+    assert "mnist: mnist-cnn (version 2) becomes the champion" in said
+    assert said.endswith("on the same 60 test items, p = 0.00098, told apart")
+    assert crowned() == "mnist-cnn (version 2)"
+
+
+@pytest.mark.parametrize(("rule", "winner"), [("true", "mnist-mlp (version 1)"), ("false", "mnist-cnn (version 2)")])
+def test_a_better_model_that_is_not_told_apart_takes_over_only_where_the_rule_lets_it(workspace, capsys, rule, winner):
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("told_apart: true", f"told_apart: {rule}"))
+    trained("mnist-mlp", FAIR)
+    champion()
+    trained("mnist-cnn", BETTER)
+    assert chosen(capsys).endswith("points (-2.19 to +8.64) on the same 60 test items, p = 0.5, not told apart")
+    assert crowned() == winner
+    assert len(versions()) == 2
+
+
+def test_holms_correction_counts_all_pairs_of_the_data_set(workspace, capsys):
+    trained("mnist-mlp", FAIR)
+    champion()
+    trained("mnist-cnn", SURE)
+    trained("mnist-logistic", BETTER, exported=False)
+    assert "p = 0.0029, told apart" in chosen(capsys)
+
+
+def test_a_champion_that_was_trained_anew_is_compared_by_what_its_run_kept(workspace, capsys):
+    trained("mnist-mlp", SURE)
+    champion()
+    trained("mnist-mlp", FAIR, key="f" * 16)
+    said = chosen(capsys)
+    assert "mnist-mlp (version 1) stays the champion; mnist-mlp (version 2): -" in said
+    assert said.endswith("told apart")
+
+
+def test_without_what_it_kept_nothing_is_compared(workspace):
+    trained("mnist-mlp", FAIR)
+    champion()
+    shutil.rmtree("mlartifacts")
+    trained("mnist-mlp", SURE, key="f" * 16)
+    with pytest.raises(Refusal, match=r"mnist-mlp \(version 1\) cannot be compared: test/predictions.csv of its run"):
+        champion()
+    assert crowned() == "mnist-mlp (version 1)"
+
+
+def test_other_test_items_make_a_new_champion(workspace, capsys):
+    trained("mnist-mlp", SURE)
+    champion()
+    trained("mnist-mlp", FAIR, exported=False, key="f" * 16)
+    path = Path("reports/models/mnist-mlp/predictions.csv")
+    path.write_text(path.read_text().replace("59.png", "60.png"))
+    export("mnist-mlp", "f" * 16)
+    assert "mnist-mlp (version 1) was tested on other items" in chosen(capsys)
+    assert crowned() == "mnist-mlp (version 2)"
+
+
+def test_the_same_training_exported_again_is_a_new_version(workspace, capsys):
+    write_reports(Path("reports/models/mnist-mlp"), train={"key": KEYS["mnist-mlp"]})
+    run = export("mnist-mlp")
+    champion()
+    export_again(run)
+    assert chosen(capsys).endswith("the same training as mnist-mlp (version 1), exported again")
+    assert crowned() == "mnist-mlp (version 2)"
+
+
+def test_a_model_that_was_not_exported_is_passed_over(workspace, capsys):
+    trained("mnist-mlp", FAIR)
+    trained("mnist-cnn", SURE, exported=False)
+    champion()
+    shown = capsys.readouterr()
+    assert "mnist-mlp (version 1) becomes the champion" in shown.out
+    assert "mnist-cnn is passed over" in shown.err
+    assert "`dvc repro -f -s export@mnist-cnn`" in shown.err
+
+
+def test_stand_in_data_makes_a_champion_only_when_asked(workspace, capsys):
+    trained("mnist-mlp", SURE, status="stand-in")
+    assert chosen(capsys).startswith("mnist: no champion by stand-in data, which mlflow.champion.provenance")
+    assert versions() == []
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("own, drawn]", "own, drawn, stand-in]"))
+    assert "becomes the champion" in chosen(capsys)
+
+
+def test_nothing_to_choose_from(workspace, capsys):
+    assert chosen(capsys) == "No model is evaluated yet; `dvc repro` evaluates and exports them all."
+    write_reports(Path("reports/models/mnist-mlp"), train={"key": KEYS["mnist-mlp"]})
+    assert chosen(capsys) == "mnist: no champion, for none of its models is in MLflow"

@@ -1,0 +1,34 @@
+"""What MLflow's page of all runs is opened with."""
+
+import json
+import re
+
+from stages.tracking.page import page
+from stages.tracking.store import open_store
+
+LOGGED = ["lr", "train_loss", "val_accuracy", "test.accuracy", "test.accuracy_low", "export.accuracy", "test.f1.loss"]
+
+
+def tags() -> dict:
+    store = open_store()
+    return store.client.get_experiment(store.experiment_id).tags
+
+
+def test_the_address_names_a_view_that_the_experiment_has(workspace):
+    store = open_store()
+    address = page(store)
+    view = "overview"
+    assert address == f"/experiments/{store.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={view}"
+    state = json.loads(tags()[f"mlflow.sharedViewState.{view}"])
+    assert "metrics.`test.accuracy`" in state["selectedColumns"]
+    shown = [name for name in LOGGED if re.search(state["chartsSearchFilter"], name)]
+    assert shown == ["train_loss", "val_accuracy", "test.accuracy"]
+
+
+def test_a_description_that_a_person_wrote_stays(workspace):
+    store = open_store()
+    page(store)
+    assert tags()["mlflow.note.content"].startswith("One run for each trained model")
+    store.client.set_experiment_tag(store.experiment_id, "mlflow.note.content", "Mine.")
+    page(store)
+    assert tags()["mlflow.note.content"] == "Mine."
