@@ -8,6 +8,7 @@ from stages.commands.experiment import experiment
 from stages.commands.filters import filters
 from stages.commands.gradients import gradients
 from stages.commands.invariance import invariance
+from stages.commands.plan import plan
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
@@ -19,7 +20,7 @@ from stages.commands.ui import ui
 from stages.project.door import run_or_refuse
 
 app = typer.Typer(
-    help="What stands beside `dvc repro`: checks, experiments, sweeps, summaries, predictions, a tour, MLflow's page.",
+    help="What stands beside `dvc repro`: checks, plans, experiments, sweeps, summaries, predictions, a tour.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -27,6 +28,7 @@ app = typer.Typer(
 for command in (
     check,
     preset,
+    plan,
     repro,
     experiment,
     sweep,
