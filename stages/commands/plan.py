@@ -1,9 +1,9 @@
 """`vision plan`: what `vision repro`, or an experiment, would run, why, and how long that would take.
 
 It is a forecast. Times are those of past runs on this machine, of any data, network and load, without DVC's own work;
-only the number of epochs is reckoned with. A stage that DVC has in its run cache, or whose inputs come out as they were,
-does not run after all. What params would change is asked of DVC itself, which is given other params to read than the
-file's: nothing in the workspace is touched.
+only the number of epochs is reckoned with. A stage that DVC has in its run cache, or whose inputs come out as they
+were, does not run after all. What params would change is asked of DVC itself, which is given other params to read than
+the file's: nothing in the workspace is touched.
 """
 
 from typing import Annotated

@@ -20,6 +20,8 @@ from stages.project.files import write_bytes
 from stages.tracking.restore import flat
 
 _SHOWN = 2  # reasons of a stage
+_KINDS = ("changed deps", "changed outs")
+_HOW = {"deleted": "is missing", "not in cache": "is missing"}
 
 
 class _Changed(LocalFileSystem):
@@ -86,15 +88,17 @@ def _reason(stage: Any, status: list[Any], needed: set[str]) -> str:
 
 
 def _reasons(stage: Any, status: list[Any]) -> Iterator[str]:
-    for entry in status:
-        if isinstance(entry, str):
-            yield entry
-            continue
-        for path, how in [*entry.get("changed deps", {}).items(), *entry.get("changed outs", {}).items()]:
-            if isinstance(how, dict):
-                yield from _params(stage, how)
-            else:
-                yield f"{path} {'is missing' if how in ('deleted', 'not in cache') else how}"
+    """What has changed: params first, then files."""
+    said = [entry for entry in status if isinstance(entry, str)]
+    changed = [entry.get(kind, {}) for entry in status if isinstance(entry, dict) for kind in _KINDS]
+    paths = [(path, how) for one in changed for path, how in one.items()]
+    yield from said
+    for _, how in paths:
+        if isinstance(how, dict):
+            yield from _params(stage, how)
+    for path, how in paths:
+        if isinstance(how, str):
+            yield f"{path} {_HOW.get(how, how)}"
 
 
 def _params(stage: Any, keys: dict[str, str]) -> Iterator[str]:
@@ -105,4 +109,8 @@ def _params(stage: Any, keys: dict[str, str]) -> Iterator[str]:
             old, new = (flat({key: side[key] for key in keys if key in side}) for side in (before, now))
             for key in dict.fromkeys([*new, *old]):
                 if old.get(key) != new.get(key):
-                    yield f"{key}: {old.get(key, 'none')} -> {new.get(key, 'none')}"
+                    yield f"{key}: {_short(old.get(key, 'none'))} -> {_short(new.get(key, 'none'))}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
