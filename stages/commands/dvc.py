@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stages.commands.schedule import Graph
 from stages.project.console import Refusal
 
 # A waiting thread of OpenMP spins, which takes the core from another stage's threads: two trainings at once
@@ -34,9 +35,20 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": path}
 
 
+def graph_of(repo: Any) -> Graph:
+    """By stage of a repository, the stages that it depends on."""
+    return {
+        stage.addressing: {needed.addressing for needed in repo.index.graph.successors(stage)}
+        for stage in repo.index.graph
+    }
+
+
 @contextmanager
-def repository() -> Iterator[Any]:
+def repository(files: Any = None) -> Iterator[Any]:
     """DVC's repository here, whose `index` has looked up every `${...}` of dvc.yaml in params.yaml.
+
+    Args:
+        files: DVC's file system that it is read through; None: the plain one.
 
     Raises:
         Refusal: there is no dvc.yaml, or it does not fit params.yaml.
@@ -47,7 +59,7 @@ def repository() -> Iterator[Any]:
     if not Path("dvc.yaml").exists():
         raise Refusal("dvc.yaml is missing; run from the repository's root")
     try:
-        with Repo(".") as repo:
+        with Repo(".", fs=files) as repo:
             yield repo
     except DvcException as error:
         causes = [str(one) for one in (error, error.__cause__) if one]

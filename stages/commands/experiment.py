@@ -7,6 +7,7 @@ import typer
 from stages.commands.dvc_experiment import params_here
 from stages.commands.experiment_file import EXPERIMENTS, known, read_experiment
 from stages.commands.experiment_variants import with_variants
+from stages.commands.plan_time import trainings
 from stages.project.console import Refusal, say
 from stages.project.files import write_text
 from stages.project.paths import REPORTS
@@ -33,7 +34,8 @@ def run_experiment(name: str) -> None:
     params, variants = with_variants(name, asked, before)
     models = [variant.name for variant in variants]
     changed = [section for section in params if params[section] != before.get(section)]
-    say(f"{name}: {len(models)} models, {len(asked.seeds)} seed(s)")
+    epochs = [variant.model["train"].get("epochs") for variant in variants] * len(asked.seeds)
+    say(f"{name}: {len(models)} models, {len(asked.seeds)} seed(s); {trainings(asked.base, epochs)}")
     commits = [run_models(f"{name}-seed{seed}", seed, params, changed, models) for seed in asked.seeds]
     rows = table(asked, variants, [[figures(commit, model) for commit in commits] for model in models])
     folder = REPORTS / "experiments" / name

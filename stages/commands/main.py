@@ -11,6 +11,7 @@ from stages.commands.filters import filters
 from stages.commands.gradients import gradients
 from stages.commands.inspect import inspect
 from stages.commands.invariance import invariance
+from stages.commands.plan import plan
 from stages.commands.plots import plots
 from stages.commands.predict import predict
 from stages.commands.preset import preset
@@ -24,33 +25,19 @@ from stages.commands.ui import ui
 from stages.project.door import run_or_refuse
 
 app = typer.Typer(
-    help="What stands beside `dvc repro`: checks, experiments, sweeps, summaries, predictions, a tour, MLflow's page.",
+    help="What stands beside `dvc repro`: checks, plans, experiments, sweeps, summaries, predictions, a tour.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (
-    check,
-    preset,
-    repro,
-    diff,
-    experiment,
-    sweep,
-    summary,
-    predict,
-    activations,
-    filters,
-    gradients,
-    inspect,
-    invariance,
-    style,
-    sync,
-    tour,
-    champion,
-    plots,
-    ui,
-):
-    app.command()(command)
+_PANELS = {
+    "Run": (check, preset, plan, repro, experiment, sweep),
+    "Compare and keep": (diff, sync, inspect, champion, plots, ui),
+    "Look and try": (predict, summary, activations, filters, gradients, invariance, style, tour),
+}
+for panel, commands in _PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
 
 
 def run() -> None:

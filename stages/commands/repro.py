@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.dvc import YIELDING, command, environment, repository
+from stages.commands.dvc import YIELDING, command, environment, graph_of, repository
 from stages.commands.schedule import Chain, Schedule, chains, out_of_date
 from stages.project.console import Refusal, say
 
@@ -25,11 +25,7 @@ def repro(
     """Run the stages that are out of date, independent ones at once; else as `dvc repro`."""
     started = time.monotonic()
     with repository() as repo:
-        graph = {
-            stage.addressing: {needed.addressing for needed in repo.index.graph.successors(stage)}
-            for stage in repo.index.graph
-        }
-        work = out_of_date(graph, set(repo.status()))
+        work = out_of_date(graph_of(repo), set(repo.status()))
     done, failed = _run(Schedule(chains(work)), jobs, f"/{len(work)}")
     if failed:
         raise Refusal(f"{', '.join(failed)} failed, as said above; `vision repro` goes on from there")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stages.commands.dvc_experiment import params_here
+from stages.commands.plan_time import trainings
 from stages.commands.sweep_file import SWEEPS, Sweep, known, read_sweep
 from stages.project.console import Refusal, say
 from stages.project.files import write_text
@@ -36,6 +37,9 @@ def sweep(
     asked, address = read_sweep(name, params), _address(storage)
     with storage_told(address):
         trials = Trials(name, asked, params, address)
+        left = trials.left()
+        epochs = params["models"][asked.model]["train"].get("epochs")
+        say(f"{name}: {left} trial(s) to go; {trainings(asked.model, [epochs] * left)}")
         trials.run()
     report(name, asked, trials.study)
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import time
 import warnings
 from collections.abc import Iterable
@@ -62,9 +61,9 @@ class Trials:
             Refusal: some failed, one after the other.
         """
         waiting = False
-        while (finished := len(self.of(*FINISHED))) < self._sweep.trials:
+        while left := self.left():
             optuna.storages.fail_stale_trials(self.study)
-            if (running := len(self._running())) < self._sweep.trials - finished:
+            if (running := len(self._running())) < left:
                 self.study.optimize(self._run_trial, n_trials=1, catch=(Refusal,))
                 waiting = False
             else:
@@ -74,6 +73,10 @@ class Trials:
                 time.sleep(1)
             if self._failures >= _FAILURES:
                 raise Refusal(f"{_FAILURES} trials in a row failed, as said above; the same command goes on from there")
+
+    def left(self) -> int:
+        """How many trials are to be finished still, here or elsewhere."""
+        return max(0, self._sweep.trials - len(self.of(*FINISHED)))
 
     def of(self, *states: TrialState) -> list[FrozenTrial]:
         """The trials in some states, by number."""
@@ -94,9 +97,8 @@ class Trials:
         self._seed(trial)
         values = {key: suggested(trial, key, dimension) for key, dimension in sweep.space.items()}
         trial.set_user_attr("experiment", experiment)
-        trial.set_user_attr("host", socket.gethostname())
-        finished = len(self.of(*FINISHED))
-        say(f"[{finished}/{sweep.trials}] {experiment}: " + ", ".join(f"{k}={short(v)}" for k, v in values.items()))
+        told = ", ".join(f"{key}={short(value)}" for key, value in values.items())
+        say(f"[{sweep.trials - self.left()}/{sweep.trials}] {experiment}: {told}")
         once: Values = {"seeds": []}  # a trial is one training; what seeds change is asked of the best
         settings = [f"models.{sweep.model}.{key}={hydra(value)}" for key, value in (once | values).items()]
         errors: list[str] = []
