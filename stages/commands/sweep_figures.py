@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from stages.commands.experiment_figure import LABELS
 from stages.commands.experiment_table import text
 from stages.commands.sweep_file import Dimension, Sweep
-from stages.commands.sweep_table import note
+from stages.commands.sweep_table import note, ranked
 from stages.evaluation.style import BLUE, GRID, INK, MUTED, ORANGE, look, save
 
 _SHADES = LinearSegmentedColormap.from_list("worst to best", ["#c9d6e4", BLUE])
@@ -59,14 +59,14 @@ def draw_parallel(path: Path, sweep: Sweep, rows: pd.DataFrame) -> None:
         rows: of `table`.
     """
     ended = rows[rows["state"] != "failed"]
-    finished = ended[ended["state"] == "finished"]
+    finished = ranked(sweep, ended[ended["state"] == "finished"])
     scales = {key: _Scale.of_key(key, dimension, ended) for key, dimension in sweep.space.items()}
     scales[sweep.metric] = _Scale.of_metric(sweep.metric, finished)
     with look():
         figure = Figure(figsize=(1.4 + 1.7 * len(scales), 4.6), layout="constrained")
         axes = figure.subplots()
         _pruned_lines(axes, [scales[key] for key in sweep.space], ended.index.difference(finished.index))
-        _finished_lines(axes, list(scales.values()), finished, sweep)
+        _finished_lines(axes, list(scales.values()), finished)
         for place, (key, scale) in enumerate(scales.items()):
             _axis(axes, place, scale, last=key == sweep.metric)
         axes.set_xticks(range(len(scales)), list(map(_words, scales)), color=INK)
@@ -85,16 +85,18 @@ def _pruned_lines(axes: Axes, scales: list["_Scale"], pruned: pd.Index) -> None:
         axes.plot(heights, color=MUTED, linewidth=0.9, linestyle=":", label=None if count else "pruned")
 
 
-def _finished_lines(axes: Axes, scales: list["_Scale"], finished: pd.DataFrame, sweep: Sweep) -> None:
-    """The darker the better, the best on top."""
-    better = (
-        finished[sweep.metric].astype(float).rank(ascending=sweep.direction == "maximize", pct=True, method="first")
-    )
-    for index in better.sort_values().index:
-        best = better[index] == 1.0
-        marked = {"color": ORANGE, "linewidth": 2.6, "label": finished["trial"][index]} if best else {}
+def _finished_lines(axes: Axes, scales: list["_Scale"], finished: pd.DataFrame) -> None:
+    """The darker the better, the best on top.
+
+    Args:
+        axes: to draw on.
+        scales: of the keys and the metric.
+        finished: rows of `ranked`.
+    """
+    for place, index in reversed(list(enumerate(finished.index))):
+        marked = {} if place else {"color": ORANGE, "linewidth": 2.6, "label": finished["trial"][index]}
         heights = [scale.heights[index] for scale in scales]
-        axes.plot(heights, **{"color": _SHADES(better[index]), "linewidth": 1.3, **marked})
+        axes.plot(heights, **{"color": _SHADES(1 - place / len(finished)), "linewidth": 1.3, **marked})
 
 
 class _Scale:
