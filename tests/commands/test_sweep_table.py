@@ -13,6 +13,7 @@ from PIL import Image
 from stages.commands import sweep_figures
 from stages.commands.sweep_figures import draw_importance, draw_parallel
 from stages.commands.sweep_file import Sweep
+from stages.commands.sweep_scale import Scale
 from stages.commands.sweep_table import as_markdown, ranked, table
 
 SPACE = {"train.lr": FloatDistribution(0.001, 1.0, log=True), "hidden": CategoricalDistribution(["[8]", "[8, 4]"])}
@@ -99,9 +100,7 @@ def test_the_figures_are_drawn_and_their_bytes_depend_on_the_table_alone(tmp_pat
 
 def test_a_trial_lower_on_an_axis_is_drawn_lower() -> None:
     values = pd.DataFrame({"train.lr": [0.001, 0.1, 1.0], "hidden": ["[8]", "[8, 4]", "[8]"]})
-    assert sweep_figures._Scale.of_key("train.lr", sweep().space["train.lr"], values).heights.tolist() == pytest.approx(
-        [0, 2 / 3, 1]
-    )
-    hidden = sweep_figures._Scale.of_key("hidden", sweep().space["hidden"], values)
+    assert Scale.of_key("train.lr", sweep().space["train.lr"], values).heights.tolist() == pytest.approx([0, 2 / 3, 1])
+    hidden = Scale.of_key("hidden", sweep().space["hidden"], values)
     assert hidden.heights[0] < hidden.heights[2] < hidden.heights[1]
     assert hidden.ticks == {0.25: "[8]", 0.75: "[8, 4]"}
