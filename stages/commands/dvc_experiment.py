@@ -68,7 +68,7 @@ def params_here() -> Any:
     Raises:
         Refusal: as `parsed`.
     """
-    with exclusive(_BEGINNING):
+    with exclusive(_BEGINNING, "begins an experiment"):
         return parsed(PARAMS, read_yaml)
 
 

@@ -66,23 +66,26 @@ def _opened(params: bytes | None) -> Iterator[Any]:
 def work(params: bytes | None = None) -> tuple[Graph, dict[str, str]]:
     """The stages that would run, each with those of them that it depends on; and why each would.
 
+    One that runs in any case, as the check of params.yaml does, is left out: it takes a moment and changes nothing.
+
     Args:
         params: the content of a changed params.yaml; None: as it is.
     """
     with _opened(params) as repo:
         status = repo.status()
-        graph = out_of_date(graph_of(repo), set(status))
+        graph = out_of_date(graph_of(repo), {name for name, why in status.items() if why != ["always changed"]})
         stages = {stage.addressing: stage for stage in repo.index.graph}
-        return graph, {name: _reason(stages[name], status.get(name, []), graph[name]) for name in graph}
+        return graph, {name: _reason(stages[name], status.get(name, []), graph) for name in graph}
 
 
-def _reason(stage: Any, status: list[Any], needed: set[str]) -> str:
-    """Why a stage would run: what has changed of its own accord, else what would run before it."""
+def _reason(stage: Any, status: list[Any], graph: Graph) -> str:
+    """Why a stage would run: what has changed of its own accord, else what would run just before it."""
     if not any(dependency.hash_info for dependency in stage.deps):
         return "never run"
     reasons = list(_reasons(stage, status))
     if not reasons:
-        reasons = [f"after {name}" for name in sorted(needed)]
+        needed = graph[stage.addressing]
+        reasons = [f"after {name}" for name in sorted(needed - set().union(*(graph[name] for name in needed)))]
     more = len(reasons) - _SHOWN
     return ", ".join(reasons[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 

@@ -32,14 +32,14 @@ def sweep(
             say(f"{each:20} {read_sweep(each, params).about}")
         return
     from stages.commands.sweep_study import Trials
+    from stages.commands.sweep_trial import left
     from stages.tracking.pruning import storage_told
 
     asked, address = read_sweep(name, params), _address(storage)
     with storage_told(address):
         trials = Trials(name, asked, params, address)
-        left = trials.left()
-        epochs = params["models"][asked.model]["train"].get("epochs")
-        say(f"{name}: {left} trial(s) to go; {trainings(asked.model, [epochs] * left)}")
+        missing, epochs = left(trials.study, asked), params["models"][asked.model]["train"].get("epochs")
+        say(f"{name}: {missing} trial(s) to go; {trainings(asked.model, [epochs] * missing)}")
         trials.run()
     report(name, asked, trials.study)
 

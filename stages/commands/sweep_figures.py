@@ -3,25 +3,20 @@
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import fill
-from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from stages.commands.experiment_figure import LABELS
-from stages.commands.experiment_table import text
-from stages.commands.sweep_file import Dimension, Sweep
-from stages.commands.sweep_table import note
+from stages.commands.sweep_file import Sweep
+from stages.commands.sweep_scale import Scale
+from stages.commands.sweep_table import note, ranked
 from stages.evaluation.style import BLUE, GRID, INK, MUTED, ORANGE, look, save
 
 _SHADES = LinearSegmentedColormap.from_list("worst to best", ["#c9d6e4", BLUE])
-_APART = 0.25  # of a choice's room, to either side, over which the trials that took it are spread
-_TICKS = 4  # steps of a range, at most
-_NEAR = 0.07  # of an axis: labels that are nearer than this would touch
 _LETTERS = 17  # of a note, per inch
 
 
@@ -59,14 +54,14 @@ def draw_parallel(path: Path, sweep: Sweep, rows: pd.DataFrame) -> None:
         rows: of `table`.
     """
     ended = rows[rows["state"] != "failed"]
-    finished = ended[ended["state"] == "finished"]
-    scales = {key: _Scale.of_key(key, dimension, ended) for key, dimension in sweep.space.items()}
-    scales[sweep.metric] = _Scale.of_metric(sweep.metric, finished)
+    finished = ranked(sweep, ended[ended["state"] == "finished"])
+    scales = {key: Scale.of_key(key, dimension, ended) for key, dimension in sweep.space.items()}
+    scales[sweep.metric] = Scale.of_metric(sweep.metric, finished)
     with look():
         figure = Figure(figsize=(1.4 + 1.7 * len(scales), 4.6), layout="constrained")
         axes = figure.subplots()
         _pruned_lines(axes, [scales[key] for key in sweep.space], ended.index.difference(finished.index))
-        _finished_lines(axes, list(scales.values()), finished, sweep)
+        _finished_lines(axes, list(scales.values()), finished)
         for place, (key, scale) in enumerate(scales.items()):
             _axis(axes, place, scale, last=key == sweep.metric)
         axes.set_xticks(range(len(scales)), list(map(_words, scales)), color=INK)
@@ -79,72 +74,27 @@ def draw_parallel(path: Path, sweep: Sweep, rows: pd.DataFrame) -> None:
         save(figure, path)
 
 
-def _pruned_lines(axes: Axes, scales: list["_Scale"], pruned: pd.Index) -> None:
+def _pruned_lines(axes: Axes, scales: list[Scale], pruned: pd.Index) -> None:
     for count, index in enumerate(pruned):
         heights = [scale.heights[index] for scale in scales]
         axes.plot(heights, color=MUTED, linewidth=0.9, linestyle=":", label=None if count else "pruned")
 
 
-def _finished_lines(axes: Axes, scales: list["_Scale"], finished: pd.DataFrame, sweep: Sweep) -> None:
-    """The darker the better, the best on top."""
-    better = (
-        finished[sweep.metric].astype(float).rank(ascending=sweep.direction == "maximize", pct=True, method="first")
-    )
-    for index in better.sort_values().index:
-        best = better[index] == 1.0
-        marked = {"color": ORANGE, "linewidth": 2.6, "label": finished["trial"][index]} if best else {}
-        heights = [scale.heights[index] for scale in scales]
-        axes.plot(heights, **{"color": _SHADES(better[index]), "linewidth": 1.3, **marked})
+def _finished_lines(axes: Axes, scales: list[Scale], finished: pd.DataFrame) -> None:
+    """The darker the better, the best on top.
 
-
-class _Scale:
-    """Where values stand on an upright axis from 0 to 1, and the ticks beside it.
-
-    Attributes:
-        heights: of each trial, by the index of its row.
-        ticks: labels by height.
+    Args:
+        axes: to draw on.
+        scales: of the keys and the metric.
+        finished: rows of `ranked`.
     """
-
-    def __init__(self, heights: pd.Series, ticks: dict[float, str]) -> None:
-        self.heights, self.ticks = heights, ticks
-
-    @classmethod
-    def of_key(cls, key: str, dimension: Dimension, rows: pd.DataFrame) -> "_Scale":
-        """A range from end to end, or choices one above the other."""
-        if dimension.choices is not None:
-            return cls._of_choices(rows[key].map(str), list(map(str, dimension.choices)))
-        low, high = dimension.ends
-        return cls._of_range(rows[key].astype(float), float(low), float(high), dimension.log, key)
-
-    @classmethod
-    def of_metric(cls, key: str, rows: pd.DataFrame) -> "_Scale":
-        """From the lowest to the highest that there is."""
-        values = rows[key].astype(float)
-        low, high = values.min(), values.max()
-        return cls._of_range(values, low, high if high > low else low + 1e-9, False, key)
-
-    @classmethod
-    def _of_range(cls, values: pd.Series, low: float, high: float, log: bool, key: str) -> "_Scale":
-        def height(value: Any) -> Any:
-            if log:
-                return np.log(value / low) / np.log(high / low)
-            return (value - low) / (high - low)
-
-        inside = 10.0 ** np.arange(-12, 12) if log else MaxNLocator(_TICKS).tick_values(low, high)
-        between = [tick for tick in inside if low < tick < high and _NEAR < height(tick) < 1 - _NEAR]
-        labels = {float(height(tick)): text(key, float(f"{tick:.4g}")) for tick in (low, *between, high)}
-        return cls(height(values), labels)
-
-    @classmethod
-    def _of_choices(cls, values: pd.Series, choices: list[str]) -> "_Scale":
-        room = 1 / len(choices)
-        heights = (values.map(choices.index) + 0.5) * room
-        for _, same in heights.groupby(heights):  # lines that would lie on one another
-            heights[same.index] += room * np.linspace(-_APART, _APART, len(same)) if len(same) > 1 else 0.0
-        return cls(heights, {(place + 0.5) * room: choice for place, choice in enumerate(choices)})
+    for place, index in reversed(list(enumerate(finished.index))):
+        marked = {} if place else {"color": ORANGE, "linewidth": 2.6, "label": finished["trial"][index]}
+        heights = [scale.heights[index] for scale in scales]
+        axes.plot(heights, **{"color": _SHADES(1 - place / len(finished)), "linewidth": 1.3, **marked})
 
 
-def _axis(axes: Axes, place: int, scale: _Scale, last: bool) -> None:
+def _axis(axes: Axes, place: int, scale: Scale, last: bool) -> None:
     axes.axvline(place, color=INK if last else GRID, linewidth=1.2, zorder=0.5)
     for height, label in scale.ticks.items():
         axes.text(place + 0.03, height, label, fontsize=8.5, color=MUTED, va="center",

@@ -106,12 +106,19 @@ def storage_told(address: str) -> Iterator[None]:
         Refusal: one came up.
     """
     from optuna.exceptions import OptunaError
-    from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (OptunaError, SQLAlchemyError, KeyError) as error:  # KeyError: there is no such study
         reason = (str(error.__cause__ or error).splitlines() or [""])[0]
-        shown = make_url(address).render_as_string(hide_password=True)
-        raise Refusal(f"the sweep's storage {shown} failed ({type(error).__name__}: {reason})") from error
+        raise Refusal(
+            f"the sweep's storage {without_password(address)} failed ({type(error).__name__}: {reason})"
+        ) from error
+
+
+def without_password(address: str) -> str:
+    """A database's address as it may be shown."""
+    from sqlalchemy.engine import make_url
+
+    return make_url(address).render_as_string(hide_password=True)

@@ -21,7 +21,8 @@ stages:
   train:
     foreach: ${models}
     do: {cmd: "cat data > ${key}.model", deps: [data], params: ["models.${key}"], outs: ["${key}.model"]}
-  compare: {cmd: "cat *.model > table", deps: [a.model, b.model], outs: [table]}
+  compare: {cmd: "cat *.model > table", deps: [data, checked, a.model, b.model], outs: [table]}
+  check: {cmd: "echo fine > checked", always_changed: true, outs: [checked]}
 """
 MODEL_A = "  a: {train: {epochs: 4, lr: 0.10000001}}\n"
 PAST = {
@@ -69,7 +70,7 @@ def change(text: str, by: str) -> bytes:
     return PARAMS.read_bytes().replace(text.encode(), by.encode())
 
 
-def test_with_nothing_to_do_it_says_so(pipeline):
+def test_with_nothing_to_do_but_what_always_runs_it_says_so(pipeline):
     assert planned() == ["everything is up to date"]
 
 
@@ -87,6 +88,7 @@ def test_a_changed_file_reruns_what_follows_and_two_at_once_are_sooner(pipeline)
     lines = planned("--jobs", "2")
     assert lines[0] == "prepare 5 s raw modified"
     assert sorted(lines[1:3]) == ["train@a 42 s after prepare", "train@b 10 s after prepare"]
+    assert lines[3] == "compare no past run here after train@a, after train@b"
     assert lines[4] == "4 stages: at least 57 s one after the other, at least 47 s with --jobs 2"
     assert planned("--jobs", "1")[4].endswith("at least 57 s with --jobs 1")
 

@@ -11,7 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from stages.commands import sweep_study
+from stages.commands import sweep_study, sweep_trial
 from stages.commands.sweep_file import Sweep
 from stages.commands.sweep_study import Trials
 from stages.project.console import Refusal
@@ -71,8 +71,8 @@ def trained(tmp_path, monkeypatch) -> Trained:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     fake = Trained()
-    monkeypatch.setattr(sweep_study, "run_beside", fake.run_beside)
-    monkeypatch.setattr(sweep_study, "file_of", fake.file_of)
+    monkeypatch.setattr(sweep_trial, "run_beside", fake.run_beside)
+    monkeypatch.setattr(sweep_trial, "file_of", fake.file_of)
     return fake
 
 
@@ -181,8 +181,8 @@ def test_a_trial_that_another_process_runs_is_not_run_again(trained, monkeypatch
 KILLED = """
 import os
 from tests.commands.test_sweep_study import sweep, trials
-from stages.commands import sweep_study
-sweep_study.run_beside = lambda *a: os._exit(9)
+from stages.commands import sweep_trial
+sweep_trial.run_beside = lambda *a: os._exit(9)
 trials(sweep()).run()
 """
 
@@ -208,7 +208,9 @@ def test_a_trial_whose_process_was_killed_is_given_up_and_made_up_for(trained, m
 )
 def test_trials_that_cannot_be_compared_are_not_mixed(trained, asked, params):
     trials(sweep())
-    with pytest.raises(Refusal, match="begun with another space"):
+    with pytest.raises(
+        Refusal, match=r"(?s)begun with another space.*delete-study --study-name tiny --storage sqlite:///.*optuna.db"
+    ):
         trials(asked, params)
 
 

@@ -10,8 +10,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from PIL import Image
 
+from stages.commands import sweep_figures
 from stages.commands.sweep_figures import draw_importance, draw_parallel
 from stages.commands.sweep_file import Sweep
+from stages.commands.sweep_scale import Scale
 from stages.commands.sweep_table import as_markdown, ranked, table
 
 SPACE = {"train.lr": FloatDistribution(0.001, 1.0, log=True), "hidden": CategoricalDistribution(["[8]", "[8, 4]"])}
@@ -56,6 +58,18 @@ def test_the_best_stands_first_and_what_has_no_figure_last(metric: str, best: st
     assert order[2:] == ["tiny-0002", "tiny-0001"]
 
 
+def test_of_equals_the_first_is_the_best_in_table_and_figure(tmp_path: Path) -> None:
+    equal = [trial(number, TrialState.COMPLETE, 0.01, 0.9, user_attrs={"epochs": 5}) for number in (3, 4)]
+    rows = table("tiny", sweep(), equal)
+    assert ranked(sweep(), rows)["trial"].tolist() == ["tiny-0003", "tiny-0004"]
+    assert "`dvc exp apply tiny-0003`" in as_markdown("tiny", sweep(), rows)
+    with pytest.MonkeyPatch.context() as patch:
+        drawn: list[Any] = []
+        patch.setattr(sweep_figures, "save", lambda figure, path: drawn.append(figure))
+        draw_parallel(tmp_path / "a.png", sweep(), rows)
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["tiny-0003"]
+
+
 def test_the_page_says_how_to_take_the_best_over() -> None:
     page = as_markdown("tiny", sweep(), table("tiny", sweep(), made_up()))
     assert "| tiny-0004 | finished | 0.01 | [8] | 95.00% | 5 |" in page
@@ -85,10 +99,8 @@ def test_the_figures_are_drawn_and_their_bytes_depend_on_the_table_alone(tmp_pat
 
 
 def test_a_trial_lower_on_an_axis_is_drawn_lower() -> None:
-    from stages.commands.sweep_figures import _Scale
-
     values = pd.DataFrame({"train.lr": [0.001, 0.1, 1.0], "hidden": ["[8]", "[8, 4]", "[8]"]})
-    assert _Scale.of_key("train.lr", sweep().space["train.lr"], values).heights.tolist() == pytest.approx([0, 2 / 3, 1])
-    hidden = _Scale.of_key("hidden", sweep().space["hidden"], values)
+    assert Scale.of_key("train.lr", sweep().space["train.lr"], values).heights.tolist() == pytest.approx([0, 2 / 3, 1])
+    hidden = Scale.of_key("hidden", sweep().space["hidden"], values)
     assert hidden.heights[0] < hidden.heights[2] < hidden.heights[1]
     assert hidden.ticks == {0.25: "[8]", 0.75: "[8, 4]"}

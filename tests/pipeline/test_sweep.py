@@ -1,6 +1,7 @@
 """`vision sweep`, as a person runs it, beside a workspace that stays as it is."""
 
 import csv
+import json
 import sqlite3
 import subprocess
 
@@ -77,6 +78,16 @@ def test_only_finished_trials_are_dvc_experiments_which_have_their_values_and_we
         params = YAML(typ="safe").load(clone.run("git", "show", f"{commits[row['trial']]}:params.yaml"))
         assert params["models"]["mnist-mlp"]["train"]["lr"] == pytest.approx(float(row["train.lr"]), rel=1e-7)
         assert "outs:\n    - path: models/mnist-mlp" in clone.run("git", "show", f"{commits[row['trial']]}:dvc.lock")
+
+
+@pytest.mark.slow
+def test_the_time_of_its_trainings_is_known_to_a_plan(clone):
+    noted = json.loads((clone.root / ".cache/durations.json").read_text())
+    assert {one["epochs"] for one in noted["train@mnist-mlp"]} == {2}
+    planned = [line.split()[:2] for line in clone.run(*VISION, "plan").splitlines()]
+    assert ["evaluate@mnist-mlp", "no"] in planned  # no past run here
+    (seconds,) = [time for stage, time in planned if stage == "train@mnist-mlp"]
+    assert seconds.isdigit()
 
 
 @pytest.mark.slow
