@@ -1,25 +1,29 @@
 """Requests per second that MLflow's server answers for a data set's champion, against onnxruntime called directly.
 
 The server is `mlflow models serve models:/DATASET@champion`, on a free port of this machine; each request is one test
-image as JSON, each client sends its next when the last is answered, over one connection. Directly, the same images go
-through the same ONNX file one by one. Run `vision champion` first.
+image, as JSON or as Parquet; each client sends its next when the last is answered, over one connection. Directly, the
+same images go through the same ONNX file one by one. Run `vision champion` first.
 """
 
 import argparse
 import http.client
+import io
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.timing import in_turns
 from stages.datasets.format import open_set
@@ -27,6 +31,19 @@ from stages.project.paths import PREPARED
 from stages.tracking.store import tracking_uri
 
 CLIENTS, ROUNDS, SECONDS_TO_START = (1, 4, 16), 3, 120
+JSON, PARQUET = "application/json", "application/vnd.apache.parquet"
+
+
+def as_json(images: np.ndarray) -> bytes:
+    """A request's body of uint8 (N, H, W, C), as nested lists."""
+    return json.dumps({"inputs": images.tolist()}).encode()
+
+
+def as_parquet(images: np.ndarray) -> bytes:
+    """A request's body of uint8 (N, H, W, C), a row each, flat."""
+    file = io.BytesIO()
+    pd.DataFrame({"pixels": list(images.reshape(len(images), -1))}).to_parquet(file)
+    return file.getvalue()
 
 
 @contextmanager
@@ -63,7 +80,7 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
     raise SystemExit(f"the server has not started in {SECONDS_TO_START} s")
 
 
-def post(connection: http.client.HTTPConnection, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
+def post(connection: http.client.HTTPConnection, body: bytes, kind: str = JSON) -> tuple[int, Any]:
     """Status and answer; what is not JSON as text."""
     connection.request("POST", "/invocations", body, {"Content-Type": kind})
     answer = connection.getresponse()
@@ -71,12 +88,12 @@ def post(connection: http.client.HTTPConnection, body: bytes, kind: str = "appli
     return answer.status, json.loads(text) if text.startswith("{") else text
 
 
-def ask(port: int, bodies: Sequence[bytes]) -> tuple[list[float], np.ndarray]:
+def ask(port: int, bodies: Sequence[bytes], kind: str = JSON) -> tuple[list[float], np.ndarray]:
     """Of one client: each request's seconds, and the logits (N, classes)."""
     connection, seconds, logits = http.client.HTTPConnection("127.0.0.1", port), [], []
     for body in bodies:
         started = time.perf_counter()
-        status, answer = post(connection, body)
+        status, answer = post(connection, body, kind)
         seconds.append(time.perf_counter() - started)
         if status != 200:
             raise SystemExit(f"the server answered {status}: {answer}")
@@ -84,11 +101,11 @@ def ask(port: int, bodies: Sequence[bytes]) -> tuple[list[float], np.ndarray]:
     return seconds, np.array(logits)
 
 
-def clients(port: int, bodies: Sequence[bytes], count: int, seen: list[float]) -> float:
+def clients(port: int, bodies: Sequence[bytes], kind: str, count: int, seen: list[float]) -> float:
     """Requests per second of `count` clients at once; each request's seconds are added to `seen`."""
     started = time.perf_counter()
     with ThreadPoolExecutor(count) as pool:
-        for seconds, _ in pool.map(lambda client: ask(port, bodies[client::count]), range(count)):
+        for seconds, _ in pool.map(lambda client: ask(port, bodies[client::count], kind), range(count)):
             seen += seconds
     return len(bodies) / (time.perf_counter() - started)
 
@@ -113,15 +130,18 @@ def one_by_one(session: Any, images: np.ndarray, seen: list[float]) -> float:
 
 
 def measure(dataset: str, images: np.ndarray) -> None:
-    """Print the figures of each number of clients, and of onnxruntime."""
+    """Print the figures of each kind of request and number of clients, and of onnxruntime."""
     model, store = f"models:/{dataset}@champion", tracking_uri()
-    bodies = [json.dumps({"inputs": image[np.newaxis].tolist()}).encode() for image in images]
-    session, seen = directly(model, store), {f"{count} clients": list[float]() for count in CLIENTS}
-    seen["onnxruntime"] = []
+    session, seen = directly(model, store), defaultdict[str, list[float]](list)
+    ways: dict[str, Callable[[], float]] = {"onnxruntime": lambda: one_by_one(session, images, seen["onnxruntime"])}
     with server(model, store) as port:
-        ask(port, bodies[:10])
-        ways = {f"{n} clients": lambda n=n: clients(port, bodies, n, seen[f"{n} clients"]) for n in CLIENTS}
-        found = in_turns(ROUNDS, onnxruntime=lambda: one_by_one(session, images, seen["onnxruntime"]), **ways)
+        for kind, encode in ((JSON, as_json), (PARQUET, as_parquet)):
+            bodies = [encode(image[np.newaxis]) for image in images]
+            ask(port, bodies[:10], kind)
+            for count in CLIENTS:
+                way = f"{kind.split('.')[-1].split('/')[-1]}, {count} at once"
+                ways[way] = partial(clients, port, bodies, kind, count, seen[way])
+        found = in_turns(ROUNDS, **ways)
     for way, rate in found.items():
         middle, most = 1000 * np.percentile(seen[way], [50, 95])
         ratio = rate / found["onnxruntime"]
@@ -132,7 +152,7 @@ def main() -> None:
     """Measure the champion of a data set."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", nargs="?", default="mnist", help="a data set of images that has a champion")
-    parser.add_argument("--images", type=int, default=500, help="test images that are sent in each round")
+    parser.add_argument("--images", type=int, default=200, help="test images that are sent in each round")
     asked = parser.parse_args()
     measure(asked.dataset, open_set(PREPARED / asked.dataset).inputs("test")[: asked.images])
 

@@ -46,7 +46,7 @@ def test_one_client_gets_the_answers_in_order(answers):
 def test_several_clients_send_every_image_once(answers, count):
     port, got = answers
     bodies, seen = [str(number).encode() for number in range(10)], []
-    assert serving.clients(port, bodies, count, seen) > 0
+    assert serving.clients(port, bodies, serving.JSON, count, seen) > 0
     assert sorted(got) == bodies
     assert len(seen) == 10
 

@@ -1,7 +1,6 @@
 """The model in MLflow, loaded again as its server loads it, and served."""
 
 import http.client
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 import torch
 from tiny_model import images, tiny_checkpoint
 
-from benchmarks.serving import ask, post, server
+from benchmarks.serving import PARQUET, as_json, as_parquet, ask, post, server
 from stages.exporting.formats import trace, write_onnx
 from stages.exporting.served import log_served_model
 from stages.models.checkpoint import from_pixels
@@ -53,10 +52,6 @@ def test_the_model_is_logged_under_its_run_and_takes_any_number_of_images(tmp_pa
         model.predict(pixels[:, :4])
 
 
-def nested(pixels: np.ndarray) -> bytes:
-    return json.dumps({"inputs": pixels.tolist()}).encode()
-
-
 @pytest.mark.slow
 def test_the_server_answers_good_and_bad_requests_and_stays_up(tmp_path: Path) -> None:
     network, (pixels, _) = from_pixels(tiny_checkpoint()), images(5)
@@ -65,9 +60,9 @@ def test_the_server_answers_good_and_bad_requests_and_stays_up(tmp_path: Path) -
     with torch.inference_mode():
         expected = network(torch.from_numpy(pixels)).numpy()
     bad = {
-        nested(pixels[:, :4]): (400, "Shape of input (5, 4, 8, 1) does not match expected shape (-1, 8, 8, 1)"),
-        nested(pixels[0]): (400, "Shape of input (8, 8, 1) does not match"),
-        nested(pixels.astype(int) + 300): (400, "out of bounds for uint8"),
+        as_json(pixels[:, :4]): (400, "Shape of input (5, 4, 8, 1) does not match expected shape (-1, 8, 8, 1)"),
+        as_json(pixels[0]): (400, "Shape of input (8, 8, 1) does not match"),
+        as_json(pixels.astype(int) + 300): (400, "out of bounds for uint8"),
         b'{"inputs": "hello"}': (400, "Failed to convert data `hello`"),
         b'{"inputs": [[1], [1, 2]]}': (400, "inhomogeneous shape"),
         b'{"images": []}': (400, "exactly one of the input fields"),
@@ -81,9 +76,12 @@ def test_the_server_answers_good_and_bad_requests_and_stays_up(tmp_path: Path) -
             found = post(connection, body)
             assert (found[0], message in found[1]["message"]) == (status, True), found
         assert post(connection, b"GIF89a", "image/gif")[0] == 415
-        status, answer = post(connection, nested(pixels))
+        for wrong in (pixels[:, :4], pixels / 255, pixels.astype(int) + 300):
+            assert post(connection, as_parquet(wrong), PARQUET)[0] == 400
+        status, answer = post(connection, as_json(pixels))
         assert status == 200
         np.testing.assert_allclose(answer["predictions"]["logits"], expected, atol=1e-5)
+        np.testing.assert_allclose(ask(port, [as_parquet(pixels)], PARQUET)[1], expected, atol=1e-5)
         with ThreadPoolExecutor(16) as pool:
-            answers = list(pool.map(lambda number: ask(port, [nested(pixels[number % 5][np.newaxis])]), range(64)))
+            answers = list(pool.map(lambda number: ask(port, [as_json(pixels[number % 5][np.newaxis])]), range(64)))
         np.testing.assert_allclose(np.concatenate([a[1] for a in answers]), np.resize(expected, (64, 2)), atol=1e-5)
