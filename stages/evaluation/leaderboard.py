@@ -66,10 +66,9 @@ def warnings(table: pd.DataFrame, facts: dict[str, dict[str, Any]]) -> list[str]
         table: of `leaderboard`.
         facts: `data.json` by model.
     """
-    lines = [
-        f"{dataset}: the figures are from stand-in data, not from the real ones; compare them with nothing published."
-        for dataset in table.loc[table["provenance"] == "stand-in", "dataset"].unique()
-    ]
+    stand_ins = ", ".join(table.loc[table["provenance"] == "stand-in", "dataset"].unique())
+    real = "the figures are from stand-in data, not from the real ones; compare them with nothing published."
+    lines = [f"{stand_ins}: {real}"] if stand_ins else []
     by_dataset = table.drop_duplicates("dataset").set_index("dataset")["model"]
     lines += [
         f"{dataset}: the test text is the training text itself, so the figures say how well it was learnt by heart."
