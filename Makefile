@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-JOBS ?= 2
+JOBS ?=
 # DVC runs `python` from PATH: it must be the environment's own
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 run: setup  ## set up, run the pipeline, print the leaderboard (the default)
 	$(BIN)/vision check --fix
-	$(BIN)/vision repro --jobs $(JOBS)
+	$(BIN)/vision repro $(if $(JOBS),--jobs $(JOBS))
 	@# DVC links single files to its cache, but leaves folders as copies: this frees their second half
 	@$(BIN)/dvc checkout --relink --quiet
 	@cat reports/leaderboard.md

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from stages.commands.jobs import stages_at_once
 from stages.commands.named_files import read_yaml
 from stages.commands.plan_time import expected, seconds_at_once, spoken
 from stages.params.load import PARAMS, parsed
@@ -21,11 +22,14 @@ def plan(
     set_param: Annotated[
         list[str] | None, typer.Option("--set-param", "-S", help="KEY=VALUE, as `dvc exp run -S` takes it.")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at once.")] = 2,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Stages at once; else as many as cores and GPUs serve.")
+    ] = None,
 ) -> None:
     """Say which stages would run, why, and how long they would take; run none."""
     from stages.commands.plan_reasons import changed_params, work
 
+    jobs = jobs or stages_at_once()
     params = changed_params(set_param) if set_param else None
     graph, reasons = work(params)
     if not graph:

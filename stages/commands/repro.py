@@ -15,18 +15,21 @@ from typing import Annotated
 import typer
 
 from stages.commands.dvc import YIELDING, command, environment, graph_of, repository
+from stages.commands.jobs import stages_at_once
 from stages.commands.schedule import Chain, Schedule, chains, out_of_date
 from stages.project.console import Refusal, say
 
 
 def repro(
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at once.")] = 2,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Stages at once; else as many as cores and GPUs serve.")
+    ] = None,
 ) -> None:
     """Run the stages that are out of date, independent ones at once; else as `dvc repro`."""
     started = time.monotonic()
     with repository() as repo:
         work = out_of_date(graph_of(repo), set(repo.status()))
-    done, failed = _run(Schedule(chains(work)), jobs, f"/{len(work)}")
+    done, failed = _run(Schedule(chains(work)), jobs or stages_at_once(), f"/{len(work)}")
     if failed:
         raise Refusal(f"{', '.join(failed)} failed, as said above; `vision repro` goes on from there")
     say(f"[{done}/{len(work)}] everything is up to date ({time.monotonic() - started:.0f} s)")
