@@ -17,6 +17,20 @@ settings.load_profile("project")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 ROOT = Path(__file__).resolve().parent.parent
+_PIPELINE = "pipeline"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two processes, each runs whole files; those of the pipeline, which share its clones, are one, and come first."""
+    groups = {item: _group(item.path.relative_to(ROOT)) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: groups[item] != _PIPELINE)
+
+
+def _group(file: Path) -> str:
+    return _PIPELINE if _PIPELINE in file.parts else str(file)
 
 
 @pytest.fixture(scope="session")
