@@ -22,7 +22,7 @@ _PIPELINE = "pipeline"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two processes, each runs whole files; those of the pipeline, which share its clones, are one, and come first."""
+    """Each of two processes runs whole files; those of the pipeline, which share its clones, are one and come first."""
     groups = {item: _group(item.path.relative_to(ROOT)) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
