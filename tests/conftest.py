@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from ruamel.yaml import YAML
+from xdist.scheduler import LoadScopeScheduling
 
 # a busy machine is no error
 settings.register_profile("project", deadline=None)
@@ -17,20 +18,25 @@ settings.load_profile("project")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 ROOT = Path(__file__).resolve().parent.parent
-_PIPELINE = "pipeline"
+_PIPELINE = "tests/pipeline/"
 
 
-@pytest.hookimpl(tryfirst=True)
+class WholeFiles(LoadScopeScheduling):
+    """Each of two processes is given whole files; those of the pipeline, which share its clones, are one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return _PIPELINE if file.startswith(_PIPELINE) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
+    """How tests are shared out, where there are several processes."""
+    return WholeFiles(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each of two processes runs whole files; those of the pipeline, which share its clones, are one and come first."""
-    groups = {item: _group(item.path.relative_to(ROOT)) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: groups[item] != _PIPELINE)
-
-
-def _group(file: Path) -> str:
-    return _PIPELINE if _PIPELINE in file.parts else str(file)
+    """The pipeline's tests, which take longest, come first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_PIPELINE))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from stages.commands.plots import plots
 from stages.commands.predict import predict
 from stages.commands.preset import preset
 from stages.commands.repro import repro
+from stages.commands.show import show
 from stages.commands.style import style
 from stages.commands.summary import summary
 from stages.commands.sweep import sweep
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Run": (check, preset, plan, repro, experiment, sweep),
-    "Compare and keep": (diff, sync, inspect, champion, plots, ui),
+    "Compare and keep": (show, diff, sync, inspect, champion, plots, ui),
     "Look and try": (predict, summary, activations, filters, gradients, invariance, style, tour),
 }
 for panel, commands in _PANELS.items():

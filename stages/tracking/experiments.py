@@ -19,24 +19,31 @@ from stages.tracking.run import Run
 from stages.tracking.search import finished
 from stages.tracking.store import Store
 
-_REFERENCE = re.compile(r"([0-9a-f]{40}) refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/([^/]+)")
+_REFERENCE = re.compile(r"([0-9a-f]{40}) refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/([^/]+)")
 # of train.json, what `train` keeps in a model's settings beside its params
 _RAN_ON = ("device", "machine", "precision", "precision_by", "threads", "devices")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A DVC experiment: its name, and the commit that holds its params and reports."""
+    """A DVC experiment.
+
+    Attributes:
+        name: DVC's.
+        commit: that holds its params and reports.
+        baseline: the commit that it began from.
+    """
 
     name: str
     commit: str
+    baseline: str
 
 
 def experiments() -> list[Experiment]:
     """All that git holds, by name: those of every commit, as `dvc exp list --all-commits` tells them."""
     lines = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
     found = [match for line in lines if (match := _REFERENCE.fullmatch(line))]
-    return sorted((Experiment(match[2], match[1]) for match in found), key=lambda one: one.name)
+    return sorted((Experiment(match[4], match[1], match[2] + match[3]) for match in found), key=lambda one: one.name)
 
 
 def commit_of(name: str) -> str:

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 _SECONDS = 10
@@ -13,6 +14,21 @@ def git(*arguments: str) -> str:
     return _asked(*arguments).decode(errors="replace").strip()
 
 
+def contents(objects: Sequence[str]) -> list[str | None]:
+    """The text of each object, named as `COMMIT:PATH`; None where there is no such one. One call for all of them."""
+    answer, found = _asked("cat-file", "--batch", given="\n".join(objects).encode()), list[str | None]()
+    for _ in objects:
+        head, _, rest = answer.partition(b"\n")
+        *_, size = head.split()
+        if not size.isdigit():  # "missing"
+            found.append(None)
+            answer = rest
+            continue
+        found.append(rest[: int(size)].decode(errors="replace"))
+        answer = rest[int(size) + 1 :]
+    return found
+
+
 def unpack(commit: str, folder: Path, into: Path) -> Path:
     """Write the files of `folder` in a commit below `into`; the folder that they lie in."""
     with tarfile.open(fileobj=io.BytesIO(_asked("archive", commit, folder.as_posix()))) as archive:
@@ -20,9 +36,9 @@ def unpack(commit: str, folder: Path, into: Path) -> Path:
     return into / folder
 
 
-def _asked(*arguments: str) -> bytes:
+def _asked(*arguments: str, given: bytes = b"") -> bytes:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(["git", *arguments], input=given, capture_output=True, timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return b""
     return done.stdout if done.returncode == 0 else b""

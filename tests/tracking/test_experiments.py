@@ -31,7 +31,7 @@ def experiment(workspace) -> Experiment:
     git("update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/brave-cat", commit)
     shutil.rmtree("reports")
     shutil.rmtree("models")
-    return Experiment("brave-cat", commit)
+    return Experiment("brave-cat", commit, commit)
 
 
 def test_experiments_are_found_in_git(experiment):
@@ -69,7 +69,7 @@ def test_a_training_that_the_experiments_lock_does_not_know_is_not_made_up(exper
     git("checkout", "-q", experiment.commit, "--", "reports")
     git("add", "dvc.lock", "reports")
     git("commit", "-qm", "Another")
-    counts = sync_experiment(open_store(), Experiment("shy-dog", git("rev-parse", "HEAD")))
+    counts = sync_experiment(open_store(), Experiment("shy-dog", git("rev-parse", "HEAD"), experiment.commit))
     assert (counts["unknown"], runs()) == (1, [])
 
 
@@ -81,4 +81,7 @@ def test_of_reports_of_models_that_params_do_not_have_nothing_is_made(experiment
     (other / "train.json").write_text(json.dumps(report | {"key": "gone"}))
     git("add", "reports")
     git("commit", "-qm", "More reports")
-    assert sync_experiment(open_store(), Experiment("shy-dog", git("rev-parse", "HEAD")))["restored"] == 1
+    assert (
+        sync_experiment(open_store(), Experiment("shy-dog", git("rev-parse", "HEAD"), experiment.commit))["restored"]
+        == 1
+    )
