@@ -42,6 +42,9 @@ def plan(
     for stage in graph:
         time = spoken(known[stage]) if stage in known else "no past run here"
         say(f"{stage:{width}}  {time:>16}  {reasons[stage]}")
+    if not known:
+        say(f"{len(graph)} stages, none of which ran here before: nothing tells how long they take")
+        return
     at_least = "at least " if len(known) < len(graph) else ""
     say(
         f"{len(graph)} stages: {at_least}{spoken(sum(known.values()))} one after the other, "

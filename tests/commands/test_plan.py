@@ -162,3 +162,9 @@ def test_how_a_duration_is_said(seconds, said):
 def test_trainings_of_a_model_are_told_by_its_past_ones(pipeline):
     assert trainings("a", [4, 8]).startswith("about 2 min 4 s of training")
     assert trainings("c", [4]) == "no past run of train@c here tells how long that takes"
+
+
+def test_where_no_stage_ran_before_no_time_is_made_up(pipeline):
+    (pipeline / ".cache/durations.json").unlink()
+    PARAMS.write_bytes(change("epochs: 4", "epochs: 8"))
+    assert planned()[-1] == "2 stages, none of which ran here before: nothing tells how long they take"
