@@ -25,6 +25,7 @@ from stages.commands.sweep import sweep
 from stages.commands.sync import sync
 from stages.commands.tour import tour
 from stages.commands.ui import ui
+from stages.commands.verify import verify
 from stages.project.door import run_or_refuse
 
 app = typer.Typer(
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Run": (check, preset, plan, repro, experiment, sweep),
-    "Compare and keep": (show, diff, sync, inspect, champion, plots, ui),
+    "Compare and keep": (show, diff, sync, inspect, verify, champion, plots, ui),
     "Look and try": (predict, summary, activations, filters, gradients, invariance, style, tour),
 }
 for panel, commands in _PANELS.items():
