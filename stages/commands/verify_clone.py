@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,7 +24,7 @@ def clean_clone(commit: str) -> Iterator[Path]:
     Files are copied out of the cache, so that nothing in the clone is a link to it.
     """
     with repository() as repo:
-        cache = repo.cache.local.path
+        cache = repo.cache.local_cache_dir
     with TemporaryDirectory(prefix="vision-verify-") as folder:
         root = Path(folder).resolve() / "clone"
         git("clone", "--quiet", "--shared", "--no-checkout", ".", str(root))
@@ -37,11 +37,12 @@ def clean_clone(commit: str) -> Iterator[Path]:
 
 @contextmanager
 def _opened(root: Path) -> Iterator[Any]:
+    """Its repository, with `root` as the working folder: DVC names stages by their way from there."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
-        with Repo(str(root)) as repo:
+        with chdir(root), Repo() as repo:
             yield repo
     except DvcException as error:
         raise Refusal(f"DVC cannot read the commit's pipeline: {error}") from error
