@@ -8,6 +8,7 @@ from stages.commands.activations import activations
 from stages.commands.champion import champion
 from stages.commands.check import check
 from stages.commands.diff import diff
+from stages.commands.doctor import doctor
 from stages.commands.experiment import experiment
 from stages.commands.filters import filters
 from stages.commands.gradients import gradients
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Run": (check, preset, plan, repro, experiment, sweep),
+    "Run": (check, doctor, preset, plan, repro, experiment, sweep),
     "Compare and keep": (show, diff, sync, inspect, verify, champion, plots, ui),
     "Look and try": (predict, summary, activations, filters, gradients, invariance, style, tour),
 }

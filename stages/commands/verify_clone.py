@@ -13,6 +13,7 @@ from stages.commands.dvc import command, environment, graph_of, repository
 from stages.commands.dvc_experiment import git
 from stages.commands.repro import named
 from stages.project.console import Refusal, say
+from stages.sources.mirror import VARIABLE, mirror_root
 
 _STATE = Path(".dvc/tmp/state")  # where the clone's DVC remembers which files have which hash
 
@@ -125,5 +126,6 @@ def run_again(root: Path, stages: Sequence[str]) -> None:
 def _environment(root: Path) -> dict[str, str]:
     """Of the clone's stages: their repository is the clone, wherever this command was begun."""
     kept = {name: value for name, value in environment().items() if not name.startswith("DVC_")}
-    mirror = {"DATA_MIRROR": str(Path(kept["DATA_MIRROR"]).resolve())} if kept.get("DATA_MIRROR") else {}
-    return kept | mirror | {"DVC_ROOT": str(root), "TRACKING": "off", "PWD": os.fspath(root)}
+    mirror = mirror_root()  # a relative one counts from the repository here
+    kept |= {VARIABLE: str(mirror)} if mirror else {}
+    return kept | {"DVC_ROOT": str(root), "TRACKING": "off", "PWD": os.fspath(root)}
