@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from stages.commands.verify_clone import clean_clone, fetch_or_plan, run_again
-from stages.commands.verify_record import recorded
+from stages.commands.verify_record import Record, recorded
 from stages.commands.verify_text import as_json, table
 from stages.commands.verify_verdict import DIFFERENT, judge, judge_data
 from stages.params.fields import did_you_mean
 from stages.project.console import Refusal, say, warn
 from stages.project.files import write_json
+from stages.project.paths import model_report
 
 
 def verify(
@@ -37,6 +38,7 @@ def verify(
     where one more training is expected (95 %, from the commit's seeds; with one seed: its Wilson interval), else
     "different"; also when params or data are not those that dvc.lock names. What may be the cause is told.
     The exit code is 0 without a difference, else 1. The clone is made where TMPDIR says, and removed.
+    It runs the commit's code: verify whom you trust that far.
     """
     from stages.tracking.experiments import commit_of
     from stages.tracking.git import git
@@ -48,7 +50,7 @@ def verify(
     kinds += ["export"] if export else []
     with clean_clone(commit) as root:
         before = recorded(root)
-        names = _asked(models or [], before.models)
+        names = _asked(models or [], before)
         stages = fetch_or_plan(root, [f"{kind}@{name}" for name in names for kind in kinds], not evaluate)
         run_again(root, stages)
         after = recorded(root)
@@ -63,12 +65,21 @@ def verify(
         raise typer.Exit(1)
 
 
-def _asked(names: list[str], known: list[str]) -> list[str]:
+def _asked(names: list[str], record: Record) -> list[str]:
+    """The models to verify.
+
+    Raises:
+        Refusal: the commit does not record one of them, or none at all.
+    """
     for name in names:
-        if name not in known:
-            raise Refusal(f"the commit's dvc.lock has no model {name}; {did_you_mean(name, known)}")
-    if not known:
-        raise Refusal(
-            "the commit's dvc.lock has no model; `vision repro` trains some, `git add dvc.lock reports` keeps"
-        )
-    return list(dict.fromkeys(names)) or known
+        if name not in record.models:
+            raise Refusal(f"the commit's dvc.lock has no tested model {name}; {did_you_mean(name, record.models)}")
+    if not record.models:
+        raise Refusal("the commit's dvc.lock has no tested model; `vision repro`, then commit dvc.lock and reports")
+    asked = list(dict.fromkeys(names)) or record.models
+    for name in asked:
+        if not all(record.reports[name].values()):
+            raise Refusal(
+                f"the commit lacks {model_report(name)}/train.json or metrics.json; `git add reports`, commit"
+            )
+    return asked

@@ -89,7 +89,7 @@ def _packages(trained: dict[str, str] | None, requirements: str) -> Iterator[str
     """Those that a checkpoint names, then those of requirements.lock, which also draw its pictures."""
     here = versions()
     if trained is None:
-        yield "packages: unknown, for the commit's checkpoint is not in DVC's cache"
+        yield "packages: unknown, for the commit's checkpoint cannot be read, as where DVC's cache lacks it"
     for package, version in (trained or {}).items():
         if version != here.get(package):
             yield f"{package}: {version} in the commit's checkpoint, {here.get(package, 'none')} here"

@@ -18,19 +18,24 @@ from stages.sources.mirror import VARIABLE, mirror_root
 _STATE = Path(".dvc/tmp/state")  # where the clone's DVC remembers which files have which hash
 
 
+_OF_A_STAGE = ("DVC_STAGE", "DVC_EXP_", "DVC_SITE_CACHE_DIR")
+
+
 @contextmanager
 def clean_clone(commit: str) -> Iterator[Path]:
     """A clone of the repository here at `commit`, in a temporary folder; it reads DVC's cache here.
 
     Files are copied out of the cache, so that nothing in the clone is a link to it.
     """
+    from dvc.config import Config
+
     with repository() as repo:
         cache = repo.cache.local_cache_dir
     with TemporaryDirectory(prefix="vision-verify-") as folder:
         root = Path(folder).resolve() / "clone"
         git("clone", "--quiet", "--shared", "--no-checkout", ".", str(root))
         git("-C", str(root), "checkout", "--quiet", "--detach", commit)
-        with _opened(root) as repo, repo.config.edit("local") as local:
+        with Config(str(root / ".dvc")).edit("local") as local:
             local["cache"] = {"dir": cache, "type": "reflink,copy"}
             local["core"] = {"site_cache_dir": str(root / _STATE)}
         yield root
@@ -125,7 +130,7 @@ def run_again(root: Path, stages: Sequence[str]) -> None:
 
 def _environment(root: Path) -> dict[str, str]:
     """Of the clone's stages: their repository is the clone, wherever this command was begun."""
-    kept = {name: value for name, value in environment().items() if not name.startswith("DVC_")}
+    kept = {name: value for name, value in environment().items() if not name.startswith(_OF_A_STAGE)}
     mirror = mirror_root()  # a relative one counts from the repository here
     kept |= {VARIABLE: str(mirror)} if mirror else {}
     return kept | {"DVC_ROOT": str(root), "TRACKING": "off", "PWD": os.fspath(root)}

@@ -53,7 +53,8 @@ def judge(name: str, kinds: Sequence[str], commit: str, before: Record, after: R
     """The verdict on the model `name`, whose stages `kinds` were run again.
 
     Params or data that are not the recorded ones make it different, whatever came out: the record tells of another
-    training. Other code, packages or hardware may still give a figure within the band.
+    training. So do reports in git that are not those of dvc.lock. Other code, packages or hardware may still give a
+    figure within the band.
     """
     stages = [f"{kind}@{name}" for kind in kinds]
     outputs = _outputs(stages, before, after)
@@ -61,14 +62,15 @@ def judge(name: str, kinds: Sequence[str], commit: str, before: Record, after: R
     accuracy, band = (metrics[0]["accuracy"], metrics[1]["accuracy"]), band_of(metrics[0])
     same = all(output.identical for output in outputs)
     inputs = other_inputs(stages, before, after)
-    if inputs.params or inputs.data:
+    strays = [f"{path} in git is not what dvc.lock has" for path in before.strays[name]]
+    if inputs.params or inputs.data or strays:
         status = DIFFERENT
     elif same:
         status = IDENTICAL
     else:
         status = WITHIN if band.has(accuracy[1]) else DIFFERENT
     told = [] if same else causes(name, commit, "train" in kinds, before, after)
-    return Verdict(name, status, outputs, accuracy, band, [*inputs.told(), *told] or [_UNKNOWN] * (not same))
+    return Verdict(name, status, outputs, accuracy, band, [*inputs.told(), *strays, *told] or [_UNKNOWN] * (not same))
 
 
 _UNKNOWN = "nothing that is recorded differs: a package that is not in requirements.lock, or a stage that draws anew"

@@ -1,5 +1,6 @@
 """`vision verify`, of a tiny model that a DVC pipeline has really trained and tested, and of made-up records."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -130,7 +131,7 @@ def test_a_record_that_was_changed_is_different_and_what_differs_is_named(place:
     report = place / f"reports/models/{MODEL}/train.json"
     md5 = DvcLock(text).hashes(f"train@{MODEL}", "outs")[str(report.relative_to(place))]
     report.write_text(report.read_text().replace('"threads": 1', '"threads": 7'))
-    lock.write_text(text.replace(md5, "f" * 32))
+    lock.write_text(text.replace(md5, hashlib.md5(report.read_bytes()).hexdigest()))
     git("commit", "-qam", "Another record")
     done = CliRunner().invoke(app, ["verify", MODEL])
     assert done.exit_code == 1
@@ -152,7 +153,7 @@ def test_data_that_the_cache_lacks_are_made_anew(place: Path) -> None:
 
 def test_a_model_that_is_not_recorded_is_refused(place: Path) -> None:
     done = CliRunner().invoke(app, ["verify", "mnist-mlq"])
-    assert str(done.exception) == "the commit's dvc.lock has no model mnist-mlq; did you mean 'mnist-mlp'?"
+    assert str(done.exception) == "the commit's dvc.lock has no tested model mnist-mlq; did you mean 'mnist-mlp'?"
 
 
 def record(made: str, accuracy: float = 0.9, **changes: Any) -> Record:
@@ -175,7 +176,18 @@ def record(made: str, accuracy: float = 0.9, **changes: Any) -> Record:
     }  # fmt: skip
     metrics = {"accuracy": accuracy, "accuracy_low": 0.88, "accuracy_high": 0.92, "seeds": 1}
     reports = {"m": {"train": {"threads": given["threads"], "device": "cpu"}, "metrics": metrics}}
-    return Record(DvcLock(json.dumps(lock)), ["m"], reports, {}, "")
+    return Record(DvcLock(json.dumps(lock)), ["m"], reports, {}, {"m": []}, "")
+
+
+def test_a_report_in_git_that_is_not_dvc_locks_is_different(place: Path) -> None:
+    report = place / f"reports/models/{MODEL}/metrics.json"
+    metrics = json.loads(report.read_text())
+    report.write_text(json.dumps(metrics | {"accuracy": 0.999}))
+    git("commit", "-qam", "A better figure")
+    done = CliRunner().invoke(app, ["verify", "--evaluate"])
+    assert done.exit_code == 1
+    assert f"test accuracy {metrics['accuracy']:.2%} (recorded: 99.90%)" in done.output
+    assert f"likely cause: reports/models/{MODEL}/metrics.json in git is not what dvc.lock has" in done.output
 
 
 def judged(before: Record, after: Record, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]]:
