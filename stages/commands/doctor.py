@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from stages.commands import doctor_data, doctor_environment, doctor_leftovers, doctor_machine, doctor_tracking
+from stages.commands import (
+    doctor_data,
+    doctor_disk,
+    doctor_environment,
+    doctor_leftovers,
+    doctor_machine,
+    doctor_tracking,
+)
 from stages.commands.finding import PROBLEM, Finding, problem
 from stages.project.console import Refusal, say
 
@@ -38,9 +45,9 @@ def _checks(offline: bool) -> dict[str, Callable[[], Iterator[Finding]]]:
         "device": doctor_machine.device,
         "cores": doctor_machine.cores,
         "memory": doctor_machine.memory,
-        "disk": doctor_machine.disk,
-        "folder": doctor_machine.folder,
-        "links": doctor_machine.links,
+        "disk": doctor_disk.disk,
+        "folder": doctor_disk.folder,
+        "links": doctor_disk.links,
         "locks": doctor_leftovers.locks,
         "leftovers": doctor_leftovers.temporary,
         "stash": doctor_leftovers.stash,

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.verify_clone import clean_clone, fetch_or_plan, run_again
+from stages.commands.verify_clone import clean_clone, run_again
+from stages.commands.verify_plan import fetch_or_plan
 from stages.commands.verify_record import Record, recorded
 from stages.commands.verify_text import as_json, table
 from stages.commands.verify_verdict import DIFFERENT, judge, judge_data

@@ -15,7 +15,14 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from stages.commands import doctor_data, doctor_environment, doctor_leftovers, doctor_machine, doctor_tracking
+from stages.commands import (
+    doctor_data,
+    doctor_disk,
+    doctor_environment,
+    doctor_leftovers,
+    doctor_machine,
+    doctor_tracking,
+)
 from stages.commands.finding import NOTE, OK, PROBLEM, Finding
 from stages.commands.main import app
 from stages.tracking.store import open_store
@@ -65,8 +72,9 @@ def dead_process() -> int:
 def test_where_all_is_well_nothing_is_changed_and_the_exit_code_is_0(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for amount in ("_DATA", "_ARRAYS_TWICE", "_STAGE"):  # a small machine is no error of the code
-        monkeypatch.setattr(doctor_machine, amount, 0)
+    monkeypatch.setattr(doctor_machine, "_STAGE", 0)  # a small machine is no error of the code
+    for amount in ("_DATA", "_ARRAYS_TWICE"):
+        monkeypatch.setattr(doctor_disk, amount, 0)
     before = {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.is_file()}
     done = CliRunner().invoke(app, ["doctor", "--offline"])
     assert done.exit_code == 0, done.output
@@ -164,14 +172,14 @@ def test_memory(place: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: 
 
 @pytest.mark.parametrize(("free", "level"), [(2.2e9, PROBLEM), (4.5e9, NOTE), (4.7e9, OK)])
 def test_disk(monkeypatch: pytest.MonkeyPatch, free: float, level: str) -> None:
-    monkeypatch.setattr(doctor_machine.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, free))
-    assert only(doctor_machine.disk())[0] == level
+    monkeypatch.setattr(doctor_disk.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, free))
+    assert only(doctor_disk.disk())[0] == level
 
 
 def test_a_folder_of_another_user_is_a_problem(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert only(doctor_machine.folder())[0] == OK
-    monkeypatch.setattr(doctor_machine.os, "access", lambda path, how: path != ".dvc")
-    assert only(doctor_machine.folder()) == (
+    assert only(doctor_disk.folder())[0] == OK
+    monkeypatch.setattr(doctor_disk.os, "access", lambda path, how: path != ".dvc")
+    assert only(doctor_disk.folder()) == (
         PROBLEM, "not to be written by this user: .dvc", "sudo chown -R $USER .dvc"
     )  # fmt: skip
 
@@ -183,9 +191,9 @@ def test_a_file_system_without_links_is_noted(place: Path, monkeypatch: pytest.M
         raise OSError("not supported")
 
     monkeypatch.setattr(system, "reflink", refuse)
-    assert only(doctor_machine.links()) == (OK, "DVC's cache is linked by hardlink", "")
+    assert only(doctor_disk.links()) == (OK, "DVC's cache is linked by hardlink", "")
     monkeypatch.setattr(system, "hardlink", refuse)
-    assert only(doctor_machine.links())[0] == NOTE
+    assert only(doctor_disk.links())[0] == NOTE
 
 
 def test_a_lock_that_is_held_is_noted_and_a_dead_holders_is_not_waited_for(place: Path) -> None:
