@@ -9,14 +9,14 @@ _ENOUGH = 4  # without GPUs: trainings take turns on the cores, and few other st
 
 def stages_at_once() -> int:
     """One stage for each GPU that may be used, else one for two cores; at least 2, for many stages mostly wait."""
-    return max(2, _gpus(), min(_ENOUGH, _cores() // 2))
+    return max(2, gpus(), min(_ENOUGH, _cores() // 2))
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _gpus() -> int:
+def gpus() -> int:
     """Those that the environment leaves to this process."""
     there = len(list(_GPUS.iterdir())) if _GPUS.is_dir() else 0
     asked = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -8,6 +8,7 @@ from stages.commands.activations import activations
 from stages.commands.champion import champion
 from stages.commands.check import check
 from stages.commands.diff import diff
+from stages.commands.doctor import doctor
 from stages.commands.experiment import experiment
 from stages.commands.filters import filters
 from stages.commands.gradients import gradients
@@ -25,6 +26,7 @@ from stages.commands.sweep import sweep
 from stages.commands.sync import sync
 from stages.commands.tour import tour
 from stages.commands.ui import ui
+from stages.commands.verify import verify
 from stages.project.door import run_or_refuse
 
 app = typer.Typer(
@@ -34,8 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Run": (check, preset, plan, repro, experiment, sweep),
-    "Compare and keep": (show, diff, sync, inspect, champion, plots, ui),
+    "Run": (check, doctor, preset, plan, repro, experiment, sweep),
+    "Compare and keep": (show, diff, sync, inspect, verify, champion, plots, ui),
     "Look and try": (predict, summary, activations, filters, gradients, invariance, style, tour),
 }
 for panel, commands in _PANELS.items():

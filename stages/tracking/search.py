@@ -51,11 +51,16 @@ def close_dead_runs(store: Store, among: str = "") -> int:
         store: to look in.
         among: a condition on the runs, in MLflow's grammar.
     """
-    running = runs(store, " and ".join([one for one in (among, "attributes.status = 'RUNNING'") if one]))
-    dead = [run.info.run_id for run in running if _dead(run.data.tags)]
+    dead = dead_runs(store, among)
     for run_id in dead:
         store.client.set_terminated(run_id, "KILLED")
     return len(dead)
+
+
+def dead_runs(store: Store, among: str = "") -> list[str]:
+    """The ids of this machine's runs that would be closed by `close_dead_runs`."""
+    running = runs(store, " and ".join([one for one in (among, "attributes.status = 'RUNNING'") if one]))
+    return [run.info.run_id for run in running if _dead(run.data.tags)]
 
 
 def _dead(tags: dict[str, str]) -> bool:

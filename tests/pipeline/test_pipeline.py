@@ -133,6 +133,15 @@ def test_an_experiment_in_a_temporary_copy_keeps_its_run(clones):
     assert runs(clone.root)[-1] == ("mnist-logistic", "FINISHED")
 
 
+def test_a_result_is_made_again_from_its_commit(clones):
+    clone = clones[0]
+    clone.run("git", "add", "-A")
+    identity = ("-c", "user.name=A tester", "-c", "user.email=tester@example.com")
+    clone.run("git", *identity, "commit", "-q", "--allow-empty", "-m", "Results")
+    said = clone.run("python", "-m", "stages.commands.main", "verify", "mnist-logistic")
+    assert "17 of 17 outputs identical" in said and said.endswith("\n1 identical\n")
+
+
 def test_edits_of_ones_own_folder_are_seen(clones, params):
     clone = clones[0]
     for name in ("cat", "dog"):

@@ -1,0 +1,231 @@
+"""`vision verify`, of a tiny model that a DVC pipeline has really trained and tested, and of made-up records."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from stages.commands import verify_causes
+from stages.commands.main import app
+from stages.commands.verify_band import band_of
+from stages.commands.verify_record import Record
+from stages.commands.verify_verdict import DIFFERENT, IDENTICAL, WITHIN, judge, judge_data
+from stages.tracking.dvc_lock import DvcLock
+
+MODEL = "mnist-mlp"
+DVC_YAML = """
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    outs: [data/prepared/mnist]
+  train:
+    foreach: [mnist-mlp]
+    do:
+      cmd: python -m stages.train ${item}
+      deps: [data/prepared/mnist]
+      params: [threads, models.mnist-mlp]
+      outs: ["models/${item}"]
+      metrics: ["reports/models/${item}/train.json": {cache: false}]
+  evaluate:
+    foreach: [mnist-mlp]
+    do:
+      cmd: python -m stages.evaluate ${item}
+      deps: [data/prepared/mnist, "models/${item}", "reports/models/${item}/train.json"]
+      outs: ["reports/models/${item}/predictions.csv"]
+      metrics: ["reports/models/${item}/metrics.json": {cache: false}]
+"""
+PREPARE = """
+from pathlib import Path
+from tiny_model import write_set
+write_set(Path("data/prepared/mnist"))
+Path("data/prepared/mnist/rejects.csv").write_text("file,reason\\n")
+"""
+
+
+def git(*arguments: str) -> str:
+    names = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+    return subprocess.run(["git", *names, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A repository whose commit records the model."""
+    root = tmp_path_factory.mktemp("verify")
+    for nothing in ("augmented/none", "synthetic/none", "weights/none"):
+        shutil.copytree(repository / "data" / nothing, root / "data" / nothing)
+    params = YAML().load(repository / "params.yaml")
+    params["models"][MODEL]["seeds"] = []
+    params["models"][MODEL]["train"].update(epochs=1)
+    params.update(device="cpu", threads=1)
+    YAML().dump(params, root / "params.yaml")
+    (root / "dvc.yaml").write_text(DVC_YAML)
+    (root / "prepare.py").write_text(PREPARE)
+    shutil.copy(repository / ".gitignore", root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        environment(patch, repository)
+        git("init", "-q", "-b", "main")
+        for arguments in (("init", "-q"), ("repro", "-q")):
+            subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True)
+        git("add", "-A")
+        git("commit", "-qm", "A model")
+    return root
+
+
+def environment(patch: pytest.MonkeyPatch, repository: Path) -> None:
+    patch.setenv("PYTHONPATH", f"{repository}{os.pathsep}{repository / 'tests'}")
+    patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    patch.setenv("TRACKING", "off")
+    patch.delenv("DVC_ROOT", raising=False)
+
+
+@pytest.fixture
+def place(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
+    """A copy, to change."""
+    root = Path(shutil.copytree(trained, tmp_path / "copy"))
+    monkeypatch.chdir(root)
+    environment(monkeypatch, repository)
+    return root
+
+
+def files(root: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file; DVC's locks and git's index, which is written anew when it is asked, left out."""
+    found = {str(path.relative_to(root)): path.stat() for path in root.rglob("*") if path.is_file()}
+    return {
+        name: (about.st_size, about.st_mtime_ns)
+        for name, about in found.items()
+        if not name.startswith((".dvc/tmp", ".git/index"))
+    }
+
+
+def test_a_training_made_again_is_identical_and_nothing_here_is_touched(place: Path, tmp_path: Path) -> None:
+    before, report = files(place), tmp_path / "report.json"
+    done = CliRunner().invoke(app, ["verify", "--json", str(report)])
+    assert done.exit_code == 0, done.output
+    assert f"train@{MODEL} | {MODEL}: validation accuracy" in done.output
+    assert f"{MODEL}  identical" in done.output and "4 of 4 outputs identical" in done.output
+    found = json.loads(report.read_text())["models"][MODEL]
+    lock = DvcLock((place / "dvc.lock").read_text())
+    assert {path: one["here"] for path, one in found["outputs"].items()} == {
+        **lock.hashes(f"train@{MODEL}", "outs"), **lock.hashes(f"evaluate@{MODEL}", "outs")
+    }  # fmt: skip
+    assert (found["verdict"], found["causes"]) == (IDENTICAL, [])
+    assert files(place) == before
+
+
+def test_a_record_that_was_changed_is_different_and_what_differs_is_named(place: Path) -> None:
+    lock = place / "dvc.lock"
+    text = lock.read_text()
+    rate = json.loads((place / f"models/{MODEL}/training.json").read_text())["settings"]["model"]["train"]["lr"]
+    assert f"lr: {rate}\n" in text
+    text = text.replace(f"lr: {rate}\n", "lr: 0.5\n")
+    report = place / f"reports/models/{MODEL}/train.json"
+    md5 = DvcLock(text).hashes(f"train@{MODEL}", "outs")[str(report.relative_to(place))]
+    report.write_text(report.read_text().replace('"threads": 1', '"threads": 7'))
+    lock.write_text(text.replace(md5, hashlib.md5(report.read_bytes()).hexdigest()))
+    git("commit", "-qam", "Another record")
+    done = CliRunner().invoke(app, ["verify", MODEL])
+    assert done.exit_code == 1
+    assert f"reports/models/{MODEL}/train.json: different" in done.output
+    assert f"likely cause: models.{MODEL}.train.lr: 0.5 in dvc.lock, {rate} in params.yaml" in done.output
+    assert "likely cause: threads: 7 in the commit's train.json, 1 here" in done.output
+    assert f"models/{MODEL}: " not in done.output  # it is identical
+
+
+def test_data_that_the_cache_lacks_are_made_anew(place: Path) -> None:
+    shutil.rmtree(place / ".dvc/cache")
+    done = CliRunner().invoke(app, ["verify", "--evaluate"])
+    assert str(done.exception) == (f"models/{MODEL} is not in DVC's cache; `dvc fetch`, or go without --evaluate")
+    done = CliRunner().invoke(app, ["verify"])
+    assert done.exit_code == 0, done.output
+    assert "data/prepared/mnist: identical" in done.output
+    assert not (place / ".dvc/cache").exists()
+
+
+def test_a_model_that_is_not_recorded_is_refused(place: Path) -> None:
+    done = CliRunner().invoke(app, ["verify", "mnist-mlq"])
+    assert str(done.exception) == "the commit's dvc.lock has no tested model mnist-mlq; did you mean 'mnist-mlp'?"
+
+
+def record(made: str, accuracy: float = 0.9, **changes: Any) -> Record:
+    """Of a model `m`, all of whose outputs have the hash `made`; changes of its params, data, code or train.json."""
+    given = {"lr": 0.1, "data": "d", "code": "c", "threads": 2, **changes}
+    code = {"path": "stages/a.py", "md5": given["code"]}
+    lock = {
+        "stages": {
+            "prepare": {"outs": [{"path": "data/prepared/d", "md5": given["data"]}]},
+            "train@m": {
+                "deps": [{"path": "data/prepared/d", "md5": given["data"]}, code],
+                "params": {"params.yaml": {"models.m": {"lr": given["lr"]}}},
+                "outs": [{"path": "models/m", "md5": made}],
+            },
+            "evaluate@m": {
+                "deps": [{"path": "models/m", "md5": made}],
+                "outs": [{"path": "reports/models/m/metrics.json", "md5": made}],
+            },
+        }
+    }  # fmt: skip
+    metrics = {"accuracy": accuracy, "accuracy_low": 0.88, "accuracy_high": 0.92, "seeds": 1}
+    reports = {"m": {"train": {"threads": given["threads"], "device": "cpu"}, "metrics": metrics}}
+    return Record(DvcLock(json.dumps(lock)), ["m"], reports, {}, {"m": []}, "")
+
+
+def test_a_report_in_git_that_is_not_dvc_locks_is_different(place: Path) -> None:
+    report = place / f"reports/models/{MODEL}/metrics.json"
+    metrics = json.loads(report.read_text())
+    report.write_text(json.dumps(metrics | {"accuracy": 0.999}))
+    git("commit", "-qam", "A better figure")
+    done = CliRunner().invoke(app, ["verify", "--evaluate"])
+    assert done.exit_code == 1
+    assert f"test accuracy {metrics['accuracy']:.2%} (recorded: 99.90%)" in done.output
+    assert f"likely cause: reports/models/{MODEL}/metrics.json in git is not what dvc.lock has" in done.output
+
+
+def judged(before: Record, after: Record, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]]:
+    monkeypatch.setattr(verify_causes, "trained_with", lambda name, commit: verify_causes.versions())
+    found = judge("m", ["train", "evaluate"], "abc", before, after)
+    return found.status, found.causes
+
+
+def test_other_bits_are_within_the_band_or_different_by_the_accuracy(monkeypatch: pytest.MonkeyPatch) -> None:
+    cause = ["threads: 2 in the commit's train.json, 8 here"]
+    assert judged(record("x"), record("y", 0.91, threads=8), monkeypatch) == (WITHIN, cause)
+    assert judged(record("x"), record("y", 0.93, threads=8), monkeypatch) == (DIFFERENT, cause)
+    assert judged(record("x"), record("x"), monkeypatch) == (IDENTICAL, [])
+    (status, (unknown,)) = judged(record("x"), record("y"), monkeypatch)
+    assert status == WITHIN and unknown.startswith("nothing that is recorded differs")
+
+
+def test_other_params_or_data_are_different_whatever_came_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    params = ["models.m.lr: 0.1 in dvc.lock, 0.2 in params.yaml"]
+    assert judged(record("x"), record("x", lr=0.2), monkeypatch) == (DIFFERENT, params)
+    data = ["data: data/prepared/d is not what dvc.lock has"]
+    assert judged(record("x"), record("x", data="e"), monkeypatch) == (DIFFERENT, data)
+    code = ["code: stages/a.py is not what dvc.lock was made with"]
+    assert judged(record("x"), record("x", code="e"), monkeypatch) == (IDENTICAL, code)
+    assert judged(record("x"), record("y", code="e"), monkeypatch) == (WITHIN, code)
+    assert [one.identical for one in judge_data(["prepare", "train@m"], record("x"), record("y", data="e"))] == [False]
+
+
+def test_other_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {**verify_causes.versions(), "torch": "1.0"}
+    monkeypatch.setattr(verify_causes, "trained_with", lambda name, commit: old)
+    found = judge("m", ["train", "evaluate"], "abc", record("x"), record("y")).causes
+    assert found == [f"torch: 1.0 in the commit's checkpoint, {verify_causes.versions()['torch']} here"]
+
+
+def test_the_band_of_several_seeds_is_where_one_more_is_expected() -> None:
+    metrics = {"seeds": 3, "accuracy_mean": 0.9, "accuracy_mean_sd": 0.01, "accuracy_low": 0.0, "accuracy_high": 1.0}
+    band = band_of(metrics)
+    assert (band.low, band.high) == pytest.approx((0.9 - 0.04968, 0.9 + 0.04968), abs=1e-5)  # t(0.975, 2) = 4.30265
+    assert band.has(band.high) and not band.has(band.high + 1e-4)
+    assert band_of({**metrics, "seeds": 1}).by == "one seed: its 95 % Wilson interval"
