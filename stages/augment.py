@@ -15,7 +15,7 @@ from stages.datasets.statistics import mean_and_std
 from stages.params import load
 from stages.project.console import Refusal, bar
 from stages.project.door import open_door
-from stages.project.files import read_json, replacing_folder, write_bytes, write_json
+from stages.project.files import read_json, replacing_folder, write_bytes, write_json, write_text
 from stages.project.paths import AUGMENTED, PREPARED, WEIGHTS
 
 if TYPE_CHECKING:
@@ -93,9 +93,11 @@ def _write_views(
     mean, std = mean_and_std(stored)
     write_targets(folder, "train", np.tile(prepared.targets("train"), count))
     header, *rows = (prepared.folder / "train" / "rows.csv").read_text(encoding="utf-8").splitlines(keepends=True)
-    (folder / "train" / "rows.csv").write_text(header + "".join(rows) * count)
+    write_text(folder / "train" / "rows.csv", header + "".join(rows) * count)
     for split in ("val", "test"):
-        shutil.copytree(prepared.folder / split, folder / split)
+        (folder / split).mkdir()
+        for file in (prepared.folder / split).iterdir():
+            shutil.copyfile(file, folder / split / file.name)
     provenance = prepared.about.provenance | {"augmentation": about}
     describe(folder, "images", prepared.about.class_names, mean, std, provenance)
 

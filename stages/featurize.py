@@ -10,7 +10,7 @@ from stages.datasets.format import SPLITS, PreparedSet, array_file, describe, op
 from stages.params import load
 from stages.project.console import Refusal, bar
 from stages.project.door import open_door
-from stages.project.files import read_json, replacing_folder, write_json
+from stages.project.files import read_json, replacing_folder, write_json, write_text
 from stages.project.locks import turn
 from stages.project.paths import AUGMENTED, FEATURES, PREPARED, WEIGHTS
 
@@ -88,7 +88,7 @@ def _seen(policy: "Policy", seed: int, view: int) -> "Callable[[Tensor, Tensor, 
 
 def _copy_rows(rows: Path, to: Path, times: int) -> None:
     header, *lines = rows.read_text(encoding="utf-8").splitlines(keepends=True)
-    to.write_text(header + "".join(lines) * times)
+    write_text(to, header + "".join(lines) * times)
 
 
 if __name__ == "__main__":

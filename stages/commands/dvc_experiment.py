@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from stages.commands.dvc import YIELDING, command, environment
-from stages.commands.named_files import read_yaml
 from stages.params.load import PARAMS, parsed
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal, say
 from stages.project.locks import exclusive
 from stages.tracking.search import alive

@@ -1,12 +1,13 @@
 """Files that a person names without their folder and their ending, such as experiments/NAME.yaml."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from stages.params.fields import did_you_mean
 from stages.params.load import parsed
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -31,10 +32,3 @@ def read_named(folder: Path, name: str, kind: type[Asked]) -> Asked:
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors())
         raise Refusal(f"{file} is not valid:\n  " + "\n  ".join(lines)) from error
-
-
-def read_yaml(text: str) -> Any:
-    """Plain values, as DVC reads them."""
-    from ruamel.yaml import YAML
-
-    return YAML(typ="safe", pure=True).load(text)

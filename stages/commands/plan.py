@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from stages.commands.jobs import stages_at_once
-from stages.commands.named_files import read_yaml
 from stages.commands.plan_time import expected, seconds_at_once, spoken
 from stages.params.load import PARAMS, parsed
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import say
 from stages.project.durations import durations
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.named_files import read_yaml
 from stages.commands.show_rows import Row, State, rows
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import say
 
 _HEAD = Row("Experiment", "Model", "Test", "Validation", "Points", "Changed")

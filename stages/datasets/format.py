@@ -12,6 +12,7 @@ memory-mapped, so a data set larger than memory can be used.
 """
 
 import hashlib
+import io
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from stages.project.console import Refusal
-from stages.project.files import read_json, sha256, write_json
+from stages.project.files import read_json, sha256, write_bytes, write_json
 
 Split = Literal["train", "val", "test"]
 Kind = Literal["images", "features", "text", "sequences"]
@@ -107,7 +108,7 @@ def array_file(folder: Path, split: Split, rows: int, shape: list[int], kind: st
     dtype = np.uint8 if kind == "images" else np.float16
     path = folder / split / "inputs.npy"
     if rows == 0:  # an empty file cannot be mapped
-        np.save(path, np.zeros((0, *shape), dtype))
+        write_array(path, np.zeros((0, *shape), dtype))
         return np.load(path)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(rows, *shape))
     _reserve(path)
@@ -126,10 +127,17 @@ def _reserve(path: Path) -> None:
         raise Refusal(f"{path} needs {size >> 20} MiB, for which the disk has no room: {error}") from error
 
 
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write a small array as .npy, whole or not at all; of a full disk `np.save` would not even say that it is full."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_bytes(path, buffer.getbuffer())
+
+
 def write_targets(folder: Path, split: Split, targets: np.ndarray) -> None:
     """Write `targets.npy` of a split."""
     (folder / split).mkdir(parents=True, exist_ok=True)
-    np.save(folder / split / "targets.npy", np.asarray(targets, np.int64))
+    write_array(folder / split / "targets.npy", np.asarray(targets, np.int64))
 
 
 def symbol_type(symbols: int) -> np.dtype[Any]:
@@ -140,7 +148,7 @@ def symbol_type(symbols: int) -> np.dtype[Any]:
 def write_symbols(folder: Path, split: Split, symbols: np.ndarray, targets: np.ndarray, different: int) -> None:
     """Write the arrays of a split of a text or of sequences, which hold so many `different` symbols in all."""
     write_targets(folder, split, targets)
-    np.save(folder / split / "inputs.npy", symbols.astype(symbol_type(different)))
+    write_array(folder / split / "inputs.npy", symbols.astype(symbol_type(different)))
 
 
 def describe(

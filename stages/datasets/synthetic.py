@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.datasets.format import PreparedSet
+from stages.datasets.format import PreparedSet, write_array
 from stages.datasets.subset import subset
 from stages.project.console import Refusal
 from stages.project.files import read_json, replacing_folder, sha256, write_json
@@ -57,7 +57,7 @@ def material(data: PreparedSet, dataset: str, fraction: float, seed: int, folder
 def write_synthetic(folder: Path, inputs: np.ndarray, targets: np.ndarray, about: dict[str, Any]) -> None:
     """Write images, their classes and what is known `about` them; with the marks that they are synthetic."""
     with replacing_folder(folder) as partial:
-        np.save(partial / "inputs.npy", inputs)
-        np.save(partial / "targets.npy", targets)
+        write_array(partial / "inputs.npy", inputs)
+        write_array(partial / "targets.npy", targets)
         digests = {f"{name}_sha256": sha256(partial / f"{name}.npy") for name in ("inputs", "targets")}
         write_json(partial / "about.json", about | {"synthetic": True, "images": len(inputs)} | digests)

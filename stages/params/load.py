@@ -67,21 +67,20 @@ def parsed(path: Path, parse: Callable[[str], Any]) -> Any:
         raise Refusal(f"{path} is not a text file (UTF-8): {error.reason} at byte {error.start}") from error
     except RecursionError:
         raise Refusal(f"{path} is not valid: its sections are nested too deeply") from None
-    except (YAMLError, ValueError) as error:  # ValueError: a number of thousands of digits
+    except (YAMLError, ValueError) as error:  # ValueError: too many values
         raise Refusal(f"{path} is not valid YAML: {_reason(error)}") from error
 
 
 @lru_cache(maxsize=1)  # a stage and its tracking read the same file, 0.1 s each time
 def _yaml(text: str) -> Any:
-    """YAML 1.2, as DVC reads it (`1e-3` is a number, `no` is a word); a key given twice is refused."""
-    from ruamel.yaml import YAML
+    from stages.params.plain_yaml import read_yaml
 
-    return YAML(typ="safe", pure=True).load(text)
+    return read_yaml(text)
 
 
 def _reason(error: Exception) -> str:
     problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
-    return f"line {mark.line + 1}: {problem}" if problem and mark else str(error)
+    return f"line {mark.line + 1}: {problem}" if problem and mark else " ".join(str(error).split())
 
 
 def _value(params: Params, key: str, path: Path) -> Any:

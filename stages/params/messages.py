@@ -11,6 +11,7 @@ from stages.params.fields import did_you_mean
 from stages.params.schema import Params
 
 _NAMES = "1 to 64 letters, digits, _ and -, the first one a letter or a digit"
+_LONGEST = 64  # letters of a key that are shown, as many as a name may have
 _SECTION_TYPES = ("model_type", "model_attributes_type", "dict_type")
 
 
@@ -21,7 +22,7 @@ def line(error: Any) -> str:
     if kind == "missing":
         return f"{key} is missing"
     if kind == "extra_forbidden":
-        return f"{key}: unknown key {where[-1]!r}; {did_you_mean(where[-1], _keys_beside(where))}"
+        return f"{key}: unknown key {_shown(where[-1])}; {did_you_mean(where[-1], _keys_beside(where))}"
     if kind == "union_tag_not_found":
         return f"{key}.{_choice(error)} is missing"
     if kind == "union_tag_invalid":
@@ -49,7 +50,8 @@ def _choice(error: Any) -> str:
 
 def _key(where: list[str]) -> str:
     """The dotted path on one line, without the architecture, the optimizer and the kind that pydantic puts into it."""
-    return ".".join(part if part.isprintable() else ascii(part) for part in _without_tag(where)) or "the file"
+    parts = (part if len(part) <= _LONGEST else f"{part[: _LONGEST - 3]}..." for part in _without_tag(where))
+    return ".".join(part if part.isprintable() else ascii(part) for part in parts) or "the file"
 
 
 def _without_tag(where: list[str]) -> list[str]:

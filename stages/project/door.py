@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from stages.project.console import Refusal
 from stages.project.durations import note_duration
+from stages.project.files import disk_refuses
 
 
 def open_door(main: Callable[[str], int | None], description: str, what: str) -> NoReturn:
@@ -24,7 +25,7 @@ def open_door(main: Callable[[str], int | None], description: str, what: str) ->
 
 
 def run_or_refuse(work: Callable[[], int | None]) -> NoReturn:
-    """Exit with 0 after `work`, or with 1 and the message of its `Refusal`, without a traceback; 130 after Ctrl-C.
+    """Exit with 0 after `work`, or with 1 and the message of its `Refusal` or of the disk's; 130 after Ctrl-C.
 
     How long the work of a stage took, and of how many epochs `work` says that it was, is noted for `vision plan`.
     """
@@ -33,6 +34,11 @@ def run_or_refuse(work: Callable[[], int | None]) -> NoReturn:
         note_duration(opened, work())
     except Refusal as refusal:
         print(f"ERROR: {refusal}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except OSError as error:
+        if (said := disk_refuses(error)) is None:
+            raise
+        print(f"ERROR: {said}", file=sys.stderr, flush=True)
         sys.exit(1)
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """Files that are either whole or not there: written to a temporary name, then renamed."""
 
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ from typing import Any
 from stages.project.console import Refusal
 
 _CHUNK = 1 << 20
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @contextmanager
@@ -22,7 +24,8 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield partial
+        with naming(path):
+            yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -38,14 +41,34 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        yield partial
+        with naming(path):
+            yield partial
         shutil.rmtree(path, ignore_errors=True)
         partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give an error of the disk the name of what was written: the system tells it only where a file is opened."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _UNWRITABLE and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def disk_refuses(error: OSError) -> str | None:
+    """What to say of a disk that is full, read-only or closed to this user; None where the error is another one."""
+    if error.errno not in _UNWRITABLE:
+        return None
+    path = error.filename2 or error.filename or "a file"  # of a copy the second is the one that is written
+    return f"{path}: {error.strerror}; make room or let it be written, and run this again: nothing is left half-written"
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write `content` to `path`, whole or not at all."""
     with replacing(path) as partial:
         partial.write_bytes(content)

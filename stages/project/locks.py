@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from stages.project.console import say
+from stages.project.files import naming
 from stages.project.paths import home
 
 _SECONDS_BETWEEN_TRIES = 0.1
@@ -31,8 +32,8 @@ def exclusive(name: str, waiting_for: str = "") -> Iterator[None]:
                 say(f"waiting for process {file.read().strip() or '?'}, which {waiting_for}")
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with naming(Path(file.name)):
+            os.write(file.fileno(), str(os.getpid()).encode())  # at once: what a full disk refused would come again
         yield
 
 

@@ -146,12 +146,14 @@ def read_weights() -> dict[str, WeightsEntry]:
 
 
 def _validated(path: Path, adapter: TypeAdapter[Any]) -> Any:
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAMLError
+
+    from stages.params.plain_yaml import read_yaml
 
     try:
-        return adapter.validate_python(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise Refusal(f"{path} is not a readable catalogue entry: {error}") from error
+        return adapter.validate_python(read_yaml(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors()]
         raise Refusal(f"{path} is not a valid catalogue entry:\n" + "\n".join(lines)) from error
+    except (OSError, YAMLError, ValueError, RecursionError) as error:
+        raise Refusal(f"{path} is not a readable catalogue entry: {error}") from error

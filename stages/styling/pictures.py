@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from stages.params.fields import Strict, did_you_mean
 from stages.params.load import parsed
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal
 from stages.styling.motifs import MOTIFS, draw
 
@@ -51,10 +52,8 @@ def _drawn(catalogue: Catalogue, size: int) -> Iterator[np.ndarray]:
 
 
 def _catalogue(path: Path) -> Catalogue:
-    from ruamel.yaml import YAML
-
     try:
-        catalogue = Catalogue.model_validate(parsed(path, YAML(typ="safe", pure=True).load))
+        catalogue = Catalogue.model_validate(parsed(path, read_yaml))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

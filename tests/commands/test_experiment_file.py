@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from stages.commands import main as console
 from stages.commands.experiment_file import known, read_experiment
 from stages.commands.experiment_variants import with_variants
-from stages.commands.named_files import read_yaml
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal
 
 NAMES = [

@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from stages.commands import main as console
-from stages.commands.named_files import read_yaml
 from stages.commands.sweep_file import known, read_sweep, with_values
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal
 
 TINY: dict[str, Any] = {

@@ -110,6 +110,14 @@ def test_lists_that_grow_exponentially_are_answered_at_once(tmp_path: Path) -> N
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     (tmp_path / "params.yaml").write_text("\n".join([*lines, "seed: *a8"]))
+    with pytest.raises(Refusal, match=r"with its aliases it has [\d,]+ values; allowed: 100,000"):
+        problems(tmp_path / "params.yaml")
+
+
+def test_of_lists_that_stay_below_the_limit_a_line_shows_the_beginning(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 4)]
+    (tmp_path / "params.yaml").write_text("\n".join([*lines, "seed: *a3"]))
     (line,) = [line for line in problems(tmp_path / "params.yaml") if line.startswith("seed")]
     assert len(line) < 150
 
