@@ -44,6 +44,22 @@ def finished(store: Store, key: str) -> list[str]:
     return [run.info.run_id for run in found]
 
 
+def left_open(store: Store, key: str) -> list[str]:
+    """The ids of a training's runs that say they are running, whose process is gone; newest first."""
+    return [run.info.run_id for run in running(store, key) if _dead(run.data.tags)]
+
+
+def running(store: Store, key: str) -> list[Any]:
+    """A training's runs that say they are running, newest first."""
+    return runs(store, f"tags.`pipeline.key` = '{key}' and attributes.status = 'RUNNING'")
+
+
+def being_trained(store: Store, key: str) -> str:
+    """The host that trains `key` now, as far as can be told from here; empty where none does."""
+    alive_ones = [run.data.tags.get("host", "?") for run in running(store, key) if not _dead(run.data.tags)]
+    return next(iter(alive_ones), "")
+
+
 def close_dead_runs(store: Store, among: str = "") -> int:
     """How many runs of this machine were closed as KILLED: their process was killed outright and could not say so.
 
@@ -51,8 +67,8 @@ def close_dead_runs(store: Store, among: str = "") -> int:
         store: to look in.
         among: a condition on the runs, in MLflow's grammar.
     """
-    running = runs(store, " and ".join([one for one in (among, "attributes.status = 'RUNNING'") if one]))
-    dead = [run.info.run_id for run in running if _dead(run.data.tags)]
+    open_ones = runs(store, " and ".join([one for one in (among, "attributes.status = 'RUNNING'") if one]))
+    dead = [run.info.run_id for run in open_ones if _dead(run.data.tags)]
     for run_id in dead:
         store.client.set_terminated(run_id, "KILLED")
     return len(dead)
