@@ -1,4 +1,4 @@
-"""A store that is away for a while: what is kept, when it is tried again, what is lost, and what `vision sync` makes good."""
+"""A store that is away for a while: what is kept, when it is tried again, and what `vision sync` makes good."""
 
 import os
 import subprocess
@@ -131,9 +131,8 @@ def test_a_store_that_was_away_when_the_run_began_has_all_of_it(workspace, clock
     store = open_store()
     switched = Switched(store.client, clock)
     switched.there = False
-    monkeypatch.setattr(
-        "stages.tracking.runs.open_store", lambda: store_module.Store(switched, store.uri, store.experiment_id)
-    )
+    away = store_module.Store(switched, store.uri, store.experiment_id)
+    monkeypatch.setattr("stages.tracking.runs.open_store", lambda: away)
     with train() as run:
         run.epoch(1, {"val_accuracy": 0.5})
         assert run.id is None

@@ -62,9 +62,9 @@ def test_the_page_is_named_without_the_password_and_opened_with_it(capsys):
 
 
 def test_a_sweeps_storage_is_shown_without_its_password():
-    with pytest.raises(Refusal, match="storage postgresql://me:\\*\\*\\*@host/db failed"):
-        with storage_told("postgresql://me:secret@host/db"):
-            raise KeyError("study")
+    said = r"storage postgresql://me:\*\*\*@host/db failed"
+    with pytest.raises(Refusal, match=said), storage_told("postgresql://me:secret@host/db"):
+        raise KeyError("study")
 
 
 def test_what_is_no_address_of_a_storage_is_not_shown():
