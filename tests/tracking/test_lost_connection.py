@@ -1,8 +1,10 @@
 """A store that is away for a while: what is kept, when it is tried again, and what `vision sync` makes good."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -234,6 +236,22 @@ def test_the_test_completes_a_run_that_was_left_open(left_open):
     (logged,) = runs()
     assert (logged.info.run_id, logged.info.status) == (left_open, "FINISHED")
     assert logged.data.metrics["val_accuracy"] == 0.6
+
+
+@pytest.mark.parametrize(("hours", "did"), [(23, "skipped"), (25, "completed")])
+def test_another_machines_run_counts_as_left_open_a_day_after_its_last_sign(workspace, clock, hours, did):
+    now = time.time()
+    clock.now = now - hours * 3600
+    with train() as run:
+        run.epoch(1, {"val_accuracy": 0.2})
+        client, run_id = run._store.client, run.id
+        client.set_tag(run_id, "host", "a-container")
+        with sqlite3.connect("mlflow.db") as database:
+            database.execute("UPDATE runs SET start_time = ?", [int(1000 * (now - 48 * 3600))])
+        (synced,) = sync_model(open_store(), "mnist-mlp", DvcLock(""), lambda *_: False)
+        assert synced.did == did
+        if did == "skipped":
+            assert synced.note == "it is being trained, on a-container"
 
 
 def test_an_experiment_that_another_machine_made_meanwhile_is_taken(workspace, monkeypatch):
