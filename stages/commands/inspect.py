@@ -63,6 +63,7 @@ def _run(of: str) -> Any:
 
 def opened() -> "Store | None":
     """MLflow's store, where there is one to look into."""
+    from stages.tracking.secrets import masked
     from stages.tracking.store import mode, open_store, tracking_uri
 
     uri = tracking_uri()
@@ -71,7 +72,8 @@ def opened() -> "Store | None":
     try:
         return open_store()
     except Exception as error:
-        raise Refusal(f"MLflow's store {uri} cannot be opened: {error}; with TRACKING=off it is left alone") from error
+        told = masked(f"MLflow's store {uri} cannot be opened: {error}")
+        raise Refusal(f"{told}; with TRACKING=off it is left alone") from error
 
 
 def _tell_run(of: str) -> None:

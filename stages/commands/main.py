@@ -1,6 +1,9 @@
 """The console command `vision`: what a person types beside `dvc`."""
 
+import sys
+import traceback
 from collections.abc import Callable
+from types import TracebackType
 
 import typer
 
@@ -28,6 +31,7 @@ from stages.commands.tour import tour
 from stages.commands.ui import ui
 from stages.commands.verify import verify
 from stages.project.door import run_or_refuse
+from stages.tracking.secrets import masked
 
 app = typer.Typer(
     help="What stands beside `dvc repro`: checks, plans, experiments, sweeps, summaries, predictions, a tour.",
@@ -46,8 +50,13 @@ for panel, commands in _PANELS.items():
 
 
 def run() -> None:
-    """Run a subcommand; a refusal is one line and exit code 1, without a traceback."""
+    """Run a subcommand; a refusal is one line and exit code 1, without a traceback; a defect's shows no password."""
+    sys.excepthook = _traceback_masked
     run_or_refuse(app)
+
+
+def _traceback_masked(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    print(masked("".join(traceback.format_exception(kind, error, trace))), file=sys.stderr, end="")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,10 @@ _ENOUGH = 4  # finished trials, to tell what their metric depends on
 def sweep(
     name: Annotated[str, typer.Argument(help="One of them; without it, they are listed.")] = "",
     storage: Annotated[
-        str, typer.Option(help="Address of the database of trials, which several machines may share.")
+        str,
+        typer.Option(
+            envvar="SWEEP_STORAGE", help="Address of the database of trials, which several machines may share."
+        ),
     ] = "",
 ) -> None:
     """List the sweeps, or run one, or its share here; its tables and figures go to reports/sweeps/NAME."""
@@ -85,7 +88,8 @@ def _address(storage: str) -> str:
         url = make_url(storage or f"sqlite:///{home() / 'optuna.db'}")
         url.get_dialect().import_dbapi()
     except ArgumentError:
-        raise Refusal(f"--storage is {storage!r}; an address is, for example, sqlite:////shared/optuna.db") from None
+        # what was typed is not shown: it may hold a password
+        raise Refusal("--storage is no address; one is, for example, sqlite:////shared/optuna.db") from None
     except ImportError as error:
         raise Refusal(f"--storage: {error}; install the database's driver") from None
     if url.get_backend_name() == "sqlite":

@@ -11,7 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from stages.commands.sweep_file import Sweep, Values
 from stages.commands.sweep_trial import TrialRunner, left
 from stages.project.console import Refusal, say
-from stages.tracking.pruning import open_storage, without_password
+from stages.tracking.pruning import open_storage
+from stages.tracking.secrets import masked
 
 # Of heartbeats, which Optuna has had for years, it says once for each call that they may change
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -43,7 +44,7 @@ class Trials:
             direction=sweep.direction,
             load_if_exists=True,
         )
-        self._refuse_others(params, without_password(storage))
+        self._refuse_others(params, masked(storage))
         self._runner = TrialRunner(name, sweep, self._base, storage)
 
     def run(self) -> None:

@@ -18,13 +18,12 @@ def sync() -> None:
     """Bring MLflow up to what DVC has: each trained model's run, and those of DVC's experiments; run it at any time."""
     from stages.tracking.dvc_lock import workspace_lock
     from stages.tracking.search import close_dead_runs
+    from stages.tracking.store import answering
     from stages.tracking.sync import sync_model
 
     if not Path("dvc.yaml").exists():
         raise Refusal("dvc.yaml is missing; run from the repository's root")
     store, lock = _store(), workspace_lock()
-    if closed := close_dead_runs(store):
-        say(f"runs whose process was killed, now closed as KILLED: {closed}")
     names = sorted(path.parent.name for path in MODELS.glob("*/training.json"))
     width = max(map(len, names), default=0) + len(", seed 00")
     found = []
@@ -33,18 +32,18 @@ def sync() -> None:
             found.append(one)
             say(_line(one, width))
     say(_total(found))
-    _experiments(store)
+    with answering(store, "the runs of DVC's experiments were not completed"):
+        _experiments(store)
+        if closed := close_dead_runs(store):  # now that those are completed whose training had ended
+            say(f"runs whose process was killed, now closed as KILLED: {closed}")
 
 
 def _store() -> "Store":
-    from stages.tracking.store import mode, open_store, tracking_uri
+    from stages.tracking.store import mode, open_or_refuse
 
     if mode() == "off":
         raise Refusal("TRACKING is off, and with it MLflow; unset it to sync")
-    try:
-        return open_store()
-    except Exception as error:
-        raise Refusal(f"MLflow's store {tracking_uri()} cannot be opened: {error}") from error
+    return open_or_refuse()
 
 
 def _line(one: "Synced", width: int) -> str:

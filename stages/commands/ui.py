@@ -38,8 +38,10 @@ def ui(
 
 def _say(server: str, runs: str) -> str:
     """Print the addresses of the page; gives the first."""
+    from stages.tracking.secrets import masked
+
     address = f"{server}/#{runs}"
-    say(f"Runs: {address}\nCurves: {address}&compareRunsMode=CHART\nChampions: {server}/#/models")
+    say(masked(f"Runs: {address}\nCurves: {address}&compareRunsMode=CHART\nChampions: {server}/#/models"))
     return address
 
 
@@ -48,11 +50,12 @@ def _serve(uri: str, runs: str, port: int, browser: bool) -> None:
     say("Ctrl-C ends it.")
     if browser:
         threading.Thread(target=_open_when_ready, args=(port, address), daemon=True).start()
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)]
+    # the address may hold a password, and a command's arguments can be read by all of the machine's users;
     # without MLflow's job queue there is one process less, and nothing here uses it
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    told = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     try:
-        subprocess.run([*command, "--host", "127.0.0.1"], check=False, env=environment)
+        subprocess.run(command, check=False, env=os.environ | told)
     except KeyboardInterrupt:
         say("closed")
 

@@ -137,4 +137,5 @@ def _restored(store: Store, experiment: Experiment, name: str, lock: DvcLock, ma
         run = Run(store, restored(store, settings, reports, None, tags))
         if (reports / "metrics.json").exists() and lock.later(f"evaluate@{name}", f"train@{name}", MODELS / name):
             run.record(evaluation(reports, lock.params(f"evaluate@{name}").get("evaluate", {})))
+        run.settle()
     return True

@@ -12,6 +12,7 @@ from typing import Any
 
 from stages.project.console import Refusal
 from stages.project.locks import exclusive
+from stages.tracking.secrets import masked
 
 VARIABLE = "SWEEP_TRIAL"
 PRUNED = "pruned"  # an attribute of the trial: its training was ended
@@ -91,7 +92,8 @@ def open_storage(address: str, heartbeat: int | None = None, grace: int | None =
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # the sweep says what became of a trial
-    options = _PATIENCE if address.startswith("sqlite") else {}
+    # a server that was restarted has dropped its connections: each is tried before it is used
+    options: dict[str, Any] = _PATIENCE if address.startswith("sqlite") else {"pool_pre_ping": True}
     with exclusive("optuna-open"):
         return optuna.storages.RDBStorage(
             address, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=grace
@@ -112,13 +114,4 @@ def storage_told(address: str) -> Iterator[None]:
         yield
     except (OptunaError, SQLAlchemyError, KeyError) as error:  # KeyError: there is no such study
         reason = (str(error.__cause__ or error).splitlines() or [""])[0]
-        raise Refusal(
-            f"the sweep's storage {without_password(address)} failed ({type(error).__name__}: {reason})"
-        ) from error
-
-
-def without_password(address: str) -> str:
-    """A database's address as it may be shown."""
-    from sqlalchemy.engine import make_url
-
-    return make_url(address).render_as_string(hide_password=True)
+        raise Refusal(masked(f"the sweep's storage {address} failed ({type(error).__name__}: {reason})")) from error

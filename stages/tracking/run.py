@@ -1,23 +1,30 @@
 """A model's MLflow run, as a stage uses it."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.project.console import warn
+from stages.project.console import Refusal, say, warn
 from stages.project.stopping import Stopped
 from stages.tracking.lineage import dataset_input
 from stages.tracking.pruning import PRUNED, Watched
 from stages.tracking.records import Record, layer_figures
+from stages.tracking.secrets import masked
 from stages.tracking.store import Store, mode
+
+_PATIENCE = 10  # a try that failed after a second is repeated after ten: waiting takes a tenth of the time at most
+_SHORTEST = 1.0  # seconds between two tries
 
 
 class Run:
     """A model's MLflow run; every call is a no-op when nothing is tracked.
 
-    The first failure of the store is said once, loudly, and ends the logging, not the work.
+    What the store cannot take now is kept, in order, and tried again by later calls and at the end; no wait is long.
+    A call that the store refuses is said once, loudly, and ends the logging, not the work. What was logged twice,
+    for an answer got lost, is there once: each call carries its own time.
 
     Attributes:
         id: MLflow's, None where nothing is tracked.
@@ -30,15 +37,13 @@ class Run:
         self.id = run_id
         self.epochs = 0
         self.trial: Watched | None = None
-
-    @property
-    def uri(self) -> str:
-        """The store's address; empty when nothing is tracked."""
-        return self._store.uri if self._store else ""
+        self._kept: deque[tuple[str, Callable[[Any], None]]] = deque()
+        self._retry_at: float | None = None  # of time.monotonic(); None while the store answers
 
     def metrics(self, values: dict[str, float], step: int = 0) -> None:
         """Log metrics in one request."""
-        self.do("metrics", partial(_log_metrics, self.id, values, step))
+        now = int(time.time() * 1000)
+        self.do("metrics", lambda client: log_metrics(client, self.id, values, step, now))
 
     def epoch(self, number: int, figures: dict[str, float]) -> None:
         """Log an epoch's figures, once: a training that goes on from a state may repeat some epochs.
@@ -46,8 +51,8 @@ class Run:
         Raises:
             Stopped: the training is a sweep's trial, which the sweep ends here.
         """
-        if number > self.epochs:
-            self.metrics(figures, step=number)
+        now = int(time.time() * 1000)
+        self.do("metrics", partial(self._log_epoch, number, figures, now))
         if self.trial and self.trial.hopeless(number, figures):
             self.tags({PRUNED: "true"})
             raise Stopped(f"pruned by the sweep {self.trial.study} after epoch {number}")
@@ -67,16 +72,16 @@ class Run:
 
     def params(self, values: dict[str, Any]) -> None:
         """Log params; MLflow refuses to change one that is there."""
-        self.do("params", partial(_log_params, self.id, values))
+        self.do("params", lambda client: log_params(client, self.id, values))
 
     def tags(self, values: dict[str, str]) -> None:
         """Set tags."""
-        self.do("tags", partial(_set_tags, self.id, values))
+        self.do("tags", lambda client: set_tags(client, self.id, values))
 
     def artifacts(self, *paths: Path, folder: str = "") -> None:
         """Log files."""
         for path in map(str, paths):
-            self.do(path, partial(_log_artifact, self.id, path, folder))
+            self.do(path, partial(self._log_artifact, path, folder))
 
     def text(self, path: str, content: str) -> None:
         """Log a text as a file of the run."""
@@ -87,46 +92,107 @@ class Run:
         self.do("the data set", lambda c: c.log_inputs(self.id, [dataset_input(folder)]))
 
     def finish(self, status: str) -> None:
-        """End the run: FINISHED, FAILED or KILLED."""
-        self.do("the end of the run", lambda c: c.set_terminated(self.id, status))
+        """End the run: FINISHED, FAILED or KILLED; what is kept is settled."""
+        now = int(time.time() * 1000)
+        self._kept.append(("the end of the run", lambda client: client.set_terminated(self.id, status, now)))
+        self.settle()
+
+    def settle(self) -> bool:
+        """Try a last time what is kept; whether all was logged. What was not is said, and ends the logging."""
+        if error := self._deliver():
+            (what, _), *more = self._kept
+            self._end(f"{what} and {len(more)} more" if more else what, error)
+        return self._store is not None
 
     def do(self, what: str, work: Callable[[Any], None]) -> None:
-        """Do `work` with MLflow's client; a failure is said once and ends the logging."""
+        """Do `work` with MLflow's client, now or, where the store cannot be reached, later."""
         if self._store is None:
             return
-        try:
-            work(self._store.client)
-        except Exception as error:
-            give_up(f"{what} and all that follows", error)
-            self._store, self.id = None, None
+        self._kept.append((what, work))
+        if self._retry_at is None or time.monotonic() >= self._retry_at:
+            self._deliver()
+
+    def _deliver(self) -> Exception | None:
+        """Do what is kept, in order, up to the first that fails; its error, where it is one that may pass."""
+        began = time.monotonic()
+        while self._store and self._kept:
+            what, work = self._kept[0]
+            try:
+                work(self._store.client)
+            except Exception as error:
+                if mode() == "strict" or refused(error):
+                    self._end(f"{what} and all that follows", error)
+                    return None
+                self._keep(what, error, time.monotonic() - began)
+                return error
+            self._kept.popleft()
+        if self._retry_at is not None and self._store:
+            say("MLflow: the store is back, and has what was kept for it")
+        self._retry_at = None
+        return None
+
+    def _keep(self, what: str, error: Exception, took: float) -> None:
+        if self._retry_at is None:
+            warn(f"MLflow: {what} could not be logged ({_told(error)}); it is kept and tried again")
+        self._retry_at = time.monotonic() + max(_SHORTEST, _PATIENCE * took)
+
+    def _end(self, what: str, error: Exception) -> None:
+        self._kept.clear()
+        give_up(what, error)
+        self._store = None
+
+    def _log_epoch(self, number: int, figures: dict[str, float], now: int, client: Any) -> None:
+        if number > self.epochs:
+            log_metrics(client, self.id, figures, number, now)
+
+    def _log_artifact(self, path: str, folder: str, client: Any) -> None:
+        client.log_artifact(self.id, path, folder or None)
 
 
-def _log_metrics(run_id: str | None, values: dict[str, float], step: int, client: Any) -> None:
+def log_metrics(client: Any, run_id: str | None, values: dict[str, float], step: int, now: int) -> None:
+    """Log metrics of the time `now`, in milliseconds."""
     from mlflow.entities import Metric
 
-    now = int(time.time() * 1000)
     client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
 
 
-def _log_params(run_id: str | None, values: dict[str, Any], client: Any) -> None:
+def log_params(client: Any, run_id: str | None, values: dict[str, Any]) -> None:
+    """Log params."""
     from mlflow.entities import Param
 
     client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
 
 
-def _set_tags(run_id: str | None, values: dict[str, str], client: Any) -> None:
+def set_tags(client: Any, run_id: str | None, values: dict[str, str]) -> None:
+    """Set tags in one request."""
     from mlflow.entities import RunTag
 
     client.log_batch(run_id, tags=[RunTag(name, value) for name, value in values.items()])
 
 
-def _log_artifact(run_id: str | None, path: str, folder: str, client: Any) -> None:
-    client.log_artifact(run_id, path, folder or None)
+def refused(error: Exception) -> bool:
+    """Whether the store has answered, and will not answer otherwise: HTTP's 4xx but for "later" (408, 429)."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException):
+        status = error.get_http_status_code()
+    else:  # of requests, which moves the artifacts
+        status = getattr(getattr(error, "response", None), "status_code", 500)
+    return isinstance(error, Refusal) or (400 <= status < 500 and status not in (408, 429))
 
 
 def give_up(what: str, error: Exception) -> None:
-    """Say what was not logged; with TRACKING=strict, fail."""
+    """Say what was not logged.
+
+    Raises:
+        Refusal: TRACKING is strict.
+    """
+    lost = f"MLflow: {what} could not be logged ({_told(error)})"
     if mode() == "strict":
-        raise error
+        raise Refusal(f"{lost}, and TRACKING is strict") from error
+    warn(f"{lost}; the results are not touched, and `vision sync` logs it later")
+
+
+def _told(error: Exception) -> str:
     first_line = (str(error).splitlines() or [""])[0]
-    warn(f"MLflow: {what} could not be logged ({type(error).__name__}: {first_line}); the results are not touched")
+    return masked(f"{type(error).__name__}: {first_line}")

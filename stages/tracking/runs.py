@@ -13,8 +13,8 @@ from stages.tracking.dvc_lock import lock_tags, workspace_lock
 from stages.tracking.lineage import experiment_mark, lineage_tags, uncommitted
 from stages.tracking.pruning import PRUNED, watched
 from stages.tracking.restore import flat, restored
-from stages.tracking.run import Run, give_up
-from stages.tracking.search import child_of, close_dead_runs, create, finished, runs
+from stages.tracking.run import Run, give_up, set_tags
+from stages.tracking.search import child_of, close_dead_runs, create, finished, left_open, runs
 from stages.tracking.store import Store, mode, open_store
 
 
@@ -83,7 +83,8 @@ def attach(name: str) -> Iterator[Run]:
     if store:
         _attach(run, store, MODELS / name, model_report(name), None)
         run.tags(lock_tags(workspace_lock(), name))
-    yield run
+    with settled(run):
+        yield run
 
 
 @contextmanager
@@ -94,14 +95,28 @@ def attach_seed(name: str, seed: int, parent: Run) -> Iterator[Run]:
     if store:
         folder = seed_folder(name, seed)
         _attach(run, store, folder, folder, parent.id)
-    yield run
+    with settled(run):
+        yield run
 
 
 def _attach(run: Run, store: Store, folder: Path, reports: Path, parent: str | None) -> None:
     training = read_json(folder / "training.json")
-    with exclusive(f"run-{training['key']}"):
-        run.do("the run", lambda client: setattr(run, "id", found_or_restored(store, training, reports, parent)))
+
+    def find(client: Any) -> None:
+        with exclusive(f"run-{training['key']}"):
+            run.id = found_or_restored(store, training, reports, parent)
+
+    run.do("the run", find)
     run.tags(experiment_mark())
+
+
+@contextmanager
+def settled(run: Run) -> Iterator[None]:
+    """What the store could not take inside the block is tried again at its end."""
+    try:
+        yield
+    finally:
+        run.settle()
 
 
 @contextmanager
@@ -112,18 +127,25 @@ def attach_generator(name: str) -> Iterator[Run]:
     if store:
         training = read_json(SYNTHETIC / name / "training.json")
         run.do("the run", lambda client: setattr(run, "id", next(iter(finished(store, training["key"])), None)))
-    yield run if run.id else Run(None, None)
+        run.settle()
+    with settled(run):
+        yield run if run.id else Run(None, None)
 
 
 def found_or_restored(store: Store, training: dict[str, Any], reports: Path, parent: str | None = None) -> str:
-    """The id of the newest finished run of a `training.json`, or of one made from its reports.
+    """The id of the newest finished run of a `training.json`, or of one completed or made from its reports.
+
+    A run is left open where the store was away when the training ended.
 
     Raises:
         Refusal: as `restored`.
     """
     settings = training["settings"]
     inputs, more = DATA / settings["model"]["inputs"], child_of(parent, settings["name"], settings["seed"])
-    return next(iter(finished(store, training["key"])), None) or restored(store, settings, reports, inputs, more)
+    key = training["key"]
+    if found := finished(store, key):
+        return found[0]
+    return restored(store, settings, reports, inputs, more, next(iter(left_open(store, key)), None))
 
 
 def _begin(run: Run, store: Store, named: dict[str, str], facts: dict[str, Any], again: bool, counted_by: str) -> None:
@@ -137,6 +159,7 @@ def _begin(run: Run, store: Store, named: dict[str, str], facts: dict[str, Any],
         return
     run.id = before[0].info.run_id
     store.client.update_run(run.id, status="RUNNING")
-    run.tags(lineage_tags() | {"resumed": "true"} | ({PRUNED: "false"} if PRUNED in before[0].data.tags else {}))
+    marks = {"resumed": "true"} | ({PRUNED: "false"} if PRUNED in before[0].data.tags else {})
+    set_tags(store.client, run.id, lineage_tags() | marks)
     history = store.client.get_metric_history(run.id, counted_by)
     run.epochs = max((point.step for point in history), default=0)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from typing import Any
 
 from stages.tracking.lineage import lineage_tags
@@ -10,6 +11,7 @@ from stages.tracking.store import Store
 # `key` alone would say little in a table of runs
 _TAGS = {"key": "pipeline.key"}
 TITLE = "mlflow.runName"
+_SILENCE = 24 * 3600 * 1000  # milliseconds; a container that is gone has taken its host's name with it
 _ALL = 50_000  # MLflow's own limit; unless told it gives a thousand
 
 
@@ -44,8 +46,24 @@ def finished(store: Store, key: str) -> list[str]:
     return [run.info.run_id for run in found]
 
 
+def left_open(store: Store, key: str) -> list[str]:
+    """The ids of a training's runs that say they are running, whose process is gone; newest first."""
+    return [run.info.run_id for run in running(store, key) if _dead(store, run)]
+
+
+def running(store: Store, key: str) -> list[Any]:
+    """A training's runs that say they are running, newest first."""
+    return runs(store, f"tags.`pipeline.key` = '{key}' and attributes.status = 'RUNNING'")
+
+
+def being_trained(store: Store, key: str) -> str:
+    """The host that trains `key` now, as far as can be told from here; empty where none does."""
+    alive_ones = [run.data.tags.get("host", "?") for run in running(store, key) if not _dead(store, run)]
+    return next(iter(alive_ones), "")
+
+
 def close_dead_runs(store: Store, among: str = "") -> int:
-    """How many runs of this machine were closed as KILLED: their process was killed outright and could not say so.
+    """How many runs were closed as KILLED: their process was killed outright and could not say so.
 
     Args:
         store: to look in.
@@ -58,13 +76,18 @@ def close_dead_runs(store: Store, among: str = "") -> int:
 
 
 def dead_runs(store: Store, among: str = "") -> list[str]:
-    """The ids of this machine's runs that would be closed by `close_dead_runs`."""
-    running = runs(store, " and ".join([one for one in (among, "attributes.status = 'RUNNING'") if one]))
-    return [run.info.run_id for run in running if _dead(run.data.tags)]
+    """The ids of the runs that `close_dead_runs` would close."""
+    open_ones = runs(store, " and ".join([one for one in (among, "attributes.status = 'RUNNING'") if one]))
+    return [run.info.run_id for run in open_ones if _dead(store, run)]
 
 
-def _dead(tags: dict[str, str]) -> bool:
-    return tags.get("host") == socket.gethostname() and not alive(int(tags.get("host.pid", 0)))
+def _dead(store: Store, run: Any) -> bool:
+    """Whether its process is gone; of another machine's, whether it has logged nothing for a day."""
+    tags = run.data.tags
+    if tags.get("host") == socket.gethostname():
+        return not alive(int(tags.get("host.pid", 0)))
+    logged = [store.client.get_metric_history(run.info.run_id, name)[-1].timestamp for name in run.data.metrics]
+    return time.time() * 1000 - max([run.info.start_time, *logged]) > _SILENCE
 
 
 def alive(pid: int) -> bool:

@@ -1,6 +1,8 @@
 """The MLflow store: opened late, once, under a lock."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +10,7 @@ from stages.params import load
 from stages.project.console import Refusal
 from stages.project.locks import exclusive
 from stages.project.paths import home
+from stages.tracking.secrets import masked
 
 # Must be set before MLflow is imported. An unreachable server may cost seconds, not minutes.
 _SETTINGS = {
@@ -17,6 +20,7 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # of single files
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of each run that ends, with the server's password
     "GIT_PYTHON_REFRESH": "quiet",
 }
 
@@ -63,8 +67,20 @@ def open_store() -> Store:
         client = MlflowClient(tracking_uri=uri)
         experiment = client.get_experiment_by_name(settings.experiment)
         if experiment is None:
-            return Store(client, uri, client.create_experiment(settings.experiment, _artifact_location(uri)))
+            return Store(client, uri, _created(client, settings.experiment, _artifact_location(uri)))
     return Store(client, uri, experiment.experiment_id)
+
+
+def _created(client: Any, name: str, artifacts: str | None) -> str:
+    """The id of a new experiment, or of the one that another machine has just made: no lock reaches that far."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.create_experiment(name, artifacts)
+    except MlflowException:
+        if made := client.get_experiment_by_name(name):
+            return made.experiment_id
+        raise
 
 
 def open_or_refuse() -> Store:
@@ -76,7 +92,22 @@ def open_or_refuse() -> Store:
     try:
         return open_store()
     except Exception as error:
-        raise Refusal(f"MLflow's store {tracking_uri()} cannot be opened: {error}") from error
+        raise Refusal(masked(f"MLflow's store {tracking_uri()} cannot be opened: {error}")) from error
+
+
+@contextmanager
+def answering(store: Store, what: str) -> Iterator[None]:
+    """Say in one line that the store failed inside the block.
+
+    Raises:
+        Refusal: it did; `what` was not done.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise Refusal(masked(f"{what}: MLflow's store {store.uri} failed ({error}); run it again")) from error
 
 
 def _artifact_location(uri: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from stages.tracking.dvc_lock import DvcLock, lock_tags
 from stages.tracking.records import Record, evaluation, evaluation_of_seed, exports, rows, training
 from stages.tracking.run import Run
 from stages.tracking.runs import found_or_restored
-from stages.tracking.search import finished, runs
-from stages.tracking.store import Store
+from stages.tracking.search import being_trained, finished, left_open
+from stages.tracking.store import Store, answering
 
 # logs the model to serve under a run, given MLflow's client, the run's id and the model's name; whether it could
 Serve = Callable[[Any, str, str], bool]
@@ -71,17 +70,19 @@ def _synced(store: Store, trained: _Trained, more: Callable[[str], list[str]] = 
     """Restore or complete the run of a training; `more` logs, under a run's id, what no record holds."""
     about = read_json(trained.folder / "training.json")
     key = about["key"]
-    if why := _unfit(store, trained, key):
-        return Synced(trained.title, "skipped", why)
-    with exclusive(f"run-{key}"):
-        before = finished(store, key)
-        run = Run(store, found_or_restored(store, about, trained.reports, trained.parent))
-        added = _complete(run, trained.records)
+    with exclusive(f"run-{key}"), answering(store, f"the run of {trained.title} was not completed"):
+        if why := _unfit(store, trained, key):
+            return Synced(trained.title, "skipped", why)
+        before, unfinished = finished(store, key), left_open(store, key)
+        run_id = found_or_restored(store, about, trained.reports, trained.parent)
+        run = Run(store, run_id)
+        added = ["end of the training"] if unfinished and not before else []
+        added += _complete(run, store.client, trained.records)
         added += _linked(run, store, DATA / about["settings"]["model"]["inputs"])
-        added += more(run.id) if run.id else []
-    if run.id is None:
-        raise Refusal(f"the run of {trained.title} was not completed: MLflow's store {store.uri} failed; run it again")
-    did = ("completed" if added else "present") if before else "restored"
+        if not run.settle():
+            raise Refusal(f"the run of {trained.title} was not completed, as said above; run it again")
+        added += more(run_id)
+    did = ("completed" if added else "present") if before or unfinished else "restored"
     if len(before) > 1:
         added.append(f"{len(before)} finished runs, of which the newest counts")
     return Synced(trained.title, did, ", ".join(added))
@@ -117,29 +118,24 @@ def _unfit(store: Store, trained: _Trained, key: str) -> str:
         return f"{report} is missing; `dvc checkout` or `dvc repro train@{name}` brings it"
     if read_json(report)["key"] != key:
         return f"{report} is of another training than {trained.folder}; `dvc repro train@{name}` makes both"
-    if runs(store, f"tags.`pipeline.key` = '{key}' and attributes.status = 'RUNNING'"):
-        return "it is being trained"
-    return ""
+    host = being_trained(store, key)
+    return f"it is being trained, on {host}" if host else ""
 
 
-def _complete(run: Run, records: dict[str, Record]) -> list[str]:
+def _complete(run: Run, client: Any, records: dict[str, Record]) -> list[str]:
     """Log what the run lacks; what that was."""
     added = []
-
-    def add(what: str, record: Record, client: Any) -> None:
+    for what, record in records.items():
         if lacking := absent(client, str(run.id), record):
             run.record(lacking)
             added.append(what)
-
-    for what, record in records.items():
-        run.do(what, partial(add, what, record))
     return added
 
 
 def _linked(run: Run, store: Store, inputs: Path) -> list[str]:
     """Log the data set that the model was trained on, where the run lacks it and it is there."""
-    known = store.client.get_run(run.id).inputs if run.id else None
-    if run.id is None or (known and known.dataset_inputs) or not (inputs / "dataset.json").exists():
+    known = store.client.get_run(run.id).inputs
+    if (known and known.dataset_inputs) or not (inputs / "dataset.json").exists():
         return []
     run.dataset(inputs)
     return ["data set"]

@@ -8,7 +8,7 @@ import pytest
 
 from stages.project.console import Refusal
 from stages.project.stopping import Stopped
-from stages.tracking.pruning import VARIABLE, Watched, watched, without_password
+from stages.tracking.pruning import VARIABLE, Watched, watched
 from stages.tracking.runs import train_run
 from stages.tracking.store import open_store
 
@@ -118,10 +118,6 @@ def test_a_study_that_cannot_be_reached_ends_the_training_with_its_address(study
     begin(study, monkeypatch, **changes)
     with pytest.raises(Refusal, match=r"the sweep's storage sqlite:///.*optuna.db failed"):
         train([0.1])
-
-
-def test_an_address_is_shown_without_its_password():
-    assert without_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
 
 
 def test_a_trial_that_was_given_up_for_dead_ends_the_training(study, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_reports_of_another_training_make_no_run(tested):
 
 def test_a_training_that_runs_now_is_left_alone(tested):
     with train():
-        assert sync(tested) == Synced("mnist-mlp", "skipped", "it is being trained")
+        assert sync(tested) == Synced("mnist-mlp", "skipped", f"it is being trained, on {socket.gethostname()}")
 
 
 def test_a_missing_report_is_named(tested):

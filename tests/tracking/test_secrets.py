@@ -1,0 +1,96 @@
+"""Passwords: in what is printed, and in what MLflow keeps."""
+
+import subprocess
+import sys
+
+import pytest
+
+from stages.commands import main
+from stages.commands.sweep import _address
+from stages.commands.ui import _say
+from stages.project.console import Refusal
+from stages.tracking.lineage import uncommitted
+from stages.tracking.pruning import storage_told
+from stages.tracking.secrets import masked
+from stages.tracking.store import open_or_refuse
+from tests.tracking.test_runs import train
+
+SERVER = "http://me:top%40secret@127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://me:secret@host/db", "postgresql://me:***@host/db"),
+        ("at https://me:p@ss:word@host:1/x, and http://you:pw@b", "at https://me:***@host:1/x, and http://you:***@b"),
+        ("postgresql://host/db?user=me&password=secret&x=1", "postgresql://host/db?user=me&password=***&x=1"),
+        ("the key is wJalrXUtnFEMI!", "the key is ***!"),
+        ("http://host:5000/#/runs", "http://host:5000/#/runs"),
+        ("s3://me@host and a@b.c", "s3://me@host and a@b.c"),
+    ],
+)
+def test_a_secret_is_three_asterisks(monkeypatch, text, shown):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
+    monkeypatch.setenv("PGPASSWORD", "e")
+    assert masked(text) == shown
+
+
+@pytest.fixture
+def server(workspace, monkeypatch):
+    """MLflow's address has a password, and nobody answers there."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", SERVER)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+
+def test_a_training_does_not_show_the_servers_password(server, capsys):
+    with train():
+        pass
+    said = capsys.readouterr().err
+    assert "me:***@127.0.0.1" in said
+    assert "secret" not in said
+
+
+def test_a_refusal_does_not_show_the_servers_password(server):
+    with pytest.raises(Refusal, match=r"store http://me:\*\*\*@127.0.0.1:9 cannot be opened") as refusal:
+        open_or_refuse()
+    assert "secret" not in str(refusal.value)
+
+
+def test_the_page_is_named_without_the_password_and_opened_with_it(capsys):
+    assert _say(SERVER, "/runs") == f"{SERVER}/#/runs"
+    assert capsys.readouterr().out.splitlines()[0] == "Runs: http://me:***@127.0.0.1:9/#/runs"
+
+
+def test_a_sweeps_storage_is_shown_without_its_password():
+    said = r"storage postgresql://me:\*\*\*@host/db failed"
+    with pytest.raises(Refusal, match=said), storage_told("postgresql://me:secret@host/db"):
+        raise KeyError("study")
+
+
+def test_what_is_no_address_of_a_storage_is_not_shown():
+    with pytest.raises(Refusal) as refusal:
+        _address("me/secret@host")
+    assert "secret" not in str(refusal.value)
+
+
+def test_the_traceback_of_a_defect_shows_no_password(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(main, "run_or_refuse", lambda app: None)
+    main.run()
+    error = RuntimeError(f"API request to {SERVER} failed")
+    sys.excepthook(RuntimeError, error, None)
+    assert capsys.readouterr().err == "RuntimeError: API request to http://me:***@127.0.0.1:9 failed\n"
+
+
+def test_a_patch_has_neither_dvcs_settings_nor_a_typed_password(workspace):
+    (workspace / ".dvc").mkdir(exist_ok=True)
+    files = {name: workspace / name for name in (".dvc/config", "params.yaml")}
+    files[".dvc/config"].write_text("[core]\n")
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    for command in (["init", "-q"], ["add", "-f", *files], ["commit", "-qm", "All"]):
+        subprocess.run(["git", *identity, *command], check=True)
+    files[".dvc/config"].write_text("[core]\n['remote \"team\"']\n    secret_access_key = abc\n")
+    files["params.yaml"].write_text(f"tracking_uri: {SERVER}\n")
+    patch = uncommitted()
+    assert "+tracking_uri: http://me:***@127.0.0.1:9\n" in patch
+    assert ".dvc/config" not in patch
