@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stages.params.load import PARAMS, read_yaml
+from stages.params.load import PARAMS
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal
 from stages.project.paths import MODELS, model_report
 from stages.tracking.dvc_lock import DvcLock
