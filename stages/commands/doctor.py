@@ -21,9 +21,9 @@ from stages.project.console import Refusal, say
 def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Ask no host, only DATA_MIRROR.")] = False,
 ) -> None:
-    """Check Python, packages, GPU, disk, memory, locks, leftovers, MLflow and sources; say how to mend what is wrong.
+    """Check environment, machine, leftovers of killed processes and sources; say how to mend what is wrong.
 
-    Nothing is changed. A note is worth knowing; the exit code is 1 when there is a PROBLEM.
+    Nothing is changed. A note is worth knowing; with a PROBLEM the exit code is 1.
     """
     found = []
     for title, check in _checks(offline).items():

@@ -35,11 +35,14 @@ def verify(
 ) -> None:
     """Train and test models again in a clean clone of a commit, and compare every output with its dvc.lock.
 
-    An output is identical when its MD5 is. A model with others is "within the seed band" when its test accuracy is
-    where one more training is expected (95 %, from the commit's seeds; with one seed: its Wilson interval), else
-    "different"; also when params or data are not those that dvc.lock names. What may be the cause is told.
-    The exit code is 0 without a difference, else 1. The clone is made where TMPDIR says, and removed.
-    It runs the commit's code: verify whom you trust that far.
+    identical: the MD5 is.
+    within the seed band: the test accuracy is where one more training is
+    expected (95 %, by the commit's seeds; with one seed, its Wilson interval).
+    different: it is not, or params or data are not those of dvc.lock.
+
+    What may be the cause is told. The exit code is 0 without a difference,
+    else 1. The clone is made where TMPDIR says, and removed. It runs the
+    commit's code: verify whom you trust that far.
     """
     from stages.tracking.experiments import commit_of
     from stages.tracking.git import git
