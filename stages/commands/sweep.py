@@ -91,7 +91,7 @@ def _address(storage: str) -> str:
         # what was typed is not shown: it may hold a password
         raise Refusal("--storage is no address; one is, for example, sqlite:////shared/optuna.db") from None
     except ImportError as error:
-        raise Refusal(f"--storage: {error}; install the database's driver") from None
+        raise Refusal(f"--storage: {error}; install the database's driver, or name another's") from None
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
             raise Refusal("--storage: a database in memory cannot be shared with the trainings; name a file")

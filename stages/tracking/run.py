@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.project.console import Refusal, say, warn
+from stages.project.console import say, warn
 from stages.project.stopping import Stopped
+from stages.tracking.calls import log_metrics, log_params, set_tags
+from stages.tracking.failures import give_up, refused, told
 from stages.tracking.lineage import dataset_input
 from stages.tracking.pruning import PRUNED, Watched
 from stages.tracking.records import Record, layer_figures
-from stages.tracking.secrets import masked
 from stages.tracking.store import Store, mode
 
 _PATIENCE = 10  # a try that failed after a second is repeated after ten: waiting takes a tenth of the time at most
@@ -133,7 +134,7 @@ class Run:
 
     def _keep(self, what: str, error: Exception, took: float) -> None:
         if self._retry_at is None:
-            warn(f"MLflow: {what} could not be logged ({_told(error)}); it is kept and tried again")
+            warn(f"MLflow: {what} could not be logged ({told(error)}); it is kept and tried again")
         self._retry_at = time.monotonic() + max(_SHORTEST, _PATIENCE * took)
 
     def _end(self, what: str, error: Exception) -> None:
@@ -147,52 +148,3 @@ class Run:
 
     def _log_artifact(self, path: str, folder: str, client: Any) -> None:
         client.log_artifact(self.id, path, folder or None)
-
-
-def log_metrics(client: Any, run_id: str | None, values: dict[str, float], step: int, now: int) -> None:
-    """Log metrics of the time `now`, in milliseconds."""
-    from mlflow.entities import Metric
-
-    client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
-
-
-def log_params(client: Any, run_id: str | None, values: dict[str, Any]) -> None:
-    """Log params."""
-    from mlflow.entities import Param
-
-    client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
-
-
-def set_tags(client: Any, run_id: str | None, values: dict[str, str]) -> None:
-    """Set tags in one request."""
-    from mlflow.entities import RunTag
-
-    client.log_batch(run_id, tags=[RunTag(name, value) for name, value in values.items()])
-
-
-def refused(error: Exception) -> bool:
-    """Whether the store has answered, and will not answer otherwise: HTTP's 4xx but for "later" (408, 429)."""
-    from mlflow.exceptions import MlflowException
-
-    if isinstance(error, MlflowException):
-        status = error.get_http_status_code()
-    else:  # of requests, which moves the artifacts
-        status = getattr(getattr(error, "response", None), "status_code", 500)
-    return isinstance(error, Refusal) or (400 <= status < 500 and status not in (408, 429))
-
-
-def give_up(what: str, error: Exception) -> None:
-    """Say what was not logged.
-
-    Raises:
-        Refusal: TRACKING is strict.
-    """
-    lost = f"MLflow: {what} could not be logged ({_told(error)})"
-    if mode() == "strict":
-        raise Refusal(f"{lost}, and TRACKING is strict") from error
-    warn(f"{lost}; the results are not touched, and `vision sync` logs it later")
-
-
-def _told(error: Exception) -> str:
-    first_line = (str(error).splitlines() or [""])[0]
-    return masked(f"{type(error).__name__}: {first_line}")

@@ -96,7 +96,10 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest(project: Path) -> 
     [
         ("no address", "--storage is 'no address'; an address is, for example, sqlite:////shared/optuna.db"),
         ("sqlite://", "a database in memory cannot be shared"),
-        ("mssql+pymssql://host/db", "--storage: No module named 'pymssql'; install the database's driver"),
+        (
+            "mssql+pymssql://host/db",
+            "--storage: No module named 'pymssql'; install the database's driver, or name another's",
+        ),
     ],
 )
 def test_a_database_that_cannot_serve_is_refused(project: Path, address: str, message: str) -> None:

@@ -151,36 +151,51 @@ def test_two_clones_share_a_sweep(team):
     assert all(ran)
 
 
-@pytest.mark.parametrize("away", [("postgres",), ("mlflow",)])
+class Stepwise:
+    """A training that goes on when it is told to."""
+
+    def __init__(self, team: Team) -> None:
+        environment = team.first.environment(**team.servers.variables(), TRACKING="on")
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", LOOP], cwd=team.first.root, env=environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.said = ""
+
+    def epoch(self, number: int) -> None:
+        """Wait until the epoch is done."""
+        for line in self._process.stdout:
+            self.said += line
+            if line == f"logged {number}\n":
+                return
+        raise AssertionError(self.said)
+
+    def go_on(self) -> None:
+        """Let it begin the next epoch."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def end(self) -> None:
+        """Let it train the last epoch and end."""
+        self.said += self._process.communicate("\n\n")[0]
+        assert self._process.returncode == 0, self.said
+
+
+@pytest.mark.parametrize("away", ["postgres", "mlflow"])
 def test_a_server_that_restarts_in_the_middle_of_a_training_misses_no_epoch(team, away):
-    """In turn: epochs 1 and 2 are logged, the server goes, 3 and 4 are kept, it comes back."""
-    environment = team.first.environment(**team.servers.variables(), TRACKING="on")
-    training = subprocess.Popen(
-        [sys.executable, "-c", LOOP], cwd=team.first.root, env=environment, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    said = []
-
-    def go_on(until_epoch: int) -> None:
-        while not said or said[-1] != f"logged {until_epoch}\n":
-            said.append(training.stdout.readline())
-            if said[-1] != f"logged {until_epoch}\n" and said[-1].startswith("logged"):
-                training.stdin.write("\n")
-                training.stdin.flush()
-
-    go_on(2)
-    for name in away:
-        team.servers.stop(name)
-    training.stdin.write("\n")
-    training.stdin.flush()
-    go_on(4)
-    for name in away:
-        getattr(team.servers, f"start_{name}")()
-    output, _ = training.communicate("\n\n")
-    said.append(output)
-    assert training.returncode == 0, "".join(said)
-    assert "it is kept and tried again" in "".join(said)
-    assert "MLflow: the store is back" in "".join(said)
+    training = Stepwise(team)
+    training.epoch(1)
+    training.go_on()
+    training.epoch(2)
+    team.servers.stop(away)
+    training.go_on()
+    training.epoch(3)
+    training.go_on()
+    training.epoch(4)
+    {"postgres": team.servers.start_postgres, "mlflow": team.servers.start_mlflow}[away]()
+    training.end()
+    assert "it is kept and tried again" in training.said
+    assert "MLflow: the store is back" in training.said
     run, *_ = team.runs("attributes.run_name = 'a-model'")
     history = team.client.get_metric_history(run.info.run_id, "val_accuracy")
     assert run.info.status == "FINISHED"
@@ -188,10 +203,9 @@ def test_a_server_that_restarts_in_the_middle_of_a_training_misses_no_epoch(team
 
 
 def test_sync_ends_and_completes_the_run_of_a_training_that_ended_without_the_server(team):
-    team.first.change(**{"models__mnist-mlp__train__epochs": 1500})
-    team.first.change(**{"models__mnist-mlp__seeds": []})
+    team.first.change(**{"models__mnist-mlp__train__epochs": 800, "models__mnist-mlp__seeds": []})
     training = team.start(team.first, "dvc", "repro", "train@mnist-mlp")
-    of_model = "attributes.run_name = 'mnist-mlp' and params.`model.train.epochs` = '1500'"
+    of_model = "attributes.run_name = 'mnist-mlp' and params.`model.train.epochs` = '800'"
     until(lambda: [run for run in team.runs(of_model) if "val_accuracy" in run.data.metrics])
     team.servers.stop("mlflow")
     output = finished(training)
@@ -204,4 +218,4 @@ def test_sync_ends_and_completes_the_run_of_a_training_that_ended_without_the_se
     (run,) = team.runs(of_model)
     assert run.info.status == "FINISHED"
     steps = [point.step for point in team.client.get_metric_history(run.info.run_id, "val_accuracy")]
-    assert steps == list(range(1, 1501))
+    assert steps == list(range(1, 801))

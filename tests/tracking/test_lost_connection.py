@@ -15,7 +15,8 @@ from stages.project.console import Refusal
 from stages.tracking import run as run_module
 from stages.tracking import store as store_module
 from stages.tracking.dvc_lock import DvcLock
-from stages.tracking.run import Run, refused
+from stages.tracking.failures import refused
+from stages.tracking.run import Run
 from stages.tracking.runs import attach
 from stages.tracking.store import open_store
 from stages.tracking.sync import sync_model
