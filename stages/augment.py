@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stages.datasets.format import PreparedSet, array_file, describe, open_set, write_targets
+from stages.datasets.format import PreparedSet, array_file, describe, open_set, read_rows, write_targets
 from stages.datasets.statistics import mean_and_std
 from stages.params import load
 from stages.project.console import Refusal, bar
@@ -92,7 +92,7 @@ def _write_views(
             shown.update(len(batch))
     mean, std = mean_and_std(stored)
     write_targets(folder, "train", np.tile(prepared.targets("train"), count))
-    header, *rows = (prepared.folder / "train" / "rows.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    header, rows = read_rows(prepared.folder, "train")
     write_text(folder / "train" / "rows.csv", header + "".join(rows) * count)
     for split in ("val", "test"):
         (folder / split).mkdir()

@@ -3,6 +3,8 @@
 A stage of dvc.yaml: `dvc repro compare`. It ranks the models that params.yaml lists and that have been evaluated.
 """
 
+from typing import Any
+
 from stages.evaluation.comparisons import against_best, comparisons
 from stages.evaluation.leaderboard import as_markdown, evaluated, for_terminal, leaderboard, warnings
 from stages.evaluation.report import Material, page, policies_of
@@ -21,7 +23,7 @@ def main() -> None:
     if not done:
         raise Refusal(f"{MODEL_REPORTS} has no evaluated model of params.yaml; `dvc repro` evaluates them all")
     table = leaderboard(done, MODEL_REPORTS)
-    facts = {name: read_json(MODEL_REPORTS / name / "data.json") for name in done}
+    facts: dict[str, dict[str, Any]] = {name: read_json(MODEL_REPORTS / name / "data.json") for name in done}
     settings = {name: models[name].model_dump() for name in done}
     policies = {policy for name in done for policy in policies_of(settings[name])}
     sheets = {policy: AUGMENTED / policy / "preview.png" for policy in policies}

@@ -23,6 +23,8 @@ from stages.project.files import read_json, write_json
 from stages.project.paths import DATA, MODELS, PREPARED, model_report, resume_folder, seed_folders
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from stages.compute.device import Machine
     from stages.models.checkpoint import Checkpoint
 
@@ -52,7 +54,7 @@ def main(name: str) -> None:
     )
     others = seed_folders(name)
     by_seed = [_summary(folder, given, machine, settings.bins) for folder in others]
-    words = read_words(pictured.folder / "test/rows.csv")
+    words = _rows(pictured)
     tested = evaluated(scores, checkpoint.class_names, pictured.inputs("test"), kind, words)
 
     folder = model_report(name)
@@ -62,7 +64,10 @@ def main(name: str) -> None:
     seeds = seeds_table([train | figures, *by_seed])
     write_json(folder / "metrics.json", figures | over_seeds(seeds) | sizes | about)
     write_table(folder / "seeds.csv", seeds)
-    backbone, rejects = checkpoint.provenance.get("backbone"), read_words(pictured.folder / "rejects.csv")
+    backbone, rejects = (
+        checkpoint.provenance.get("backbone"),
+        read_words(pictured.folder / "rejects.csv", ["file", "reason"]),
+    )
     write_json(folder / "data.json", data_facts(asdict(pictured.about), pictured.about.unit, rejects, backbone))
     write_tables(folder, tested, settings.bins)
     write_pictures(folder, tested, settings.bins, settings.worst, train["best_epoch"], others)
@@ -87,6 +92,15 @@ def _summary(folder: Path, given: PreparedSet, machine: "Machine", bins: int) ->
     logits = logits_of(checkpoint, given.inputs("test"), given.about.kind == "features", machine, "")
     figures = summary(score(logits, given.targets("test")), bins)
     return read_json(folder / "train.json") | figures
+
+
+def _rows(pictured: PreparedSet) -> "pd.DataFrame":
+    """Hash and name of each row of the test split."""
+    path = pictured.folder / "test/rows.csv"
+    rows = read_words(path, ["hash", "name"])
+    if len(rows) != (count := len(pictured.targets("test"))):
+        raise Refusal(f"{path} has {len(rows)} rows for {count} inputs; `dvc repro` makes it again once it is deleted")
+    return rows
 
 
 def _forget(checkpoint: "Checkpoint") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.datasets.format import SPLITS, PreparedSet, array_file, describe, open_set, write_targets
+from stages.datasets.format import SPLITS, PreparedSet, array_file, describe, open_set, read_rows, write_targets
 from stages.params import load
 from stages.project.console import Refusal, bar
 from stages.project.door import open_door
@@ -37,7 +37,8 @@ def main(name: str) -> None:
     images, weights = open_set(PREPARED / wanted.dataset), WEIGHTS / wanted.backbone
     _refuse_unfit(wanted.dataset, images.about.shape)
     policy = read_policy(AUGMENTED / wanted.augmentation / "policy.json")
-    about = read_json(weights / "backbone.json") | {"weights": read_json(weights / "provenance.json")}
+    about = read_json(weights / "backbone.json")
+    about["weights"] = dict(read_json(weights / "provenance.json"))
     network = load_backbone(about["library"], about["network"], weights / "weights.safetensors")
     machine = set_up(device, precision, threads, convolutions=True)
     extractor = Extractor(network, about, machine, wanted.batch_size, images.about.shape)
@@ -74,7 +75,8 @@ def _write_splits(
                 rows = slice(view * len(pixels), (view + 1) * len(pixels))
                 extractor.write(pixels, _seen(policy, seed, view), into[rows], shown)
             write_targets(folder, split, np.tile(images.targets(split), count))
-            _copy_rows(images.folder / split / "rows.csv", folder / split / "rows.csv", count)
+            header, lines = read_rows(images.folder, split)
+            write_text(folder / split / "rows.csv", header + "".join(lines) * count)
 
 
 def _seen(policy: "Policy", seed: int, view: int) -> "Callable[[Tensor, Tensor, int], Tensor]":
@@ -84,11 +86,6 @@ def _seen(policy: "Policy", seed: int, view: int) -> "Callable[[Tensor, Tensor, 
     if view == 0:
         return lambda pixels, rows, step: to_unit(pixels)
     return lambda pixels, rows, step: policy.apply(pixels, rows, seed, view, step)
-
-
-def _copy_rows(rows: Path, to: Path, times: int) -> None:
-    header, *lines = rows.read_text(encoding="utf-8").splitlines(keepends=True)
-    write_text(to, header + "".join(lines) * times)
 
 
 if __name__ == "__main__":

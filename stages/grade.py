@@ -5,8 +5,7 @@ A stage of dvc.yaml: `dvc repro grade@NAME`.
 
 import shutil
 
-import numpy as np
-
+from stages.datasets.format import read_array
 from stages.params import load
 from stages.project.console import Refusal, say
 from stages.project.door import open_door
@@ -27,7 +26,7 @@ def main(name: str) -> None:
     key = read_json(folder / "training.json")["key"]
     # DVC has taken note of the generator, or its images would not be graded: nothing will go on from there
     shutil.rmtree(resume_folder(key), ignore_errors=True)
-    images, targets = (np.load(folder / "images" / f"{file}.npy") for file in ("inputs", "targets"))
+    images, targets = (read_array(folder / "images" / f"{file}.npy") for file in ("inputs", "targets"))
     checkpoint = load_checkpoint(MODELS / grader / "checkpoint.pth")
     if checkpoint.input_shape != list(images.shape[1:]):
         raise Refusal(f"{MODELS / grader} takes other images than {folder}; `dvc repro` makes both again")

@@ -69,14 +69,19 @@ class PreparedSet:
 
     def inputs(self, split: Split) -> np.ndarray:
         """Inputs of a split, memory-mapped, read-only."""
-        return _mapped(self.folder / split / "inputs.npy")
+        return read_array(self.folder / split / "inputs.npy")
 
     def targets(self, split: Split) -> np.ndarray:
         """Targets of a split, int64 (N,)."""
-        return _mapped(self.folder / split / "targets.npy")
+        return read_array(self.folder / split / "targets.npy")
 
 
-def _mapped(path: Path) -> np.ndarray:
+def read_array(path: Path) -> np.ndarray:
+    """An array of a .npy file, memory-mapped, read-only.
+
+    Raises:
+        Refusal: it is missing, cut off, or no array of numbers; nothing in it is unpickled.
+    """
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError) as error:
@@ -100,6 +105,22 @@ def open_set(folder: Path) -> PreparedSet:
                 f"{folder / split}: inputs {inputs.shape} and targets {targets.shape} do not fit dataset.json"
             )
     return prepared
+
+
+def read_rows(folder: Path, split: Split) -> tuple[str, list[str]]:
+    """The header and the lines of a split's `rows.csv`, each with its line end.
+
+    Raises:
+        Refusal: it is missing, empty or no text.
+    """
+    path = folder / split / "rows.csv"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    except (FileNotFoundError, UnicodeDecodeError) as error:
+        raise Refusal(f"{path} cannot be read ({error}); `dvc repro` makes it again once it is deleted") from error
+    if not lines:
+        raise Refusal(f"{path} is empty; `dvc repro` makes it again once it is deleted")
+    return lines[0], lines[1:]
 
 
 def array_file(folder: Path, split: Split, rows: int, shape: list[int], kind: str) -> np.ndarray:
@@ -160,10 +181,10 @@ def describe(
     provenance: dict[str, Any],
 ) -> Description:
     """Write `dataset.json` for arrays that are complete; shape, counts and digest are read off them."""
-    targets = {split: _mapped(folder / split / "targets.npy") for split in SPLITS}
+    targets = {split: read_array(folder / split / "targets.npy") for split in SPLITS}
     about = Description(
         kind=kind,
-        shape=list(_mapped(folder / "train" / "inputs.npy").shape[1:]),
+        shape=list(read_array(folder / "train" / "inputs.npy").shape[1:]),
         class_names=class_names,
         mean=mean,
         std=std,

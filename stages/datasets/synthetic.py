@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.datasets.format import PreparedSet, write_array
+from stages.datasets.format import PreparedSet, read_array, write_array
 from stages.datasets.subset import subset
 from stages.project.console import Refusal
 from stages.project.files import read_json, replacing_folder, sha256, write_json
@@ -48,7 +48,7 @@ def material(data: PreparedSet, dataset: str, fraction: float, seed: int, folder
         inputs, targets = inputs[rows], targets[rows]
     if about["images"] == 0:
         return Material(inputs, targets, about["name"], 0)
-    made, classes = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("inputs", "targets"))
+    made, classes = (read_array(folder / f"{name}.npy") for name in ("inputs", "targets"))
     if about["source"] != data.about.digest or made.shape[1:] != inputs.shape[1:]:
         raise Refusal(f"{folder} was made from other images than those of {data.folder}; `dvc repro` makes it again")
     return Material(np.concatenate([inputs, made]), np.concatenate([targets, classes]), about["name"], len(made))

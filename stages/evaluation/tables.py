@@ -17,16 +17,21 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
 
 
-def read_words(path: Path | IO[bytes]) -> pd.DataFrame:
+def read_words(path: Path | IO[bytes], columns: Sequence[str] = ()) -> pd.DataFrame:
     """Read a CSV file whose cells are all text, also those that look like numbers or like missing values.
 
     Raises:
-        Refusal: the file is missing.
+        Refusal: the file is missing, damaged, or lacks one of `columns`.
     """
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError:
         raise Refusal(f"{path} is missing; `dvc repro` makes it") from None
+    except ValueError as error:  # pandas' own errors are kinds of it
+        raise Refusal(f"{path} is no table: {error}; `dvc repro` makes it again once it is deleted") from error
+    if lacking := [column for column in columns if column not in table]:
+        raise Refusal(f"{path} has no column {lacking[0]!r}; `dvc repro` makes it again once it is deleted")
+    return table
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

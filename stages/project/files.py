@@ -94,18 +94,38 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, text + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON from `path`.
+class LacksKey(Refusal, KeyError):
+    """A file lacks a key; to what asks whether there is one (a template), it is the error of any dictionary."""
+
+    __str__ = Exception.__str__  # of a KeyError it would be in quotes
+
+
+class Facts(dict[str, Any]):
+    """What a JSON file says. A key that it lacks is refused with the file's name: files get damaged, or are of old."""
+
+    path = "what was read"  # of a copy
+
+    def __missing__(self, key: str) -> Any:
+        raise LacksKey(f"{self.path} has no {key!r}; `dvc repro` makes it again once it is deleted")
+
+
+def read_json(path: Path) -> Facts:
+    """Read a JSON object from `path`.
 
     Raises:
-        Refusal: the file is missing or is not JSON; the message names it.
+        Refusal: the file is missing or is not JSON, or holds no object; the message names it.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"{path} is missing; `dvc repro` makes it") from None
     except ValueError as error:
         raise Refusal(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise Refusal(f"{path} is not valid: it holds a {type(content).__name__}, not an object of keys and values")
+    facts = Facts(content)
+    facts.path = str(path)
+    return facts
 
 
 def sha256(path: Path) -> str:

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -86,6 +87,21 @@ def test_a_training_that_goes_on_has_the_same_run_and_logs_an_epoch_once(workspa
     history = open_store().client.get_metric_history(logged.info.run_id, "val_accuracy")
     assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.6), (3, 0.7)]
     assert len(logged.inputs.dataset_inputs) == 1
+
+
+@pytest.mark.parametrize("seconds", [-3600, 365 * 24 * 3600])
+def test_a_clock_that_is_set_in_between_changes_neither_the_run_nor_its_epochs(workspace, monkeypatch, seconds):
+    with pytest.raises(Stopped), train() as first:
+        first.epoch(1, {"val_accuracy": 0.5})
+        raise Stopped("now")
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + seconds)
+    with train() as second:
+        second.epoch(2, {"val_accuracy": 0.6})
+    (logged,) = runs()
+    assert (first.id, logged.info.status, logged.data.metrics["val_accuracy"]) == (second.id, "FINISHED", 0.6)
+    history = open_store().client.get_metric_history(logged.info.run_id, "val_accuracy")
+    assert sorted((point.step, point.value) for point in history) == [(1, 0.5), (2, 0.6)]
 
 
 def test_a_training_of_another_key_gets_a_run_of_its_own(workspace):
