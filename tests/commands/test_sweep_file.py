@@ -94,11 +94,11 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest(project: Path) -> 
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("no address", "--storage is 'no address'; an address is, for example, sqlite:////shared/optuna.db"),
+        ("no address", "--storage is no address; one is, for example, sqlite:////shared/optuna.db"),
         ("sqlite://", "a database in memory cannot be shared"),
         (
             "mssql+pymssql://host/db",
-            "--storage: No module named 'pymssql'; install the database's driver, or name another's",
+            "No module named 'pymssql'; install the database's driver, or name another's",
         ),
     ],
 )
