@@ -95,11 +95,12 @@ def _summary(folder: Path, given: PreparedSet, machine: "Machine", bins: int) ->
 
 
 def _rows(pictured: PreparedSet) -> "pd.DataFrame":
-    """Hash and name of each row of the test split."""
+    """Hash and name of each row of the test split; a text is one row."""
     path = pictured.folder / "test/rows.csv"
     rows = read_words(path, ["hash", "name"])
-    if len(rows) != (count := len(pictured.targets("test"))):
-        raise Refusal(f"{path} has {len(rows)} rows for {count} inputs; `dvc repro` makes it again once it is deleted")
+    count = 1 if pictured.about.kind == "text" else len(pictured.targets("test"))
+    if len(rows) != count:
+        raise Refusal(f"{path} has {len(rows)} rows, not {count}; `dvc repro` makes it again once it is deleted")
     return rows
 
 

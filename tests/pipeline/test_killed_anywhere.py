@@ -116,6 +116,7 @@ def test_vision_repro_beside_an_experiment_in_a_temporary_copy(
     experiment = clone.start("dvc", "exp", "run", *options)
     finished(experiment)
     finished(repro)
-    assert (clone.root / "dvc.lock").read_bytes() == undisturbed
+    yaml = YAML(typ="safe")  # `vision repro` ends stages in another order
+    assert yaml.load(clone.root / "dvc.lock") == yaml.load(undisturbed)
     (ref,) = clone.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
     assert "lr: 0.02" in clone.run("git", "show", f"{ref}:params.yaml")
