@@ -85,7 +85,8 @@ def environment(patch: pytest.MonkeyPatch, repository: Path) -> None:
     patch.setenv("PYTHONPATH", f"{repository}{os.pathsep}{repository / 'tests'}")
     patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     patch.setenv("TRACKING", "off")
-    patch.delenv("DVC_ROOT", raising=False)
+    for name in ("DVC_ROOT", "DATA_MIRROR"):
+        patch.delenv(name, raising=False)
 
 
 @pytest.fixture
