@@ -3,14 +3,12 @@
 A stage of dvc.yaml: `dvc repro grade@NAME`.
 """
 
-import shutil
-
 from stages.datasets.format import read_array
 from stages.params import load
 from stages.project.console import Refusal, say
 from stages.project.door import open_door
 from stages.project.files import read_json, write_json
-from stages.project.paths import MODELS, SYNTHETIC, resume_folder
+from stages.project.paths import MODELS, SYNTHETIC, forget_training
 
 
 def main(name: str) -> None:
@@ -23,9 +21,8 @@ def main(name: str) -> None:
     from stages.tracking.runs import attach_generator
 
     folder, machine = SYNTHETIC / name, set_up(device, "fp32", threads, convolutions=False)
-    key = read_json(folder / "training.json")["key"]
-    # DVC has taken note of the generator, or its images would not be graded: nothing will go on from there
-    shutil.rmtree(resume_folder(key), ignore_errors=True)
+    # DVC has taken note of the generator, or its images would not be graded
+    forget_training(read_json(folder / "training.json")["key"])
     images, targets = (read_array(folder / "images" / f"{file}.npy") for file in ("inputs", "targets"))
     checkpoint = load_checkpoint(MODELS / grader / "checkpoint.pth")
     if checkpoint.input_shape != list(images.shape[1:]):

@@ -220,7 +220,7 @@ def test_the_layers_are_logged_with_the_run(workspace: Path, monkeypatch: pytest
         def artifacts(self, *paths: Path, folder: str = "") -> None:
             logged.extend(f"{folder}/{path.name}" for path in paths)
 
-    monkeypatch.setattr("stages.tracking.runs.attach", lambda name: nullcontext(Watched(None, None)))
+    monkeypatch.setattr("stages.tracking.testing.attach", lambda name: nullcontext(Watched(None, None)))
     evaluate.main("mnist-mlp")
     assert {"/summary.csv", "/summary.txt", "test/metrics.json"} < set(logged)
 

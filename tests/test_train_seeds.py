@@ -11,6 +11,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 from tiny_model import write_set
+from tiny_project import write_nothing
 
 from stages import evaluate
 from stages.models.checkpoint import load_checkpoint
@@ -24,14 +25,12 @@ _yaml = YAML()
 def place(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with all that the stages read."""
     write_set(tmp_path / "data/prepared/mnist")
-    for nothing in ("augmented/none", "synthetic/none", "weights/none"):
-        shutil.copytree(repository / "data" / nothing, tmp_path / "data" / nothing)
+    write_nothing(tmp_path, repository)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(repository))
     for name in ("TRACKING", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
-    (tmp_path / "data/prepared/mnist/rejects.csv").write_text("file,reason\n")
     shutil.copy(repository / "params.yaml", tmp_path)
     return tmp_path
 

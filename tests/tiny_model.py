@@ -32,13 +32,14 @@ def images(count: int, channels: int = 1, seed: int = 0) -> tuple[np.ndarray, np
 
 
 def write_set(folder: Path, test: int = 40, channels: int = 1) -> None:
-    """A data set in the prepared format, with `rows.csv` of the test split."""
+    """A data set in the prepared format, with `rows.csv` of its splits and no rejects."""
     for seed, (split, count) in enumerate(zip(SPLITS, (20, 10, test), strict=True)):
         pixels, targets = images(count, channels, seed)
         array_file(folder, split, count, [8, 8, channels], "images")[:] = pixels
         write_targets(folder, split, targets)
         rows = "".join(f"{row:064x},{split}-{row:04d}\n" for row in range(count))
         (folder / split / "rows.csv").write_text("hash,name\n" + rows)
+    (folder / "rejects.csv").write_text("file,reason\n")
     describe(folder, "images", CLASSES, [0.5] * channels, [0.2] * channels, PROVENANCE)
 
 

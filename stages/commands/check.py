@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.dvc import command, environment, repository
+from stages.commands.pipeline.dvc import command, environment, repository
 from stages.params import load
 from stages.project.console import Refusal, say, warn
 from stages.project.paths import RAW, WEIGHTS

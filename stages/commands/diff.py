@@ -1,16 +1,16 @@
 """`vision diff`: what a change did to each model, and whether it is more than chance."""
 
 import io
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
-from stages.evaluation.comparisons import changes
-from stages.evaluation.tables import read_words
 from stages.project.console import Refusal, say
 from stages.project.files import read_json
 from stages.project.paths import MODEL_REPORTS, model_report
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def diff(
@@ -18,6 +18,8 @@ def diff(
     after: Annotated[str, typer.Argument(help="Another; without it, the workspace.")] = "",
 ) -> None:
     """Compare each model's answers to the same test items before and after a change, by McNemar's exact test."""
+    from stages.evaluation.comparisons import changes
+
     old, new = _keys(before), _keys(after)
     both = [name for name in new if name in old]
     if not both:
@@ -32,16 +34,20 @@ def diff(
 
 def _keys(revision: str) -> dict[str, str]:
     """By model that was trained and tested there, the key of its training."""
-    from stages.tracking.experiments import commit_of, reports_in
+    from stages.tracking.experiments import commit_of, states
 
     if revision:
-        return {name: report["key"] for name, report in reports_in(commit_of(revision)).items()}
+        commit = commit_of(revision)
+        reports = states([commit])[commit].reports
+        return {name: report["key"] for name, report in reports.items() if {"key", "accuracy"} <= report.keys()}
     files = sorted(MODEL_REPORTS.glob("*/predictions.csv"))
     return {file.parent.name: read_json(file.with_name("train.json"))["key"] for file in files}
 
 
-def _tested(revision: str, name: str) -> pd.DataFrame:
+def _tested(revision: str, name: str) -> "pd.DataFrame":
     """A model's `predictions.csv`, which DVC's cache has."""
+    from stages.evaluation.tables import read_words
+
     path = model_report(name) / "predictions.csv"
     if not revision:
         return read_words(path)
@@ -51,10 +57,10 @@ def _tested(revision: str, name: str) -> pd.DataFrame:
     from stages.tracking.experiments import commit_of
 
     try:
-        text = dvc.api.read(path.as_posix(), rev=commit_of(revision), encoding="utf-8")
+        content = dvc.api.read(path.as_posix(), rev=commit_of(revision), mode="rb")
     except (DvcException, FileNotFoundError) as error:
         raise Refusal(f"{path} of {revision} is not in DVC's cache ({error}); `dvc fetch` brings it") from error
-    return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    return read_words(io.BytesIO(content))
 
 
 def _told(same: bool, row: dict[str, Any] | None) -> str:

@@ -6,15 +6,8 @@ from typing import Annotated
 
 import typer
 
-from stages.commands import (
-    doctor_data,
-    doctor_disk,
-    doctor_environment,
-    doctor_leftovers,
-    doctor_machine,
-    doctor_tracking,
-)
-from stages.commands.finding import PROBLEM, Finding, problem
+from stages.commands.doctor_checks import data, disk, environment, leftovers, machine, tracking
+from stages.commands.doctor_checks.finding import PROBLEM, Finding, problem
 from stages.project.console import Refusal, say
 
 
@@ -37,23 +30,23 @@ def doctor(
 
 def _checks(offline: bool) -> dict[str, Callable[[], Iterator[Finding]]]:
     return {
-        "python": doctor_environment.python,
-        "packages": doctor_environment.packages,
-        "programs": doctor_environment.programs,
-        "git": doctor_environment.git_repository,
-        "params": doctor_data.params,
-        "device": doctor_machine.device,
-        "cores": doctor_machine.cores,
-        "memory": doctor_machine.memory,
-        "disk": doctor_disk.disk,
-        "folder": doctor_disk.folder,
-        "links": doctor_disk.links,
-        "locks": doctor_leftovers.locks,
-        "leftovers": doctor_leftovers.temporary,
-        "stash": doctor_leftovers.stash,
-        "MLflow": doctor_tracking.mlflow,
-        "Optuna": doctor_tracking.optuna,
-        "sources": partial(doctor_data.sources, offline),
+        "python": environment.python,
+        "packages": environment.packages,
+        "programs": environment.programs,
+        "git": environment.git_repository,
+        "params": data.params,
+        "device": machine.device,
+        "cores": machine.cores,
+        "memory": machine.memory,
+        "disk": disk.disk,
+        "folder": disk.folder,
+        "links": disk.links,
+        "locks": leftovers.locks,
+        "leftovers": leftovers.temporary,
+        "stash": leftovers.stash,
+        "MLflow": tracking.mlflow,
+        "Optuna": tracking.optuna,
+        "sources": partial(data.sources, offline),
     }
 
 

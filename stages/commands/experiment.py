@@ -4,31 +4,29 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.dvc_experiment import params_here
-from stages.commands.experiment_file import EXPERIMENTS, known, read_experiment
-from stages.commands.experiment_variants import with_variants
-from stages.commands.plan_time import trainings
-from stages.project.console import Refusal, say
+from stages.commands.experiments.file import EXPERIMENTS, read_experiment
+from stages.commands.experiments.variants import with_variants
+from stages.commands.pipeline.beside import params_here
+from stages.commands.plans.forecast import trainings
+from stages.params.named_files import say_each
+from stages.project.console import say
 from stages.project.files import write_text
 from stages.project.paths import REPORTS
 
 
 def experiment(name: Annotated[str, typer.Argument(help="One of them; without it, they are listed.")] = "") -> None:
     """List the experiments, or run one; its table and figure go to reports/experiments/NAME."""
-    if not known():
-        raise Refusal(f"there is no {EXPERIMENTS}/; run from the repository's root")
-    if not name:
-        for each in known():
-            say(f"{each:20} {read_experiment(each).about}")
-        return
-    run_experiment(name)
+    if name:
+        run_experiment(name)
+    else:
+        say_each(EXPERIMENTS, lambda each: read_experiment(each).about)
 
 
 def run_experiment(name: str) -> None:
     """Run all variants with every seed, by DVC, without touching the workspace; write the table and the figure."""
-    from stages.commands.experiment_figure import draw_experiment
-    from stages.commands.experiment_run import figures, run_models
-    from stages.commands.experiment_table import as_markdown, table
+    from stages.commands.experiments.figure import draw_experiment
+    from stages.commands.experiments.run import figures, run_models
+    from stages.commands.experiments.table import as_markdown, table
 
     asked, before = read_experiment(name), params_here()
     params, variants = with_variants(name, asked, before)

@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from stages.commands.predict import checkpoint_path
-from stages.commands.predict_images import Asked, draw, read
+from stages.commands.predictions.images import Asked, draw, read
 from stages.project.console import Refusal, say
 from stages.project.paths import PREPARED
 

@@ -1,16 +1,13 @@
 """`vision inspect`: where a model comes from, from the source's bytes to its prediction."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from stages.project.console import Refusal, say
 from stages.project.files import read_json
 from stages.project.paths import MODELS
-
-if TYPE_CHECKING:
-    from stages.tracking.store import Store
 
 
 def inspect(
@@ -53,27 +50,13 @@ def with_key(key: str) -> Path | None:
 def _run(of: str) -> Any:
     """The run whose id it is, or begins with it; None where there is none or no store."""
     from stages.tracking.search import runs
+    from stages.tracking.store import open_if_there
 
-    store = opened()
+    store = open_if_there()
     found = [run for run in (runs(store, "") if store else []) if run.info.run_id.startswith(of)]
     if len(found) > 1:
         raise Refusal(f"{of} begins the ids of {len(found)} runs; name more of it")
     return found[0] if found else None
-
-
-def opened() -> "Store | None":
-    """MLflow's store, where there is one to look into."""
-    from stages.tracking.secrets import masked
-    from stages.tracking.store import mode, open_store, tracking_uri
-
-    uri = tracking_uri()
-    if mode() == "off" or (uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists()):
-        return None
-    try:
-        return open_store()
-    except Exception as error:
-        told = masked(f"MLflow's store {uri} cannot be opened: {error}")
-        raise Refusal(f"{told}; with TRACKING=off it is left alone") from error
 
 
 def _tell_run(of: str) -> None:

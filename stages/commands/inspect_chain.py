@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.commands.inspect import opened
 from stages.datasets.format import digest_of
 from stages.models.checkpoint import Checkpoint
 from stages.project.files import read_json, sha256
@@ -13,6 +12,7 @@ from stages.project.paths import DATA, MODELS, RAW, model_report
 from stages.tracking.dvc_lock import workspace_lock
 from stages.tracking.experiments import commits_with
 from stages.tracking.search import runs
+from stages.tracking.store import open_if_there
 
 Link = tuple[str, list[str]]  # its title and what is said
 
@@ -127,7 +127,7 @@ def _prediction(checkpoint: Checkpoint) -> str:
 
 
 def _runs(key: str) -> list[str]:
-    store = opened()
+    store = open_if_there()
     found = runs(store, f"tags.`pipeline.key` = '{key}'") if store else []
     lines = [f"run {one.info.run_id}, {one.info.status}, commit {_commit(one.data.tags)}" for one in found]
     return lines or ["no run here; `vision sync` makes one"]

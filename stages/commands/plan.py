@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.jobs import stages_at_once
-from stages.commands.plan_time import expected, seconds_at_once, spoken
+from stages.commands.pipeline.jobs import stages_at_once
+from stages.commands.plans.forecast import expected, seconds_at_once, spoken
 from stages.params.load import PARAMS, parsed
 from stages.params.plain_yaml import read_yaml
 from stages.project.console import say
@@ -27,7 +27,7 @@ def plan(
     ] = None,
 ) -> None:
     """Say which stages would run, why, and how long they would take; run none."""
-    from stages.commands.plan_reasons import changed_params, work
+    from stages.commands.plans.reasons import changed_params, work
 
     jobs = jobs or stages_at_once()
     params = changed_params(set_param) if set_param else None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.dvc import command, environment
+from stages.commands.pipeline.dvc import command, environment
 from stages.project.console import Refusal, say
 from stages.project.files import write_text
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from stages.commands.predict_images import Asked, draw, files_in, read
-from stages.commands.predict_report import Answer, as_json, printable, table
-from stages.commands.predict_text import LENGTH, go_on
+from stages.commands.predictions.images import Asked, draw, files_in, read
+from stages.commands.predictions.report import Answer, as_json, printable, table
+from stages.commands.predictions.text import LENGTH, go_on
 from stages.params.fields import did_you_mean
 from stages.project.console import Refusal, progress, say, warn
 from stages.project.files import write_text
@@ -143,7 +143,7 @@ def _thin(place: int, answer: Answer) -> Answer:
 
 
 def _picture(path: Path, answers: list[Answer], class_names: list[str]) -> None:
-    from stages.commands.predict_picture import draw_predictions  # matplotlib takes a second to import
+    from stages.commands.predictions.picture import draw_predictions  # matplotlib takes a second to import
 
     if drawn := [answer for answer in answers if answer.image.pixels is not None]:
         draw_predictions(path, drawn, class_names)

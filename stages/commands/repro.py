@@ -5,18 +5,17 @@ checked. Here a `dvc repro -s` of its own begins as soon as what it depends on i
 and the files whole, and every stage computes as it would alone: the bits are the same.
 """
 
-import re
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Annotated
 
 import typer
 
-from stages.commands.dvc import YIELDING, command, environment, graph_of, repository
-from stages.commands.jobs import stages_at_once
-from stages.commands.schedule import Chain, Schedule, chains, out_of_date
+from stages.commands.pipeline.dvc import YIELDING, command, environment, graph_of, repository
+from stages.commands.pipeline.jobs import stages_at_once
+from stages.commands.pipeline.lines import named
+from stages.commands.pipeline.schedule import Chain, Schedule, chains, out_of_date
 from stages.project.console import Refusal, say
 
 
@@ -65,21 +64,3 @@ def run_chain(chain: Chain) -> int:
     for line in named(process.stdout):
         say(line)
     return process.wait()
-
-
-def named(lines: Iterable[str]) -> Iterator[str]:
-    """What stages say, each line with its stage in front, without what DVC says of itself."""
-    stage = "dvc"
-    for line in lines:
-        if begun := _BEGUN.match(line):
-            stage = begun[1]
-        elif not _CHATTER.match(line):
-            yield from (f"{stage} | {part.rstrip()}" for part in re.split(r"[\r\n]", line) if part.strip())
-
-
-_BEGUN = re.compile(r"Running stage '(.+)':$")
-_CHATTER = re.compile(
-    r"> |Stage '.+' didn't change, skipping|(Generating|Updating) lock file|To (track|enable|apply) "
-    r"|\t(git add|dvc config|dvc exp|reports/)|Use `dvc push`|WARNING: '.+' is empty|WARNING: No file hash"
-    r"|WARNING: The following untracked|(Reproducing|Ran) experiment"
-)

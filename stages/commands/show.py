@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.show_rows import Row, State, rows
-from stages.params.plain_yaml import read_yaml
+from stages.commands.show_rows import Row, rows
 from stages.project.console import say
 
 _HEAD = Row("Experiment", "Model", "Test", "Validation", "Points", "Changed")
@@ -15,7 +14,7 @@ def show(
     everywhere: Annotated[bool, typer.Option("--all", help="Also those that began from other commits.")] = False,
 ) -> None:
     """List DVC's experiments: what each changed, and what became of every model that it trained."""
-    from stages.tracking.experiments import experiments
+    from stages.tracking.experiments import experiments, states
     from stages.tracking.git import git
 
     head = git("rev-parse", "HEAD")
@@ -23,30 +22,9 @@ def show(
     if not found:
         say("no experiment began from this commit; `vision show --all` lists the others, `dvc exp run` makes one")
         return
-    known = _states([*(one.commit for one in found), *(one.baseline for one in found)])
+    known = states([*(one.commit for one in found), *(one.baseline for one in found)])
     table = [row for one in found for row in rows(one.name, known[one.commit], known[one.baseline])]
     widths = [max(len(row[place]) for row in (_HEAD, *table)) for place in range(len(_HEAD) - 1)]
     for row in (_HEAD, *table):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         say("  ".join([*cells, row.changed]).rstrip())
-
-
-def _states(commits: list[str]) -> dict[str, State]:
-    """What git holds of the models of each commit."""
-    from stages.project.paths import model_report
-    from stages.tracking.git import contents
-
-    commits = list(dict.fromkeys(commits))
-    texts = contents([f"{commit}:params.yaml" for commit in commits])
-    params = {commit: read_yaml(text or "{}") for commit, text in zip(commits, texts, strict=True)}
-    files = [
-        (commit, name, (model_report(name) / file).as_posix())
-        for commit in commits
-        for name in params[commit].get("models", {})
-        for file in ("train.json", "metrics.json")
-    ]
-    reports = contents([f"{commit}:{path}" for commit, _, path in files])
-    states = {commit: State(params[commit], {}) for commit in commits}
-    for (commit, name, _), text in zip(files, reports, strict=True):
-        states[commit].reports.setdefault(name, {}).update(read_yaml(text) if text else {})
-    return states

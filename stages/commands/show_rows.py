@@ -1,7 +1,8 @@
 """The rows of `vision show`: of each experiment the models that it trained, and what it changed."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from stages.tracking.experiments import State
 
 _SHOWN = 3  # changed params of a row
 
@@ -15,19 +16,6 @@ class Row(NamedTuple):
     validation: str
     points: str
     changed: str
-
-
-@dataclass(frozen=True)
-class State:
-    """What git holds of a commit.
-
-    Attributes:
-        params: of params.yaml.
-        reports: by model, what its `train.json` and `metrics.json` say together; empty where it has none.
-    """
-
-    params: dict[str, Any]
-    reports: dict[str, dict[str, Any]]
 
 
 def rows(name: str, now: State, before: State) -> list[Row]:

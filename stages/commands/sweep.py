@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stages.commands.dvc_experiment import params_here
-from stages.commands.plan_time import trainings
-from stages.commands.sweep_file import SWEEPS, Sweep, known, read_sweep
+from stages.commands.pipeline.beside import params_here
+from stages.commands.plans.forecast import trainings
+from stages.commands.sweeps.file import SWEEPS, Sweep, read_sweep
+from stages.params.named_files import say_each
 from stages.project.console import Refusal, say
 from stages.project.files import write_text
 from stages.project.paths import REPORTS, home
@@ -28,14 +29,11 @@ def sweep(
 ) -> None:
     """List the sweeps, or run one, or its share here; its tables and figures go to reports/sweeps/NAME."""
     params = params_here()
-    if not known():
-        raise Refusal(f"there is no {SWEEPS}/; run from the repository's root")
     if not name:
-        for each in known():
-            say(f"{each:20} {read_sweep(each, params).about}")
+        say_each(SWEEPS, lambda each: read_sweep(each, params).about)
         return
-    from stages.commands.sweep_study import Trials
-    from stages.commands.sweep_trial import left
+    from stages.commands.sweeps.study import Trials
+    from stages.commands.sweeps.trial import left
     from stages.tracking.pruning import storage_told
 
     asked, address = read_sweep(name, params), _address(storage)
@@ -49,8 +47,8 @@ def sweep(
 
 def report(name: str, asked: Sweep, study: "Study") -> None:
     """Write and show what became of a sweep's trials."""
-    from stages.commands.sweep_figures import draw_importance, draw_parallel
-    from stages.commands.sweep_table import STATES, as_markdown, table
+    from stages.commands.sweeps.figures import draw_importance, draw_parallel
+    from stages.commands.sweeps.table import STATES, as_markdown, table
 
     rows = table(name, asked, study.get_trials(deepcopy=False, states=tuple(STATES)))
     folder = REPORTS / "sweeps" / name

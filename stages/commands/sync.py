@@ -57,7 +57,8 @@ def _total(found: Sequence["Synced"]) -> str:
 
 def _experiments(store: "Store") -> None:
     """The same for the models of DVC's experiments, one line each."""
-    from stages.tracking.experiments import experiments, sync_experiment
+    from stages.tracking.experiments import experiments
+    from stages.tracking.sync_experiments import sync_experiment
 
     found = experiments()
     width = max((len(one.name) for one in found), default=0)

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from stages.commands.verify_clone import clean_clone, run_again
-from stages.commands.verify_plan import fetch_or_plan
-from stages.commands.verify_record import Record, recorded
-from stages.commands.verify_text import as_json, table
-from stages.commands.verify_verdict import DIFFERENT, judge, judge_data
+from stages.commands.verification.clone import clean_clone, run_again
+from stages.commands.verification.plan import fetch_or_plan
+from stages.commands.verification.record import Record, recorded
+from stages.commands.verification.text import as_json, table
+from stages.commands.verification.verdict import DIFFERENT, judge, judge_data
 from stages.params.fields import did_you_mean
 from stages.project.console import Refusal, say, warn
 from stages.project.files import write_json

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from stages.project.console import Refusal
+from stages.project.cores import usable_cores
 from stages.project.locks import claim
 
 
@@ -45,7 +46,7 @@ class Machine:
     def places(self) -> int:
         """How many stages like this one the processor can serve at once, at least 1; one core each feeds a GPU."""
         threads = self.threads if self.device.type == "cpu" else 1
-        return max(1, _cores() // threads)
+        return max(1, usable_cores() // threads)
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which forward passes run."""
@@ -66,7 +67,7 @@ def set_up(device: str, precision: str, threads: int, convolutions: bool) -> Mac
     chosen = _device(device)
     if chosen.type == "cuda" and "LOCAL_RANK" not in os.environ:  # a rank has its own
         _take_gpu(torch.cuda.device_count())
-    torch.set_num_threads(threads or _cores())
+    torch.set_num_threads(threads or usable_cores())
     _deterministic()
     resolved, why = _precision(chosen, convolutions) if precision == "auto" else (precision, "asked for")
     return Machine(chosen, resolved, torch.get_num_threads(), _name(chosen), why)
@@ -87,13 +88,6 @@ def _out_of_memory(error: RuntimeError) -> bool:
     """Whether an error says that the device's memory ran out; only CUDA has an error of its own for it."""
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
-
-
-def _cores() -> int:
-    """Cores that this process may use; in a container or a batch job these can be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _device(asked: str) -> torch.device:

@@ -107,6 +107,18 @@ def open_set(folder: Path) -> PreparedSet:
     return prepared
 
 
+def check_same_test(given: PreparedSet, pictured: PreparedSet) -> None:
+    """Hold a set against the one that it was made from: what is tested on the one is shown by the other.
+
+    Raises:
+        Refusal: their test rows differ, or there are none.
+    """
+    if not np.array_equal(given.targets("test"), pictured.targets("test")):
+        raise Refusal(f"the test rows of {given.folder} are not those of {pictured.folder}; `dvc repro` remakes them")
+    if len(given.targets("test")) == 0:
+        raise Refusal(f"{given.folder} has no test images; raise `prepare.test` of the data set in params.yaml")
+
+
 def read_rows(folder: Path, split: Split) -> tuple[str, list[str]]:
     """The header and the lines of a split's `rows.csv`, each with its line end.
 

@@ -1,6 +1,5 @@
 """Work on many images with all cores: threads, since Pillow, hashing and numpy release Python's lock."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,16 +7,13 @@ from typing import TypeVar
 
 import numpy as np
 
+from stages.project.cores import usable_cores
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 _CHUNK_IMAGES = 64
 _CHUNK_BYTES = 4 << 20
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_chunks(
@@ -28,7 +24,7 @@ def in_chunks(
     Only a few chunks are read ahead, so memory does not grow with the number of images. `images` is
     iterated by the calling thread.
     """
-    threads = cores()
+    threads = usable_cores()
     pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for chunk in _chunks(images):

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stages.evaluation.figures import draw_confusion, draw_learning_curves, draw_mistakes, draw_reliability
 from stages.evaluation.metrics import Scores, per_class, reliability
+from stages.evaluation.seeds import over_seeds, seeds_table
 from stages.evaluation.symbol_figures import draw_places
 from stages.evaluation.symbols import mistaken, surprises, text_rows, visible
 from stages.evaluation.tables import confusion_table, per_class_table, predictions_table, reliability_table, write_table
+from stages.project.files import write_json
 
 TABLES = ("confusion.csv", "reliability.csv", "per_class.csv", "predictions.csv")
 PICTURES = ("learning_curves.png", "confusion.png", "reliability.png", "mistakes.png")
@@ -49,6 +52,28 @@ def evaluated(
     if kind != "text":
         return Evaluated(scores, class_names, inputs, rows, kind)
     return Evaluated(scores, [visible(name) for name in class_names], inputs, text_rows(inputs, class_names), kind)
+
+
+def write_figures(
+    folder: Path,
+    figures: dict[str, float | int],
+    train: dict[str, Any],
+    by_seed: Sequence[dict[str, Any]],
+    about: dict[str, str],
+) -> None:
+    """Write `metrics.json`, and `seeds.csv` with a row for each seed.
+
+    Args:
+        folder: of the model's reports.
+        figures: of the model on the test set.
+        train: its `train.json`.
+        by_seed: of each further seed, its `train.json` and figures together.
+        about: what else `metrics.json` says.
+    """
+    seeds = seeds_table([{**train, **figures}, *by_seed])
+    sizes = {key: train[key] for key in ("parameters", "trainable_parameters")}
+    write_json(folder / "metrics.json", figures | over_seeds(seeds) | sizes | about)
+    write_table(folder / "seeds.csv", seeds)
 
 
 def write_tables(folder: Path, tested: Evaluated, bins: int) -> None:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stages.evaluation.tables import records
 from stages.project.console import Refusal
 from stages.project.files import read_json
+from stages.project.nested import flat
 
 PROVENANCE = {
     "official": "the publisher's images, checked by their checksum",
@@ -80,7 +81,6 @@ def _group(name: str, rows: list[dict[str, Any]], material: Material) -> dict[st
     return {
         "name": name,
         "pairs": pairs,
-        "best": best,
         "alike": {pair["other"] for pair in pairs if pair["model"] == best and not pair["told_apart"]},
         "provenance": rows[0]["provenance"],
         "facts": material.facts[rows[0]["model"]],
@@ -123,14 +123,6 @@ def _model(name: str, material: Material) -> dict[str, Any]:
         "per_class": records(classes),
         "pictures": {file: picture(folder / f"{file}.png") for file in _PICTURES},
     }
-
-
-def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key."""
-    result: dict[str, Any] = {}
-    for key, value in settings.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return result
 
 
 def engineering(number: float) -> str:

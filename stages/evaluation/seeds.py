@@ -5,7 +5,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 COLUMNS = ("seed", "accuracy", "loss", "val_accuracy", "best_epoch")
 
@@ -45,6 +45,11 @@ def mean_interval(values: Sequence[float], share: bool) -> tuple[float, float]:
         share: they lie between 0 and 1, which the interval of a few that differ might leave.
     """
     mean = fmean(values)
-    half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    half = student(len(values) - 1) * stdev(values) / len(values) ** 0.5
     low, high = mean - half, mean + half
     return (max(low, 0.0), min(high, 1.0)) if share else (low, high)
+
+
+def student(freedom: int) -> float:
+    """Student's t of so many degrees of freedom, beyond which to both sides 5 % lie."""
+    return float(stdtrit(freedom, 0.975))

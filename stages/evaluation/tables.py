@@ -34,6 +34,18 @@ def read_words(path: Path | IO[bytes], columns: Sequence[str] = ()) -> pd.DataFr
     return table
 
 
+def read_rows(path: Path, count: int) -> pd.DataFrame:
+    """Hash and name of each of the `count` rows of a split's `rows.csv`.
+
+    Raises:
+        Refusal: as `read_words`, or there are more or fewer.
+    """
+    rows = read_words(path, ["hash", "name"])
+    if len(rows) != count:
+        raise Refusal(f"{path} has {len(rows)} rows, not {count}; `dvc repro` makes it again once it is deleted")
+    return rows
+
+
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """A table's rows as dictionaries of plain Python values."""
     return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 from stages.project.console import Refusal
 
 _CHUNK = 1 << 20
+PARTIAL = re.compile(r"\..+?(?:\.(\d+))?\.partial")  # a temporary name; of a file it has the writer's process
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 

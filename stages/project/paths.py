@@ -6,6 +6,7 @@ so no name can leave the folder it is put into.
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 DATA = Path("data")
@@ -50,3 +51,8 @@ def resume_folder(key: str) -> Path:
     if not re.fullmatch("[0-9a-f]{16}", key):  # a checkpoint may come from anywhere
         raise ValueError(f"{key!r} is not the key of a training")
     return home() / ".ckpt" / key
+
+
+def forget_training(key: str) -> None:
+    """Delete the state of the training `key`, once DVC has taken note of what came of it: nothing will go on there."""
+    shutil.rmtree(resume_folder(key), ignore_errors=True)

@@ -5,21 +5,25 @@ from typing import Any
 
 
 class DvcLock:
-    """A dvc.lock's content; of a stage that it does not know, everything is empty."""
+    """A dvc.lock's content; of a stage that it does not know, everything is empty.
+
+    Attributes:
+        stages: by name, what it says of each that has run.
+    """
 
     def __init__(self, text: str) -> None:
         """Read the text of a dvc.lock, which may be empty."""
         from ruamel.yaml import YAML
 
-        self._stages: dict[str, Any] = (YAML(typ="safe").load(text) or {}).get("stages", {})
+        self.stages: dict[str, Any] = (YAML(typ="safe").load(text) or {}).get("stages", {})
 
     def params(self, stage: str) -> dict[str, Any]:
         """The values that a stage has run with, by the keys that it declares."""
-        return dict(self._stages.get(stage, {}).get("params", {}).get("params.yaml", {}))
+        return dict(self.stages.get(stage, {}).get("params", {}).get("params.yaml", {}))
 
     def hashes(self, stage: str, side: str) -> dict[str, str]:
         """By path, the MD5 of what a stage has read (`side` is "deps") or written ("outs")."""
-        return {one["path"]: one["md5"] for one in self._stages.get(stage, {}).get(side, []) if "md5" in one}
+        return {one["path"]: one["md5"] for one in self.stages.get(stage, {}).get(side, []) if "md5" in one}
 
     def later(self, stage: str, after: str, path: Path) -> bool:
         """Whether `stage` has read `path` as the stage `after` wrote it; False only where the two are known to differ.

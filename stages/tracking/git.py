@@ -1,4 +1,4 @@
-"""What git knows, asked without a checkout; nothing where there is no git, no commit or no such thing."""
+"""What git knows, asked without a checkout."""
 
 import io
 import subprocess
@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from stages.project.console import Refusal
 from stages.project.files import write_bytes
 
 _SECONDS = 10
@@ -14,6 +15,27 @@ _SECONDS = 10
 def git(*arguments: str) -> str:
     """Git's answer, stripped; empty where it has none."""
     return _asked(*arguments).decode(errors="replace").strip()
+
+
+def asked_git(*arguments: str) -> str:
+    """Git's answer, as it is.
+
+    Raises:
+        Refusal: it failed; the message has its own.
+    """
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Refusal(f"`git {' '.join(arguments)}` failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def file_of(commit: str, path: Path) -> str:
+    """A text file's content in a commit.
+
+    Raises:
+        Refusal: as `asked_git`.
+    """
+    return asked_git("show", f"{commit}:{path.as_posix()}")
 
 
 def contents(objects: Sequence[str]) -> list[str | None]:

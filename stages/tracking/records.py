@@ -33,15 +33,22 @@ class Record:
 
 
 def training(folder: Path) -> Record:
-    """Of a model's reports: each epoch's figures, those of the layers, too."""
-    metrics = layer_figures(folder / "layers.csv")
+    """Of a model's reports: each epoch's figures, and what is logged after the last."""
+    record = after_training(folder)
+    metrics = record.metrics
     for row in rows(folder / "history.csv"):
         epoch = int(row.pop("epoch"))
         metrics[epoch] = {name: float(value) for name, value in row.items() if value} | metrics.get(epoch, {})
-    return Record(metrics, {}, {"": [folder / file for file in TRAINING if (folder / file).exists()]})
+    return record
 
 
-def layer_figures(path: Path) -> dict[int, dict[str, float]]:
+def after_training(folder: Path) -> Record:
+    """Of a model's reports: each layer's figures by epoch, as `layers.<layer>.<figure>`, and the files."""
+    files = [folder / file for file in TRAINING if (folder / file).exists()]
+    return Record(_layer_figures(folder / "layers.csv"), {}, {"": files})
+
+
+def _layer_figures(path: Path) -> dict[int, dict[str, float]]:
     """Of a `layers.csv`, by epoch: each layer's figures as `layers.<layer>.<figure>`."""
     found: dict[int, dict[str, float]] = {}
     for row in rows(path):

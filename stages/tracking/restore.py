@@ -5,6 +5,7 @@ from typing import Any
 
 from stages.project.console import Refusal
 from stages.project.files import read_json
+from stages.project.nested import flat
 from stages.tracking.absent import absent
 from stages.tracking.records import training
 from stages.tracking.run import Run
@@ -52,11 +53,3 @@ def restored(
     if run.id is None or not run.settle():
         raise Refusal(f"the run of {settings['name']} was not restored: MLflow's store {masked(store.uri)} failed")
     return run.id
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values by dotted keys."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return found

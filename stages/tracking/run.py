@@ -13,7 +13,7 @@ from stages.tracking.calls import log_metrics, log_params, set_tags
 from stages.tracking.failures import give_up, refused, told
 from stages.tracking.lineage import dataset_input
 from stages.tracking.pruning import PRUNED, Watched
-from stages.tracking.records import Record, layer_figures
+from stages.tracking.records import Record
 from stages.tracking.store import Store, mode
 
 _PATIENCE = 10  # a try that failed after a second is repeated after ten: waiting takes a tenth of the time at most
@@ -57,11 +57,6 @@ class Run:
         if self.trial and self.trial.hopeless(number, figures):
             self.tags({PRUNED: "true"})
             raise Stopped(f"pruned by the sweep {self.trial.study} after epoch {number}")
-
-    def layers(self, path: Path) -> None:
-        """Log a `layers.csv`: by epoch, each layer's figures as `layers.<layer>.<figure>`."""
-        for epoch, figures in layer_figures(path).items():
-            self.metrics(figures, step=epoch)
 
     def record(self, record: Record) -> None:
         """Log what a stage has to say of the model."""

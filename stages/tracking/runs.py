@@ -7,6 +7,7 @@ from typing import Any
 
 from stages.project.files import read_json
 from stages.project.locks import exclusive
+from stages.project.nested import flat
 from stages.project.paths import DATA, MODELS, SYNTHETIC, model_report, seed_folder
 from stages.project.stopping import Stopped
 from stages.tracking.calls import set_tags
@@ -14,7 +15,7 @@ from stages.tracking.dvc_lock import lock_tags, workspace_lock
 from stages.tracking.failures import give_up
 from stages.tracking.lineage import experiment_mark, lineage_tags, uncommitted
 from stages.tracking.pruning import PRUNED, watched
-from stages.tracking.restore import flat, restored
+from stages.tracking.restore import restored
 from stages.tracking.run import Run
 from stages.tracking.search import child_of, close_dead_runs, create, finished, left_open, runs
 from stages.tracking.store import Store, mode, open_store

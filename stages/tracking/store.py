@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stages.params import load
@@ -23,6 +24,8 @@ _SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of each run that ends, with the server's password
     "GIT_PYTHON_REFRESH": "quiet",
 }
+
+_FILE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,18 @@ def open_or_refuse() -> Store:
         return open_store()
     except Exception as error:
         raise Refusal(masked(f"MLflow's store {tracking_uri()} cannot be opened: {error}")) from error
+
+
+def open_if_there() -> Store | None:
+    """The store, for a command that may do without it; None where there is none yet, or TRACKING is off.
+
+    Raises:
+        Refusal: it cannot be opened.
+    """
+    uri = tracking_uri()
+    if mode() == "off" or (uri.startswith(_FILE) and not Path(uri.removeprefix(_FILE)).exists()):
+        return None
+    return open_or_refuse()
 
 
 @contextmanager

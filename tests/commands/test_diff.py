@@ -1,21 +1,17 @@
 """`vision diff`, between a commit whose predictions are in DVC's cache and the workspace."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
 from made_up_reports import write_reports
+from tiny_project import git
 
 from stages.commands.diff import diff
 from stages.project.console import Refusal
 
 PARAMS = "seed: 0\nmodels: {sure: {}, changed: {}, moved: {}}\n"
-
-
-def git(*arguments: str) -> None:
-    subprocess.run(["git", "-c", "user.name=A", "-c", "user.email=a@example.com", *arguments], check=True)
 
 
 def write(name: str, ease: float, key: str) -> Path:

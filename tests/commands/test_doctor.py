@@ -13,17 +13,11 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from tiny_project import git
 from typer.testing import CliRunner
 
-from stages.commands import (
-    doctor_data,
-    doctor_disk,
-    doctor_environment,
-    doctor_leftovers,
-    doctor_machine,
-    doctor_tracking,
-)
-from stages.commands.finding import NOTE, OK, PROBLEM, Finding
+from stages.commands.doctor_checks import data, disk, environment, leftovers, machine, tracking
+from stages.commands.doctor_checks.finding import NOTE, OK, PROBLEM, Finding
 from stages.commands.main import app
 from stages.tracking.store import open_store
 
@@ -38,12 +32,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> 
         shutil.copy(repository / file, root)
     (root / "requirements.lock").write_text(f"numpy=={version('numpy')}\n")
     monkeypatch.chdir(root)
-    names = ("-c", "user.name=A", "-c", "user.email=a@example.com")
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "A start"]):
-        subprocess.run(["git", *names, *command], check=True)
+        git(*command)
     (root / ".dvc/tmp").mkdir(parents=True)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(doctor_machine, "gpus", lambda: 0)
+    monkeypatch.setattr(machine, "gpus", lambda: 0)
     for name in ("DATA_MIRROR", "DVC_ROOT", "TRACKING", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     return root
@@ -72,9 +65,9 @@ def dead_process() -> int:
 def test_where_all_is_well_nothing_is_changed_and_the_exit_code_is_0(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_machine, "_STAGE", 0)  # a small machine is no error of the code
+    monkeypatch.setattr(machine, "_STAGE", 0)  # a small machine is no error of the code
     for amount in ("_DATA", "_ARRAYS_TWICE"):
-        monkeypatch.setattr(doctor_disk, amount, 0)
+        monkeypatch.setattr(disk, amount, 0)
     before = {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.is_file()}
     done = CliRunner().invoke(app, ["doctor", "--offline"])
     assert done.exit_code == 0, done.output
@@ -95,14 +88,14 @@ def test_a_problem_has_its_fix_and_the_exit_code_1(place: Path) -> None:
 
 
 def test_another_python_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_environment.platform, "python_version", lambda: "3.14.0")
-    assert only(doctor_environment.python())[0] == NOTE
+    monkeypatch.setattr(environment.platform, "python_version", lambda: "3.14.0")
+    assert only(environment.python())[0] == NOTE
 
 
 def test_packages_that_are_missing_or_others(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"torch": ("2.0", None), "types-x": ("1", None), "numpy": ("1.0", "2.0")}
-    monkeypatch.setattr(doctor_environment, "other_versions", lambda lock: found)
-    told = [(one.level, one.about) for one in doctor_environment.packages()]
+    monkeypatch.setattr(environment, "other_versions", lambda lock: found)
+    told = [(one.level, one.about) for one in environment.packages()]
     assert told == [
         (PROBLEM, "missing: torch"),
         (NOTE, "missing, and perhaps not needed: types-x"),
@@ -119,16 +112,16 @@ def test_the_python_of_another_environment_is_a_problem(place: Path, monkeypatch
     (other / "python").write_text("#!/bin/sh\n")
     (other / "python").chmod(0o755)
     monkeypatch.setenv("PATH", str(other))
-    python, dvc = doctor_environment.programs()
+    python, dvc = environment.programs()
     assert python.level == dvc.level == PROBLEM
     assert f"`python` on PATH is {other}/python" in python.about and python.fix == f". {sys.prefix}/bin/activate"
     assert dvc.about == "`dvc` is not on PATH"
-    assert only(doctor_environment.git_repository())[1] == "git is not on PATH"
+    assert only(environment.git_repository())[1] == "git is not on PATH"
 
 
 def test_a_folder_that_is_no_repository_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    level, about, _ = only(doctor_environment.git_repository())
+    level, about, _ = only(environment.git_repository())
     assert level == PROBLEM and "not a git repository" in about
 
 
@@ -136,16 +129,16 @@ def test_a_gpu_that_torch_does_not_see_is_a_problem(place: Path, monkeypatch: py
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert only(doctor_machine.device())[0] == OK
-    monkeypatch.setattr(doctor_machine, "gpus", lambda: 2)
-    unseen, chosen = doctor_machine.device()
+    assert only(machine.device())[0] == OK
+    monkeypatch.setattr(machine, "gpus", lambda: 2)
+    unseen, chosen = machine.device()
     assert unseen.level == PROBLEM and "2 GPU with a driver" in unseen.about
     assert chosen.about.startswith("`device: auto` is ")
 
 
 def test_torch_that_cannot_be_imported_is_a_problem(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert only(doctor_machine.device())[0] == PROBLEM
+    assert only(machine.device())[0] == PROBLEM
 
 
 @pytest.mark.parametrize(("threads", "quota", "level"), [
@@ -155,31 +148,31 @@ def test_threads_that_wait_for_one_another_are_noted(
     place: Path, monkeypatch: pytest.MonkeyPatch, threads: int, quota: str, level: str
 ) -> None:
     (place / "quota").write_text(quota)
-    monkeypatch.setattr(doctor_machine, "_QUOTA", place / "quota")
+    monkeypatch.setattr(machine, "_QUOTA", place / "quota")
     change(place, lambda params: params.update(threads=threads))
-    assert only(doctor_machine.cores())[0] == level
+    assert only(machine.cores())[0] == level
 
 
 @pytest.mark.parametrize(("free", "level"), [(500_000, PROBLEM), (2_500_000, NOTE), (8_000_000, OK)])
 def test_memory(place: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: str) -> None:
     (place / "meminfo").write_text(f"MemTotal: 9 kB\nMemAvailable:  {free} kB\n")
-    monkeypatch.setattr(doctor_machine, "_MEMORY", place / "meminfo")
-    monkeypatch.setattr(doctor_machine, "stages_at_once", lambda: 4)
-    found = only(doctor_machine.memory())
+    monkeypatch.setattr(machine, "_MEMORY", place / "meminfo")
+    monkeypatch.setattr(machine, "stages_at_once", lambda: 4)
+    found = only(machine.memory())
     assert found[0] == level
     assert (found[2] == "vision repro --jobs 2") == (level == NOTE)
 
 
 @pytest.mark.parametrize(("free", "level"), [(2.2e9, PROBLEM), (4.5e9, NOTE), (4.7e9, OK)])
 def test_disk(monkeypatch: pytest.MonkeyPatch, free: float, level: str) -> None:
-    monkeypatch.setattr(doctor_disk.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, free))
-    assert only(doctor_disk.disk())[0] == level
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, free))
+    assert only(disk.disk())[0] == level
 
 
 def test_a_folder_of_another_user_is_a_problem(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert only(doctor_disk.folder())[0] == OK
-    monkeypatch.setattr(doctor_disk.os, "access", lambda path, how: path != ".dvc")
-    assert only(doctor_disk.folder()) == (
+    assert only(disk.folder())[0] == OK
+    monkeypatch.setattr(disk.os, "access", lambda path, how: path != ".dvc")
+    assert only(disk.folder()) == (
         PROBLEM, "not to be written by this user: .dvc", "sudo chown -R $USER .dvc"
     )  # fmt: skip
 
@@ -191,65 +184,63 @@ def test_a_file_system_without_links_is_noted(place: Path, monkeypatch: pytest.M
         raise OSError("not supported")
 
     monkeypatch.setattr(system, "reflink", refuse)
-    assert only(doctor_disk.links()) == (OK, "DVC's cache is linked by hardlink", "")
+    assert only(disk.links()) == (OK, "DVC's cache is linked by hardlink", "")
     monkeypatch.setattr(system, "hardlink", refuse)
-    assert only(doctor_disk.links())[0] == NOTE
+    assert only(disk.links())[0] == NOTE
 
 
 def test_a_lock_that_is_held_is_noted_and_a_dead_holders_is_not_waited_for(place: Path) -> None:
     tmp = place / ".dvc/tmp"
     (tmp / "lock").write_text(f"{os.getpid()}\n")
-    assert only(doctor_leftovers.locks())[0] == OK  # the file stays when the lock is gone
+    assert only(leftovers.locks())[0] == OK  # the file stays when the lock is gone
     with (tmp / "lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert only(doctor_leftovers.locks()) == (
+        assert only(leftovers.locks()) == (
             NOTE, f"held, so something runs here: lock (process {os.getpid()})", "wait for it"
         )  # fmt: skip
     dead = dead_process()
     (tmp / "lock").write_text(f"/x/.dvc/tmp/lock|host|{dead}|1234")
-    assert only(doctor_leftovers.locks())[0] == PROBLEM
+    assert only(leftovers.locks())[0] == PROBLEM
 
 
 def test_what_dvc_noted_of_processes_that_are_gone(place: Path) -> None:
     file, dead = place / ".dvc/tmp/rwlock", dead_process()
     held = {"write": {"/a": {"pid": os.getpid(), "cmd": "x"}}, "read": {"/b": [{"pid": dead, "cmd": "x"}]}}
     file.write_text(json.dumps(held))
-    level, about, _ = only(doctor_leftovers.locks())
+    level, about, _ = only(leftovers.locks())
     assert (level, about) == (NOTE, f".dvc/tmp/rwlock names processes that are gone ({dead})")
     file.write_text("{")
-    assert only(doctor_leftovers.locks())[0] == PROBLEM
+    assert only(leftovers.locks())[0] == PROBLEM
 
 
 def test_what_was_half_written_is_noted_unless_its_process_runs(place: Path) -> None:
     (place / f"data/.a.csv.{os.getpid()}.partial").touch()
-    assert only(doctor_leftovers.temporary())[0] == OK
+    assert only(leftovers.temporary())[0] == OK
     (place / f"data/.b.csv.{dead_process()}.partial").touch()
     (place / "models/.m.partial").mkdir(parents=True)
-    level, about, fix = only(doctor_leftovers.temporary())
+    level, about, fix = only(leftovers.temporary())
     assert level == NOTE
     assert "models/.m.partial" in about and ".b.csv" in about and ".a.csv" not in about
     assert "models/.m.partial" in fix
 
 
 def test_what_git_has_put_aside_is_noted(place: Path) -> None:
-    assert only(doctor_leftovers.stash())[0] == OK
+    assert only(leftovers.stash())[0] == OK
     (place / "params.yaml").write_text("changed")
-    subprocess.run(
-        ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", "stash", "push", "-q"], check=True
-    )  # fmt: skip
-    level, about, _ = only(doctor_leftovers.stash())
+    git("stash", "push", "-q")
+    level, about, _ = only(leftovers.stash())
     assert level == NOTE and about.startswith("git's stash has 1;")
 
 
 def test_runs_of_dead_processes_are_noted_and_stay_as_they_are(place: Path) -> None:
     import socket
 
-    assert only(doctor_tracking.mlflow()) == (OK, "no store yet, or TRACKING is off", "")
+    assert only(tracking.mlflow()) == (OK, "no store yet, or TRACKING is off", "")
     assert not (place / "mlflow.db").exists()
     store = open_store()
     tags = {"host": socket.gethostname(), "host.pid": str(dead_process())}
     run = store.client.create_run(store.experiment_id, tags=tags).info.run_id
-    assert only(doctor_tracking.mlflow()) == (
+    assert only(tracking.mlflow()) == (
         NOTE, "1 runs are RUNNING, but their process is gone", "vision sync closes them"
     )  # fmt: skip
     assert store.client.get_run(run).info.status == "RUNNING"
@@ -266,9 +257,9 @@ def test_the_sweeps_database(place: Path) -> None:
     with sqlite3.connect("optuna.db") as database:
         database.execute("CREATE TABLE studies (study_id INTEGER)")
         database.execute("INSERT INTO studies VALUES (1)")
-    assert only(doctor_tracking.optuna()) == (OK, "optuna.db has 1 sweep", "")
+    assert only(tracking.optuna()) == (OK, "optuna.db has 1 sweep", "")
     Path("optuna.db").write_bytes(b"no database" * 100)
-    assert only(doctor_tracking.optuna())[0] == PROBLEM
+    assert only(tracking.optuna())[0] == PROBLEM
 
 
 def test_data_that_cannot_be_had(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,8 +268,8 @@ def test_data_that_cannot_be_had(place: Path, monkeypatch: pytest.MonkeyPatch) -
         params["datasets"]["hello"] |= {"kind": "text", "path": "gone.txt"}
 
     change(place, edit)
-    monkeypatch.setattr(doctor_data, "better_source", lambda name, *rest: "official" if name == "cifar10" else None)
-    found = [(one.level, one.about) for one in doctor_data.sources(offline=False)]
+    monkeypatch.setattr(data, "better_source", lambda name, *rest: "official" if name == "cifar10" else None)
+    found = [(one.level, one.about) for one in data.sources(offline=False)]
     assert (PROBLEM, "mnist: neither DATA_MIRROR nor a host has it, and datasets.mnist.source is 'mirror'") in found
     assert (PROBLEM, "gone.txt, where hello is to come from, is not there") in found
     nowhere = "cats_dogs: neither DATA_MIRROR nor a host has it, so a small stand-in is drawn, where there is one"
@@ -290,5 +281,5 @@ def test_a_stand_in_at_hand_is_noted(place: Path) -> None:
     folder = place / "data/raw/mnist"
     folder.mkdir(parents=True)
     (folder / "provenance.json").write_text(json.dumps({"status": "stand-in", "source": "stand-in", "files": {}}))
-    (found,) = doctor_data.sources(offline=True)
+    (found,) = data.sources(offline=True)
     assert (found.level, found.fix) == (NOTE, "dvc repro -f -s download@mnist")

@@ -10,8 +10,9 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from stages.commands import main as console
-from stages.commands.experiment_file import known, read_experiment
-from stages.commands.experiment_variants import with_variants
+from stages.commands.experiments.file import EXPERIMENTS, read_experiment
+from stages.commands.experiments.variants import with_variants
+from stages.params.named_files import names
 from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal
 
@@ -43,7 +44,7 @@ def write(**changes: Any) -> None:
 
 def test_they_are_listed_with_what_they_are_about(project: Path) -> None:
     shown = CliRunner().invoke(console.app, ["experiment"])
-    assert [line.split()[0] for line in shown.stdout.splitlines()] == NAMES == known()
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == NAMES == names(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from scipy.stats import ttest_1samp
 
-from stages.commands.dvc_experiment import hydra
-from stages.commands.experiment_figure import draw_experiment
-from stages.commands.experiment_file import Experiment, Reported
-from stages.commands.experiment_table import as_markdown, cell, depth, interval, table, verdict
-from stages.commands.experiment_variants import Variant
+from stages.commands.experiments.figure import draw_experiment
+from stages.commands.experiments.file import Experiment, Reported
+from stages.commands.experiments.table import as_markdown, cell, depth, interval, table, verdict
+from stages.commands.experiments.variants import Variant
+from stages.commands.pipeline.beside import hydra
 from stages.project.console import Refusal
 
 

@@ -6,11 +6,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 from tiny_model import write_set
+from tiny_project import git, write_nothing, write_params
 
 from stages.commands.inspect import inspect
 from stages.project.console import Refusal
@@ -20,24 +21,18 @@ MODEL = "mnist-mlp"
 CHECKPOINT = f"models/{MODEL}/checkpoint.pth"
 
 
-def git(*arguments: str) -> str:
-    names = ("-c", "user.name=A", "-c", "user.email=a@example.com")
-    return subprocess.run(["git", *names, *arguments], check=True, capture_output=True, text=True).stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """A repository whose commit holds the model's reports; its store has the run."""
     root = tmp_path_factory.mktemp("inspect")
     write_set(root / "data/prepared/mnist")
-    (root / "data/prepared/mnist/rejects.csv").write_text("file,reason\n")
-    for nothing in ("augmented/none", "synthetic/none", "weights/none"):
-        shutil.copytree(repository / "data" / nothing, root / "data" / nothing)
-    params = YAML().load(repository / "params.yaml")
-    params["models"][MODEL]["seeds"] = [5]
-    params["models"][MODEL]["train"].update(epochs=1)
-    params.update(device="cpu", threads=1)
-    YAML().dump(params, root / "params.yaml")
+    write_nothing(root, repository)
+
+    def change(params: dict[str, Any]) -> None:
+        params["models"][MODEL]["seeds"] = [5]
+        params["models"][MODEL]["train"]["epochs"] = 1
+
+    write_params(root, repository, change)
     environment = os.environ | {"PYTHONPATH": str(repository), "DVC_ROOT": str(root)}
     for stage in ("train", "evaluate"):
         subprocess.run(

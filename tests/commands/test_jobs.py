@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.commands import jobs
+from stages.commands.pipeline import jobs
 
 
 @pytest.mark.parametrize(("cores", "gpus", "visible", "expected"), [
@@ -17,7 +17,7 @@ def test_a_stage_for_each_gpu_else_for_two_cores(
     for number in range(gpus):
         (tmp_path / f"0000:0{number}:00.0").mkdir()
     monkeypatch.setattr(jobs, "_GPUS", tmp_path if gpus else tmp_path / "none")
-    monkeypatch.setattr(jobs, "_cores", lambda: cores)
+    monkeypatch.setattr(jobs, "usable_cores", lambda: cores)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)

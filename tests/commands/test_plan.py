@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stages.commands.main import app
-from stages.commands.plan_reasons import changed_params, work
-from stages.commands.plan_time import expected, seconds_at_once, spoken, trainings
+from stages.commands.plans.forecast import expected, seconds_at_once, spoken, trainings
+from stages.commands.plans.reasons import changed_params, work
 from stages.params.load import PARAMS
 from stages.project.console import Refusal
 from stages.project.durations import Duration

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from stages.commands import dvc
+from stages.commands.pipeline import dvc
 from stages.commands.plots import plots
 from stages.project.console import Refusal
 

@@ -15,7 +15,7 @@ from tiny_model import brightness_checkpoint, images, tiny_checkpoint, write_set
 from typer.testing import CliRunner, Result
 
 from stages.commands.predict import checkpoint_path, predict, predict_all
-from stages.commands.predict_images import Asked, files_in
+from stages.commands.predictions.images import Asked, files_in
 from stages.datasets.format import open_set
 from stages.models.checkpoint import from_pixels, save_checkpoint
 from stages.project.console import Refusal

@@ -13,7 +13,7 @@ from tiny_text import VOCABULARY, text_checkpoint
 from typer.testing import CliRunner, Result
 
 from stages.commands.predict import predict
-from stages.commands.predict_text import go_on
+from stages.commands.predictions.text import go_on
 from stages.models.checkpoint import from_stored, rebuild, save_checkpoint
 
 

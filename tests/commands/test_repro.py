@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stages.commands.main import app
-from stages.commands.repro import named
+from stages.commands.pipeline.lines import named
 
 ROOT = Path(__file__).resolve().parents[2]
 DVC_YAML = """

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.commands.schedule import Graph, Schedule, chains, out_of_date
+from stages.commands.pipeline.schedule import Graph, Schedule, chains, out_of_date
 
 PIPELINE: Graph = {
     "check": set(),

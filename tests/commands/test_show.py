@@ -1,13 +1,14 @@
 """`vision show`: what each experiment changed and what came of it, read from git alone."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
+from tiny_project import git
 
 from stages.commands.show import show
-from stages.commands.show_rows import Row, State, rows
+from stages.commands.show_rows import Row, rows
+from stages.tracking.experiments import State
 
 OLD = {"key": "0", "accuracy": 0.9, "val_accuracy": 0.91}
 MODEL = {"hidden": [8], "train": {"lr": 0.1, "epochs": 5}}
@@ -43,11 +44,6 @@ def test_a_new_model_and_one_that_was_not_tested() -> None:
 
 def test_an_experiment_that_trained_nothing_is_shown() -> None:
     assert rows("idle", after({}, {}, seed=1), BEFORE) == [Row("idle", "no model trained", "", "", "", "seed=1")]
-
-
-def git(*arguments: str) -> str:
-    names = ("-c", "user.name=A", "-c", "user.email=a@example.com")
-    return subprocess.run(["git", *names, *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def commit(rate: float, key: str, accuracy: float) -> str:

@@ -8,7 +8,8 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from stages.commands import main as console
-from stages.commands.sweep_file import known, read_sweep, with_values
+from stages.commands.sweeps.file import SWEEPS, read_sweep, with_values
+from stages.params.named_files import names
 from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal
 
@@ -37,7 +38,7 @@ def read(**changes: Any):
 
 def test_they_are_listed_and_each_fits_params_yaml(project: Path) -> None:
     shown = CliRunner().invoke(console.app, ["sweep"])
-    assert [line.split()[0] for line in shown.stdout.splitlines()] == known() == ["mnist-mlp"]
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == names(SWEEPS) == ["mnist-mlp"]
 
 
 def test_the_metric_is_of_validation_and_says_where_better_lies(project: Path) -> None:

@@ -11,9 +11,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from stages.commands import sweep_study, sweep_trial
-from stages.commands.sweep_file import Sweep
-from stages.commands.sweep_study import Trials
+from stages.commands.sweeps import study as sweep_study
+from stages.commands.sweeps import trial as sweep_trial
+from stages.commands.sweeps.file import Sweep
+from stages.commands.sweeps.study import Trials
 from stages.project.console import Refusal
 from stages.tracking.pruning import VARIABLE, watched
 
@@ -181,7 +182,7 @@ def test_a_trial_that_another_process_runs_is_not_run_again(trained, monkeypatch
 KILLED = """
 import os
 from tests.commands.test_sweep_study import sweep, trials
-from stages.commands import sweep_trial
+from stages.commands.sweeps import trial as sweep_trial
 sweep_trial.run_beside = lambda *a: os._exit(9)
 trials(sweep()).run()
 """
@@ -215,5 +216,10 @@ def test_trials_that_cannot_be_compared_are_not_mixed(trained, asked, params):
 
 
 def test_another_models_params_and_the_number_of_trials_may_change(trained):
-    trials(sweep())
-    trials(sweep(trials=9, prune={"after_trials": 1, "after_epochs": 1}), PARAMS | {"models": {"m": MODEL}})
+    begun = trials(sweep(trials=1))
+    begun.run()
+    more = sweep(trials=2, prune={"after_trials": 1, "after_epochs": 1})
+    goes_on = trials(more, PARAMS | {"models": {"m": MODEL}})
+    goes_on.run()
+    assert [trial.number for trial in goes_on.study.trials] == [0, 1]
+    assert goes_on.study.trials[0].params == begun.study.trials[0].params

@@ -10,11 +10,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from PIL import Image
 
-from stages.commands import sweep_figures
-from stages.commands.sweep_figures import draw_importance, draw_parallel
-from stages.commands.sweep_file import Sweep
-from stages.commands.sweep_scale import Scale
-from stages.commands.sweep_table import as_markdown, ranked, table
+from stages.commands.sweeps import figures as sweep_figures
+from stages.commands.sweeps.figures import draw_importance, draw_parallel
+from stages.commands.sweeps.file import Sweep
+from stages.commands.sweeps.scale import Scale
+from stages.commands.sweeps.table import as_markdown, ranked, table
 
 SPACE = {"train.lr": FloatDistribution(0.001, 1.0, log=True), "hidden": CategoricalDistribution(["[8]", "[8, 4]"])}
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+from tiny_project import git, write_nothing, write_params
 from typer.testing import CliRunner
 
-from stages.commands import verify_causes
 from stages.commands.main import app
-from stages.commands.verify_band import band_of
-from stages.commands.verify_record import Record
-from stages.commands.verify_verdict import DIFFERENT, IDENTICAL, WITHIN, judge, judge_data
+from stages.commands.verification import causes as verify_causes
+from stages.commands.verification.band import band_of
+from stages.commands.verification.record import Record
+from stages.commands.verification.verdict import DIFFERENT, IDENTICAL, WITHIN, judge, judge_data
 from stages.tracking.dvc_lock import DvcLock
 
 MODEL = "mnist-mlp"
@@ -47,26 +47,20 @@ PREPARE = """
 from pathlib import Path
 from tiny_model import write_set
 write_set(Path("data/prepared/mnist"))
-Path("data/prepared/mnist/rejects.csv").write_text("file,reason\\n")
 """
-
-
-def git(*arguments: str) -> str:
-    names = ("-c", "user.name=A", "-c", "user.email=a@example.com")
-    return subprocess.run(["git", *names, *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """A repository whose commit records the model."""
     root = tmp_path_factory.mktemp("verify")
-    for nothing in ("augmented/none", "synthetic/none", "weights/none"):
-        shutil.copytree(repository / "data" / nothing, root / "data" / nothing)
-    params = YAML().load(repository / "params.yaml")
-    params["models"][MODEL]["seeds"] = []
-    params["models"][MODEL]["train"].update(epochs=1)
-    params.update(device="cpu", threads=1)
-    YAML().dump(params, root / "params.yaml")
+    write_nothing(root, repository)
+
+    def change(params: dict[str, Any]) -> None:
+        params["models"][MODEL]["seeds"] = []
+        params["models"][MODEL]["train"]["epochs"] = 1
+
+    write_params(root, repository, change)
     (root / "dvc.yaml").write_text(DVC_YAML)
     (root / "prepare.py").write_text(PREPARE)
     shutil.copy(repository / ".gitignore", root)

@@ -47,7 +47,7 @@ def test_what_is_asked_for_is_given(precision):
 def test_as_many_stages_at_once_as_there_are_cores_for_their_threads(
     threads: int, places: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stages.compute.device._cores", lambda: 4)
+    monkeypatch.setattr("stages.compute.device.usable_cores", lambda: 4)
     assert Machine(torch.device("cpu"), "fp32", threads, "a processor").places == places
     assert Machine(torch.device("cuda"), "fp32", threads, "a GPU").places == 4  # one core each feeds it
 

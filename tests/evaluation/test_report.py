@@ -11,9 +11,10 @@ from made_up_reports import write_reports
 
 from stages.evaluation.comparisons import comparisons
 from stages.evaluation.leaderboard import leaderboard
-from stages.evaluation.report import Material, _axis, engineering, flat, page, policies_of
+from stages.evaluation.report import Material, _axis, engineering, page, policies_of
 from stages.project.console import Refusal
 from stages.project.files import read_json
+from stages.project.nested import flat
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>')
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from tiny_project import git
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACING = Path(__file__).parent / "tracing"
@@ -43,6 +44,11 @@ class Clone:
         """Run a command in the clone; its output, when it succeeds."""
         return finished(self.start(*command, **environment))
 
+    def commit(self, message: str) -> None:
+        """Commit everything, for DVC's experiments start from a commit."""
+        git("add", "-A", cwd=self.root)
+        git("commit", "--allow-empty", "-qm", message, cwd=self.root)
+
     def change(self, **values: object) -> None:
         """Set keys of params.yaml, given as `models__mnist-mlp__train__lr=1`."""
         path = self.root / "params.yaml"
@@ -71,10 +77,10 @@ def make_clone(root: Path) -> Clone:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
     _shrink(root / "params.yaml")
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "A clone"]):
-        identity = ["-c", "user.name=A tester", "-c", "user.email=tester@example.com"]
-        subprocess.run(["git", *identity, *command], cwd=root, check=True)
-    return Clone(root)
+    git("init", "-q", cwd=root)
+    clone = Clone(root)
+    clone.commit("A clone")
+    return clone
 
 
 def _shrink(path: Path) -> None:

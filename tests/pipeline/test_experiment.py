@@ -2,7 +2,6 @@
 
 import csv
 import sqlite3
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,10 +31,7 @@ def clone(tmp_path_factory) -> Clone:
     """A clone whose experiment `tiny` has been run."""
     clone = make_clone(tmp_path_factory.mktemp("experiment"))
     (clone.root / "experiments/tiny.yaml").write_text(TINY)
-    for command in (["add", "-A"], ["commit", "-qm", "An experiment"]):
-        subprocess.run(
-            ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", *command], cwd=clone.root, check=True
-        )
+    clone.commit("An experiment")
     clone.run(*VISION, "experiment", "tiny")
     return clone
 

@@ -13,13 +13,7 @@ from conftest import Clone, make_clone
 VISION = ("python", "-m", "stages.commands.main")
 MODEL = "mnist-logistic"
 RATE = f"models.{MODEL}.train.lr"
-IDENTITY = ("-c", "user.name=A tester", "-c", "user.email=tester@example.com")
 pytestmark = pytest.mark.slow
-
-
-def keep(clone: Clone, message: str) -> None:
-    clone.run("git", "add", "-A")
-    clone.run("git", *IDENTITY, "commit", "-qm", message)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +24,7 @@ def clone(tmp_path_factory) -> Clone:
     _two_models(clone)
     clone.run("dvc", "repro")
     clone.run("dvc", "remote", "add", "--default", "store", str(root / "store"))
-    keep(clone, "Two models")
+    clone.commit("Two models")
     subprocess.run(["git", "clone", "-q", "--bare", str(clone.root), str(root / "origin.git")], check=True)
     clone.run("git", "remote", "add", "origin", str(root / "origin.git"))
     return clone
@@ -121,7 +115,7 @@ def test_an_experiment_is_compared_applied_and_kept(clone):
     clone.run("dvc", "exp", "apply", "slow")
     assert clone.run("dvc", "status").split() == ["stages/dvc.yaml:check:", "always", "changed"]
     assert f"{MODEL}" in clone.run(*VISION, "sync")
-    keep(clone, "The slow one")
+    clone.commit("The slow one")
 
 
 def test_a_pushed_experiment_is_pulled_and_applied_in_another_clone(clone, tmp_path):

@@ -31,7 +31,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params["evaluate"]["tta"] = {}
     assert list(params["generators"]) == [GENERATOR]
     yaml.dump(params, root / "params.yaml")
-    clone.run("git", "-c", "user.name=A tester", "-c", "user.email=tester@example.com", "commit", "-qam", "Smaller")
+    clone.commit("Smaller")
     return root
 
 
@@ -75,10 +75,14 @@ def kill(clone: Clone, dvc, whom: str) -> None:
         time.sleep(0.05)
 
 
-def test_killed_at_twenty_moments_the_pipeline_ends_with_the_same_lock(
-    template: Path, undisturbed: bytes, tmp_path: Path
-) -> None:
-    clone, chance, alive = copied(template, tmp_path / "clone"), random.Random(0), 0
+@pytest.fixture
+def clone(template: Path, tmp_path: Path) -> Clone:
+    """A clone in which nothing is run yet."""
+    return copied(template, tmp_path / "clone")
+
+
+def test_killed_at_twenty_moments_the_pipeline_ends_with_the_same_lock(clone: Clone, undisturbed: bytes) -> None:
+    chance, alive = random.Random(0), 0
     for moment in range(MOMENTS):
         dvc = clone.start("dvc", "repro")
         time.sleep(chance.uniform(1, 12))
@@ -90,10 +94,7 @@ def test_killed_at_twenty_moments_the_pipeline_ends_with_the_same_lock(
     assert (clone.root / "dvc.lock").read_bytes() == undisturbed
 
 
-def test_of_two_repros_at_once_one_may_be_refused_and_nothing_is_wrong(
-    template: Path, undisturbed: bytes, tmp_path: Path
-) -> None:
-    clone = copied(template, tmp_path / "clone")
+def test_of_two_repros_at_once_one_may_be_refused_and_nothing_is_wrong(clone: Clone, undisturbed: bytes) -> None:
     both = [clone.start("dvc", "repro"), clone.start("dvc", "repro")]
     said = [process.communicate()[0] for process in both]
     assert 0 in [process.returncode for process in both], said
@@ -103,10 +104,7 @@ def test_of_two_repros_at_once_one_may_be_refused_and_nothing_is_wrong(
     assert (clone.root / "dvc.lock").read_bytes() == undisturbed
 
 
-def test_vision_repro_beside_an_experiment_in_a_temporary_copy(
-    template: Path, undisturbed: bytes, tmp_path: Path
-) -> None:
-    clone = copied(template, tmp_path / "clone")
+def test_vision_repro_beside_an_experiment_in_a_temporary_copy(clone: Clone, undisturbed: bytes) -> None:
     repro = clone.start("python", "-m", "stages.commands.main", "repro")
     end = time.monotonic() + 120
     while not of_stages(clone.root):

@@ -121,8 +121,7 @@ def test_adding_an_architecture_retrains_nothing(clones, params):
 
 def test_an_experiment_in_a_temporary_copy_keeps_its_run(clones):
     clone = clones[0]
-    clone.run("git", "add", "-A")
-    clone.run("git", "-c", "user.name=A tester", "-c", "user.email=tester@example.com", "commit", "-qm", "Results")
+    clone.commit("Results")
     change = "models.mnist-logistic.train.lr=0.05"
     clone.run("dvc", "exp", "run", "--temp", "--name", "faster", "-S", change, "train@mnist-logistic")
     with sqlite3.connect(clone.root / "mlflow.db") as database:
@@ -135,9 +134,7 @@ def test_an_experiment_in_a_temporary_copy_keeps_its_run(clones):
 
 def test_a_result_is_made_again_from_its_commit(clones):
     clone = clones[0]
-    clone.run("git", "add", "-A")
-    identity = ("-c", "user.name=A tester", "-c", "user.email=tester@example.com")
-    clone.run("git", *identity, "commit", "-q", "--allow-empty", "-m", "Results")
+    clone.commit("Results")
     said = clone.run("python", "-m", "stages.commands.main", "verify", "mnist-logistic")
     assert "17 of 17 outputs identical" in said and said.endswith("\n1 identical\n")
 

@@ -129,13 +129,6 @@ def under_way(root: Path) -> str:
     return run
 
 
-def commit(clone: Clone) -> None:
-    """Commit everything, for DVC's experiments start from a commit."""
-    clone.run("git", "add", "-A")
-    identity = ["-c", "user.name=A tester", "-c", "user.email=tester@example.com"]
-    clone.run("git", *identity, "commit", "--allow-empty", "-qm", "Results")
-
-
 def check_experiment(clones, model: str, rate: float, run: str) -> None:
     """An experiment that was killed, run again, is the same MLflow run and ends with the bits of one left alone."""
     killed, alone = clones
@@ -152,7 +145,7 @@ def check_experiment(clones, model: str, rate: float, run: str) -> None:
 @pytest.mark.slow
 def test_a_killed_experiment_in_a_temporary_copy_is_gone_on_with(clones, params):
     killed, model, rate = clones[0], "mnist-cnn", 0.002
-    commit(killed)
+    killed.commit("Results")
     dvc = killed.start("dvc", "exp", "run", "--temp", *experiment("first", model, rate))
     run = under_way(killed.root)
     dvc.kill()
@@ -163,7 +156,7 @@ def test_a_killed_experiment_in_a_temporary_copy_is_gone_on_with(clones, params)
 @pytest.mark.slow
 def test_a_queued_experiment_killed_by_dvc_is_gone_on_with(clones, params):
     killed, model, rate = clones[0], "mnist-cnn", 0.001
-    commit(killed)
+    killed.commit("Results")
     killed.run("dvc", "exp", "run", "--queue", *experiment("queued", model, rate))
     killed.start("dvc", "queue", "start").wait()  # its output ends with the last experiment of the queue
     try:

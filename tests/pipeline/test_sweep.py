@@ -3,7 +3,6 @@
 import csv
 import json
 import sqlite3
-import subprocess
 
 import pytest
 from conftest import Clone, make_clone
@@ -28,10 +27,7 @@ def clone(tmp_path_factory) -> Clone:
     """A clone whose sweep `tiny` was run in two shells at once."""
     clone = make_clone(tmp_path_factory.mktemp("sweep"))
     (clone.root / "sweeps/tiny.yaml").write_text(TINY)
-    for command in (["add", "-A"], ["commit", "-qm", "A sweep"]):
-        subprocess.run(
-            ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", *command], cwd=clone.root, check=True
-        )
+    clone.commit("A sweep")
     for shell in [clone.start(*VISION, "sweep", "tiny") for _ in range(2)]:
         output, _ = shell.communicate()
         assert shell.returncode == 0, output[-6000:]

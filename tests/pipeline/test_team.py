@@ -61,12 +61,6 @@ class Team:
         return MlflowClient(self.servers.variables()["MLFLOW_TRACKING_URI"])
 
 
-def commit(clone: Clone, message: str) -> None:
-    for command in (["add", "-A"], ["commit", "-qm", message]):
-        identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
-        subprocess.run(["git", *identity, *command], cwd=clone.root, check=True)
-
-
 @pytest.fixture(scope="module")
 def team(tmp_path_factory) -> Iterator[Team]:
     """Two workers; the first has trained and tested a model and pushed it, the second has pulled it."""
@@ -78,7 +72,7 @@ def team(tmp_path_factory) -> Iterator[Team]:
         team = Team(started, first, second)
         remember(team, first)
         team.run(first, "dvc", "repro", "evaluate@mnist-mlp")
-        commit(first, "A model")
+        first.commit("A model")
         team.run(first, "dvc", "push", "evaluate@mnist-mlp", "train@mnist-mlp", "prepare@mnist")
         subprocess.run(["git", "clone", "-q", first.root, second.root], check=True)
         remember(team, second)

@@ -2,21 +2,17 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from tiny_project import git
 
-from stages.tracking.experiments import Experiment, experiments, sync_experiment
+from stages.tracking.experiments import Experiment, experiments
 from stages.tracking.store import open_store
+from stages.tracking.sync_experiments import sync_experiment
 from tests.tracking.test_records import REPORTS, write_test
 from tests.tracking.test_runs import KEY, runs, train
 from tests.tracking.test_sync import LOCK
-
-
-def git(*arguments: str) -> str:
-    names = ("-c", "user.name=A", "-c", "user.email=a@example.com")
-    return subprocess.run(["git", *names, *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture

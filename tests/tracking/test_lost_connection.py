@@ -214,7 +214,11 @@ with train() as run:
 def left_open(workspace) -> str:
     """The id of a run whose training ended while the store was away; its reports are there."""
     root = Path(__file__).resolve().parents[2]
-    subprocess.run([sys.executable, "-c", ENDED], check=True, env={**os.environ, "PYTHONPATH": str(root)})
+    subprocess.run(
+        [sys.executable, "-c", ENDED],
+        check=True,
+        env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"},
+    )
     (logged,) = runs()
     assert logged.info.status == "RUNNING"
     return logged.info.run_id

@@ -6,9 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from tiny_project import git
 
 from stages.project.console import Refusal
 from stages.project.stopping import Stopped
+from stages.tracking.records import after_training
 from stages.tracking.runs import attach, train_run
 from stages.tracking.store import open_store
 
@@ -28,8 +30,8 @@ def runs() -> list:
 
 def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace, monkeypatch):
     monkeypatch.setenv("DVC_STAGE", "train@mnist-mlp")
-    for command in (["init", "-q"], ["commit", "-qm", "Nothing", "--allow-empty"]):
-        subprocess.run(["git", "-c", "user.name=A", "-c", "user.email=a@example.com", *command], check=True)
+    git("init", "-q")
+    git("commit", "-qm", "Nothing", "--allow-empty")
     with train(dataset="mnist", device="cpu") as run:
         run.metrics({"val_accuracy": 0.5}, step=1)
         run.metrics({"val_accuracy": 0.75}, step=2)
@@ -54,7 +56,7 @@ def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace, m
 
 def test_each_layers_figures_are_logged_by_epoch(workspace):
     with train() as run:
-        run.layers(Path("reports/models/mnist-mlp/layers.csv"))
+        run.record(after_training(Path("reports/models/mnist-mlp")))
     (logged,) = runs()
     assert logged.data.metrics == {
         "layers.first.gradient_norm": 0.5,
@@ -163,7 +165,11 @@ def test_a_killed_training_is_gone_on_with_or_closed_by_the_next(workspace, key,
         "with train() as run: os._exit(9)"
     )  # fmt: skip
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "PYTHONPATH": str(root)})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"},
+    )
     assert done.returncode == 9
     assert [run.info.status for run in runs()] == ["RUNNING"]
     with train(key=key):
@@ -216,7 +222,7 @@ def test_off_does_not_even_import_mlflow(workspace):
         "sys.exit('mlflow' in sys.modules)"
     )
     root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root), "TRACKING": "off"}
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}", "TRACKING": "off"}
     assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
 
 

@@ -1,9 +1,9 @@
 """Passwords: in what is printed, and in what MLflow keeps."""
 
-import subprocess
 import sys
 
 import pytest
+from tiny_project import git
 
 from stages.commands import main
 from stages.commands.sweep import _address
@@ -86,9 +86,8 @@ def test_a_patch_has_neither_dvcs_settings_nor_a_typed_password(workspace):
     (workspace / ".dvc").mkdir(exist_ok=True)
     files = {name: workspace / name for name in (".dvc/config", "params.yaml")}
     files[".dvc/config"].write_text("[core]\n")
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
     for command in (["init", "-q"], ["add", "-f", *files], ["commit", "-qm", "All"]):
-        subprocess.run(["git", *identity, *command], check=True)
+        git(*command)
     files[".dvc/config"].write_text("[core]\n['remote \"team\"']\n    secret_access_key = abc\n")
     files["params.yaml"].write_text(f"tracking_uri: {SERVER}\n")
     patch = uncommitted()

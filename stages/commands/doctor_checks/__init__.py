@@ -1,0 +1,1 @@
+"""What `vision doctor` checks, a file for each part of machine and environment."""

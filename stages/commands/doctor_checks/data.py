@@ -1,0 +1,62 @@
+"""params.yaml, and the data and weights that it asks for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from stages.commands.doctor_checks.finding import Finding, note, ok, problem
+from stages.params import load, problems
+from stages.params.data import Dataset
+from stages.project.files import write_json
+from stages.project.paths import RAW, WEIGHTS
+from stages.sources.entries import read_entry
+from stages.sources.notices import data_notices, weight_notices
+from stages.sources.offer import better_source
+
+
+def params() -> Iterator[Finding]:
+    """Whether params.yaml is valid."""
+    wrong = problems()
+    if wrong:
+        yield problem(f"params.yaml: {'; '.join(wrong)}", "change that; `git diff params.yaml` shows your edits")
+    else:
+        yield ok("params.yaml is valid")
+
+
+def sources(offline: bool) -> Iterator[Finding]:
+    """What is at hand and could be better, and what is not at hand and cannot be had.
+
+    Args:
+        offline: ask no host.
+    """
+    datasets, backbones = load("datasets", "backbones")
+    notices = [*data_notices(datasets, RAW, not offline), *weight_notices(backbones, WEIGHTS, not offline)]
+    found = [note(one.about, "vision check --fix" if one.better else f"dvc repro -f -s {one.stage}") for one in notices]
+    for name, dataset in datasets.items():
+        if not (RAW / name).exists():
+            found += _absent(name, dataset, offline)
+    yield from found or [ok("nothing is missing that could be had" if offline else "the best that can be had")]
+
+
+def _absent(name: str, dataset: Dataset, offline: bool) -> list[Finding]:
+    """What stands in the way of a data set that is not here yet."""
+    if dataset.kind == "catalog":
+        return [] if offline and dataset.source in ("auto", "official") else _offered(name, dataset, offline)
+    if dataset.kind in ("folder", "text") and "://" not in dataset.path and not Path(dataset.path).exists():
+        return [problem(f"{dataset.path}, where {name} is to come from, is not there", f"correct datasets.{name}.path")]
+    return []
+
+
+def _offered(name: str, dataset: Dataset, offline: bool) -> list[Finding]:
+    """Whether the mirror or a host has it; asked as what would take the place of a stand-in."""
+    if dataset.source == "stand-in":
+        return []
+    with TemporaryDirectory() as place:
+        about = {"status": "stand-in", "source": "stand-in", "files": {}}
+        write_json(Path(place) / name / "provenance.json", about)
+        if better_source(name, read_entry(Path(dataset.path)), dataset.source, Path(place), not offline):
+            return []
+    nowhere, fix = f"{name}: neither DATA_MIRROR nor a host has it", "name a folder that has it in DATA_MIRROR"
+    if dataset.source == "auto":
+        return [note(f"{nowhere}, so a small stand-in is drawn, where there is one", fix)]
+    return [problem(f"{nowhere}, and datasets.{name}.source is {dataset.source!r}", fix)]

@@ -1,0 +1,40 @@
+"""The databases of runs: MLflow's and Optuna's."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from stages.commands.doctor_checks.finding import Finding, note, ok, problem
+
+_OPTUNA = Path("optuna.db")
+
+
+def mlflow() -> Iterator[Finding]:
+    """Whether its store opens, and which of its runs are of processes that were killed."""
+    from stages.tracking.search import dead_runs
+    from stages.tracking.store import open_if_there
+
+    store = open_if_there()
+    if store is None:
+        yield ok("no store yet, or TRACKING is off")
+    elif dead := dead_runs(store):
+        yield note(f"{len(dead)} runs are RUNNING, but their process is gone", "vision sync closes them")
+    else:
+        yield ok(f"{store.uri} opens")
+
+
+def optuna() -> Iterator[Finding]:
+    """Whether the sweeps' database is whole; it is read without Optuna, which would bring an old one up to date."""
+    if not _OPTUNA.exists():
+        yield ok("no sweep yet")
+        return
+    try:
+        with sqlite3.connect(f"{_OPTUNA.resolve().as_uri()}?mode=ro", uri=True) as database:
+            (whole,) = database.execute("PRAGMA quick_check").fetchone()
+            (studies,) = database.execute("SELECT count(*) FROM studies").fetchone()
+    except sqlite3.Error as error:
+        whole, studies = str(error), 0
+    if whole == "ok":
+        yield ok(f"{_OPTUNA} has {studies} sweep{'s' * (studies != 1)}")
+    else:
+        yield problem(f"{_OPTUNA}: {whole}", f"mv {_OPTUNA} {_OPTUNA}.broken; finished trials stay DVC experiments")

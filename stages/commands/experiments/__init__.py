@@ -1,0 +1,1 @@
+"""What `vision experiment` does: its files, variants, runs, table and figure."""

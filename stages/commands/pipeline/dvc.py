@@ -1,0 +1,66 @@
+"""DVC as the subcommands of `vision` use it: this environment's own, whatever is on PATH."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stages.commands.pipeline.schedule import Graph
+from stages.project.console import Refusal
+
+# A waiting thread of OpenMP spins, which takes the core from another stage's threads: two trainings at once
+# were a hundred times slower. Yielding changes no result.
+YIELDING = {"OMP_WAIT_POLICY": "passive"}
+
+# `python -m dvc`, which ends when the process that began it does: its stage would go on unseen
+_DVC = """
+import sys
+from dvc.cli import main
+from stages.project.stopping import die_with_parent
+die_with_parent()
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of `dvc` with `arguments`."""
+    return [sys.executable, "-c", _DVC, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Of a `dvc` process: stages are run by the `python` that it finds on PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, "PATH": path}
+
+
+def graph_of(repo: Any) -> Graph:
+    """By stage of a repository, the stages that it depends on."""
+    return {
+        stage.addressing: {needed.addressing for needed in repo.index.graph.successors(stage)}
+        for stage in repo.index.graph
+    }
+
+
+@contextmanager
+def repository(files: Any = None) -> Iterator[Any]:
+    """DVC's repository here, whose `index` has looked up every `${...}` of dvc.yaml in params.yaml.
+
+    Args:
+        files: DVC's file system that it is read through; None: the plain one.
+
+    Raises:
+        Refusal: there is no dvc.yaml, or it does not fit params.yaml.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    if not Path("dvc.yaml").exists():
+        raise Refusal("dvc.yaml is missing; run from the repository's root")
+    try:
+        with Repo(".", fs=files) as repo:
+            yield repo
+    except DvcException as error:
+        causes = [str(one) for one in (error, error.__cause__) if one]
+        raise Refusal("dvc.yaml does not fit params.yaml: " + ": ".join(causes)) from error

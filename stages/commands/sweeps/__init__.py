@@ -1,0 +1,1 @@
+"""What `vision sweep` does: its files, trials, table and figures."""

@@ -1,0 +1,1 @@
+"""What `vision verify` does: a clean clone, its record before and after, the verdict."""

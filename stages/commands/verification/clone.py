@@ -1,0 +1,67 @@
+"""A clean clone of a commit, in which stages of its dvc.lock are run again without touching the repository here."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from stages.commands.pipeline.dvc import command, environment, repository
+from stages.commands.pipeline.lines import named
+from stages.project.console import Refusal, say
+from stages.sources.mirror import VARIABLE, mirror_root
+from stages.tracking.git import asked_git
+
+STATE = Path(".dvc/tmp/state")  # where the clone's DVC remembers which files have which hash
+# what DVC tells a stage's process; this command may run in one
+_OF_A_STAGE = ("DVC_STAGE", "DVC_EXP_", "DVC_SITE_CACHE_DIR")
+
+
+@contextmanager
+def clean_clone(commit: str) -> Iterator[Path]:
+    """A clone of the repository here at `commit`, in a temporary folder; it reads DVC's cache here.
+
+    Files are copied out of the cache, so that nothing in the clone is a link to it.
+    """
+    from dvc.config import Config
+
+    with repository() as repo:
+        cache = repo.cache.local_cache_dir
+    with TemporaryDirectory(prefix="vision-verify-") as folder:
+        root = Path(folder).resolve() / "clone"
+        asked_git("clone", "--quiet", "--shared", "--no-checkout", ".", str(root))
+        asked_git("-C", str(root), "checkout", "--quiet", "--detach", commit)
+        with Config(str(root / ".dvc")).edit("local") as local:
+            local["cache"] = {"dir": cache, "type": "reflink,copy"}
+            local["core"] = {"site_cache_dir": str(root / STATE)}
+        yield root
+
+
+def run_again(root: Path, stages: Sequence[str]) -> None:
+    """Have DVC run `stages` in the clone, whatever it knows of them, and note hashes in the clone's dvc.lock.
+
+    No run cache is asked, no training's state is there to go on from, MLflow is off, nothing goes into DVC's cache.
+
+    Raises:
+        Refusal: one of them failed.
+    """
+    process = subprocess.Popen(
+        command("repro", "--force", "--single-item", "--no-run-cache", "--no-commit", *stages),
+        cwd=root, env=_environment(root), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    assert process.stdout is not None
+    begun: set[str] = set()
+    for line in named(process.stdout):
+        begun |= {line.partition(" | ")[0]} & set(stages)
+        say(f"[{len(begun)}/{len(stages)}] {line}")
+    if process.wait():
+        raise Refusal("what the commit records could not be made again, for a stage failed, as said above")
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """Of the clone's stages: their repository is the clone, wherever this command was begun."""
+    kept = {name: value for name, value in environment().items() if not name.startswith(_OF_A_STAGE)}
+    mirror = mirror_root()  # a relative one counts from the repository here
+    kept |= {VARIABLE: str(mirror)} if mirror else {}
+    return kept | {"DVC_ROOT": str(root), "TRACKING": "off", "PWD": os.fspath(root)}
