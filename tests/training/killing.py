@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stages.compute.device import Machine
@@ -41,21 +41,33 @@ def same(first: Outcome, second: Outcome) -> bool:
     return figures and len(first.layers) > 0 and all(equal)
 
 
-def kill_anywhere(make: Callable[[], Task], chosen: Train, machine: Machine, steps: int, examples: int) -> None:
-    """Hold trainings that are killed up to three times against one that is not; `steps` are those of an epoch."""
+def kill_anywhere(make: Callable[[], Task], chosen: Train, machine: Machine, steps: int, examples: int) -> int:
+    """Hold trainings that are killed up to three times against one that is not; how many were killed in all.
+
+    Args:
+        make: the task, anew for each training.
+        chosen, machine: of `fit`.
+        steps: of an epoch.
+        examples: trainings.
+    """
+    deaths = 0
     uninterrupted = fit(make(), chosen, machine, lambda epoch: None)
     places = st.tuples(st.integers(1, chosen.epochs), st.integers(0, steps - 1))
 
     @settings(max_examples=examples)
+    @example([(chosen.epochs, steps - 1), (1, 0)])  # late; then where it is past already
     @given(st.lists(places, max_size=3))
     def killed(kills: list[tuple[int, int]]) -> None:
+        nonlocal deaths
         with TemporaryDirectory() as folder:
             for place in kills:
                 try:
                     fit(killed_at(make(), place), chosen, machine, lambda epoch: None, Keeper(Path(folder), StopFlag()))
                 except Killed:
+                    deaths += 1
                     torch.manual_seed(123)  # another process has other random numbers
             found = fit(make(), chosen, machine, lambda epoch: None, Keeper(Path(folder), StopFlag()))
         assert same(found, uninterrupted)
 
     killed()
+    return deaths

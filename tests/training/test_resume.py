@@ -65,7 +65,7 @@ def test_killed_anywhere_it_ends_with_the_same_bits(make, optimizer, precision, 
     chosen = SETTINGS.model_copy(
         update={"optimizer": optimizer, "momentum": 0.9, "schedule": "cosine", "mixup": 0.4, "ema": 0.9}
     )
-    kill_anywhere(make, chosen, machine, STEPS, examples=8)
+    assert kill_anywhere(make, chosen, machine, STEPS, examples=8) > 0
 
 
 def test_steps_are_not_repeated(tmp_path, every_step):

@@ -90,7 +90,7 @@ def test_killed_anywhere_it_ends_with_the_same_bits(cell: str) -> None:
     def made() -> Task:
         return task(TEXT, cell, steps=10, dropout=0.3)
 
-    kill_anywhere(made, chosen, CPU, steps=4, examples=6)
+    assert kill_anywhere(made, chosen, CPU, steps=4, examples=6) > 0
 
 
 def hello(cell: str, seed: int) -> tuple[Task, Outcome]:
