@@ -41,7 +41,7 @@ def draw_experiment(path: Path, experiment: Experiment, rows: pd.DataFrame) -> N
         figure.suptitle(experiment.about, x=0.01, ha="left", fontsize=11, fontweight="bold")
         if others := _others(experiment):
             handles, names = panels[0].get_legend_handles_labels()
-            figure.legend(handles, names, loc="outside right upper", title=", ".join(map(_words, others)))
+            figure.legend(handles, names, loc="outside right center", title=", ".join(map(_words, others)))
         figure.text(0.01, -0.04, " ".join([note(experiment), _data(rows)]), color=MUTED, fontsize=8.5)
         save(figure, path)
 
