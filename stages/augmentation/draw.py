@@ -12,6 +12,7 @@ A process that augments some rows of a batch alone draws for all of it, and take
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, floor
 
 import torch
@@ -114,9 +115,14 @@ def _hflip(steps: Steps, uniform: Tensor, rows: Tensor, seed: int, epoch: int) -
     """
     if not steps.alternate_hflip:
         return uniform < (steps.hflip or 0)
-    chances = torch.rand(int(rows.max()) + 1, dtype=torch.float64, generator=keyed_generator(seed, "alternate_hflip"))
-    first = chances[rows] < (steps.hflip or 0)
+    first = _chances(seed, 1 << int(rows.max()).bit_length())[rows] < (steps.hflip or 0)
     return first if epoch % 2 == 1 else ~first
+
+
+@lru_cache(maxsize=1)
+def _chances(seed: int, count: int) -> Tensor:
+    """Of each row of a split, float64 (count,), drawn once for many batches; of more rows the first are the same."""
+    return torch.rand(count, dtype=torch.float64, generator=keyed_generator(seed, "alternate_hflip"))
 
 
 def _degrees(steps: Steps, columns: dict[str, Tensor]) -> Tensor:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from stages.augmentation.draw import Drawn
 from stages.compute.pixels import to_unit
+from stages.compute.transfer import sent
 
 
 def augment(pixels: Tensor, drawn: Drawn, fill: str) -> Tensor:
@@ -39,7 +40,7 @@ def _turned(pixels: Tensor, rot90: Tensor) -> Tensor:
         return pixels
     if pixels.shape[1] != pixels.shape[2]:
         raise ValueError(f"quarter turns need square images, not {tuple(pixels.shape[1:3])}")
-    rows = rot90.nonzero().squeeze(1).to(pixels.device)
+    rows = sent(rot90.nonzero().squeeze(1), pixels.device)
     turned = pixels.clone()
     turned[rows] = pixels[rows].rot90(k=-1, dims=(1, 2))
     return turned
@@ -56,11 +57,12 @@ def _moved(pixels: Tensor, drawn: Drawn, fill: str) -> Tensor:
     rows, rows_inside = _sources(height, down, vflip, fill)
     columns, columns_inside = _sources(width, right, hflip, fill)
     first = torch.arange(images)[:, None] * (height * width)
-    starts, columns = (first + rows * width).to(pixels.device), columns.to(pixels.device)
+    starts, columns = sent(first + rows * width, pixels.device), sent(columns, pixels.device)
     flat = (starts[:, :, None] + columns[:, None, :]).view(-1)
     moved = pixels.reshape(-1, channels).index_select(0, flat).view(pixels.shape)
     if not (rows_inside.all() and columns_inside.all()):
-        moved *= rows_inside.to(pixels.device)[:, :, None, None] & columns_inside.to(pixels.device)[:, None, :, None]
+        rows_inside, columns_inside = sent(rows_inside, pixels.device), sent(columns_inside, pixels.device)
+        moved *= rows_inside[:, :, None, None] & columns_inside[:, None, :, None]
     return moved
 
 
@@ -84,9 +86,9 @@ def _resampled(unit: Tensor, drawn: Drawn, fill: str) -> Tensor:
     if len(rows) == 0:
         return unit
     everything = len(rows) == len(unit)
-    there = rows.to(unit.device)
+    there = sent(rows, unit.device)
     height, width = unit.shape[2:]
-    grid = _grid(_affine(drawn, rows, height, width).to(unit.device), height, width)
+    grid = _grid(sent(_affine(drawn, rows, height, width), unit.device), height, width)
     sampled = F.grid_sample(unit if everything else unit[there], grid, padding_mode=fill, align_corners=False)
     # the four weights sum to 1 but for rounding
     sampled = sampled.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
@@ -132,6 +134,6 @@ def _noisy(unit: Tensor, drawn: Drawn) -> Tensor:
     if len(rows) == 0:
         return unit
     noise = drawn.noise * drawn.std[rows].float()[:, None, None, None]
-    there = rows.to(unit.device)
-    unit[there] = (unit[there] + noise.to(unit.device)).clamp_(0, 1)
+    there = sent(rows, unit.device)
+    unit[there] = (unit[there] + sent(noise, unit.device)).clamp_(0, 1)
     return unit

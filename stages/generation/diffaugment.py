@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stages.compute.transfer import sent
+
 _FARTHEST, _HOLE = 1 / 8, 1 / 2  # of height and width
 
 
@@ -41,7 +43,7 @@ def draw_changes(count: int, size: tuple[int, int], random: torch.Generator) -> 
 def changed(images: Tensor, changes: Changes) -> Tensor:
     """Shifted images (N, C, H, W) with a hole in each; the same shape and type."""
     height, width = images.shape[2:]
-    shifts, holes = changes.shifts.to(images.device), changes.holes.to(images.device)
+    shifts, holes = sent(changes.shifts, images.device), sent(changes.holes, images.device)
     # sums with one term: exact, and their gradient is as deterministic as a product of matrices
     down, right = _shift(height, shifts[:, 0]), _shift(width, shifts[:, 1])
     moved = down.to(images.dtype) @ images @ right.to(images.dtype).transpose(2, 3)

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from stages.compute.device import Machine
+from stages.compute.transfer import sent
 from stages.generation.contest import Contest
 from stages.generation.diffaugment import changed
 from stages.generation.draws import draw
@@ -27,10 +28,10 @@ def take_step(contest: Contest, settings: Gan, machine: Machine, step: int) -> T
     pixels = contest.images
     size = (pixels.shape[1], pixels.shape[2])
     drawn = draw(len(pixels), settings.batch_size, settings.latent, size, contest.seed, step)
-    rows = drawn.rows.to(machine.device)
+    rows = sent(drawn.rows, machine.device)
     real, classes = to_symmetric(pixels[rows]), contest.targets[rows]
     with machine.autocast():
-        made = contest.generator.network(drawn.noise.to(machine.device), classes).float()
+        made = contest.generator.network(sent(drawn.noise, machine.device), classes).float()
 
     seen = changed(torch.cat([real, made.detach()]), drawn.changes)
     of_real, of_made = _scores(contest, machine, seen, torch.cat([classes, classes])).split(len(rows))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from stages.compute.keyed import generator
+from stages.compute.transfer import sent
 
 # Of the memory that is free: the rest is for the network, its gradients and its activations.
 _SHARE_OF_FREE_MEMORY = 0.5
@@ -59,10 +60,10 @@ class Rows:
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs and targets of `rows` (int64, on the CPU), on the device."""
-        there = rows.to(self._device)
+        there = sent(rows, self._device)
         if self._inputs is not None:
             return self._inputs[there], self._targets[there]
-        return torch.from_numpy(self._mapped[rows.numpy()]).to(self._device), self._targets[there]
+        return sent(torch.from_numpy(self._mapped[rows.numpy()]), self._device), self._targets[there]
 
     def sample(self, count: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of the first `count` rows, or of all."""

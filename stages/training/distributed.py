@@ -92,7 +92,8 @@ def joined() -> Iterator[World]:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     try:
-        dist.init_process_group(timeout=_SILENCE)
+        # by itself torch would take the GPU's alone, and then send nothing that lies on the CPU
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_SILENCE)
         yield Ranks()
         dist.destroy_process_group()
     except RuntimeError as error:

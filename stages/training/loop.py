@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from stages.compute.device import Machine, memory_told
 from stages.compute.keyed import seed_for
+from stages.compute.transfer import sent
 from stages.params.training import Train
 from stages.project.console import Refusal, bar
 from stages.training.average import Average
@@ -18,11 +19,13 @@ from stages.training.history import Epoch
 from stages.training.layer_figures import Layer
 from stages.training.loss import Goal, mean_loss
 from stages.training.mixing import mix
-from stages.training.optimizers import build_optimizer, rate_at
+from stages.training.optimizers import Rate, build_optimizer, rate_at
 from stages.training.outcome import Outcome
 from stages.training.probe import probe
 from stages.training.random_state import random_state, set_random_state
+from stages.training.recorded import Recorded
 from stages.training.resume import Keeper, State
+from stages.training.shard import Shard
 from stages.training.streams import Streams
 from stages.training.sums import Sums
 from stages.training.task import Task
@@ -82,6 +85,16 @@ class _Training:
             self._outcome.layers += self._probe(0)
         network = world.replicated(task.network)
         self._network = torch.compile(network) if settings.compile else network
+        self._recorded = self._recording()
+
+    def _recording(self) -> Recorded | None:
+        """Of whole steps, where a GPU may be asked for all of one at once: what mixes draws on the CPU in between."""
+        task, settings, world = self._task, self._settings, self._world
+        apart = settings.compile or settings.mixup or settings.cutmix or isinstance(task.train, Streams)
+        if self._machine.device.type != "cuda" or world.size > 1 or apart:
+            return None
+        rows = settings.batch_size
+        return Recorded(lambda inputs, targets, rate: self._learn(inputs, Goal(targets), world.shard(rows), rate), rows)
 
     def run(self, after_epoch: Callable[[Epoch], None]) -> Outcome:
         """Train to the end."""
@@ -128,17 +141,28 @@ class _Training:
 
     def _train_step(self, batch: Batch) -> None:
         """One update of the weights, by this rank's share of a batch."""
-        task, settings, shard = self._task, self._settings, self._world.shard(len(batch.targets))
+        settings, shard = self._settings, self._world.shard(len(batch.targets))
         inputs, goal = self._mixed(batch) if settings.mixup or settings.cutmix else (None, Goal(batch.targets))
-        own, weights = goal.of(shard.rows), task.class_weights
-        inputs = task.to_train(batch, shard.rows) if inputs is None else inputs[shard.rows]
+        inputs = self._task.to_train(batch, shard.rows) if inputs is None else inputs[shard.rows]
+        rate = self._rate(self._step)
+        if self._recorded:
+            there = sent(torch.tensor(rate), self._machine.device)
+            loss, right = self._recorded(inputs, goal.targets, there)
+        else:
+            loss, right = self._learn(inputs, goal, shard, rate)
+        if self._average:
+            self._average.update(self._task.network, self._done())
+        self._sums.add(self._step, loss, len(batch.targets), right)
+
+    def _learn(self, inputs: Tensor, goal: Goal, shard: Shard, rate: Rate) -> tuple[Tensor, Tensor]:
+        """Update the weights by this rank's inputs of a batch; their mean loss and how many are right, both ()."""
+        own, weights = goal.of(shard.rows), self._task.class_weights
         with self._machine.autocast():
             logits = self._logits(inputs).float()
-        loss = mean_loss(logits, own, weights, settings.label_smoothing)
+        loss = mean_loss(logits, own, weights, self._settings.label_smoothing)
         loss = shard.of_mean(loss, own.weight(weights), goal.weight(weights))
-        self._update(loss)
-        self._sums.losses[self._step], self._sums.counts[self._step] = loss.detach(), len(batch.targets)
-        self._sums.correct += (logits.detach().argmax(1) == own.targets).sum() * shard.counted
+        self._update(loss, rate)
+        return loss.detach(), (logits.detach().argmax(1) == own.targets).sum() * shard.counted
 
     def _logits(self, inputs: Tensor) -> Tensor:
         """Of each input (N, classes); of a text of each symbol, read on from where the step before it ended."""
@@ -155,15 +179,13 @@ class _Training:
         settings, place = self._settings, (self._task.seed, batch.epoch, batch.step)
         return mix(self._task.to_train(batch, ALL), batch.targets, settings.mixup, settings.cutmix, *place)
 
-    def _update(self, loss: Tensor) -> None:
+    def _update(self, loss: Tensor, rate: Rate) -> None:
         task, settings = self._task, self._settings
         self._optimizer.zero_grad()
         loss.backward()
         if settings.clip_norm:
             nn.utils.clip_grad_norm_(task.network.parameters(), settings.clip_norm)
-        self._optimizer.step(self._rate(self._step))
-        if self._average:
-            self._average.update(task.network, self._done())
+        self._optimizer.step(rate)
 
     def _show(self, shown: Any) -> None:
         loss, right = self._sums.losses[self._step - 1].item(), self._sums.correct / self._sums.counts.sum()

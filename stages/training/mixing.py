@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from stages.compute.keyed import seed_for
+from stages.compute.transfer import sent
 from stages.training.loss import Goal
 
 
@@ -23,11 +24,11 @@ def mix(inputs: Tensor, targets: Tensor, mixup: float, cutmix: float, *key: int)
     random = np.random.default_rng(seed_for("mix", *key))
     covers = cutmix > 0 and (mixup == 0 or random.random() < 0.5)
     alpha = cutmix if covers else mixup
-    partners = torch.from_numpy(random.permutation(len(inputs))).to(inputs.device)
+    partners = sent(torch.from_numpy(random.permutation(len(inputs))), inputs.device)
     share = random.beta(alpha, alpha, len(inputs))
     if covers:
         inputs, share = _covered(inputs, partners, share, random.random((2, len(inputs))))
-    own = torch.from_numpy(share).float().to(inputs.device)
+    own = sent(torch.from_numpy(share).float(), inputs.device)
     if not covers:
         by_input = own.view(-1, *[1] * (inputs.ndim - 1))
         inputs = inputs * by_input + inputs[partners] * (1 - by_input)
@@ -39,7 +40,7 @@ def _covered(inputs: Tensor, partners: Tensor, share: np.ndarray, centre: np.nda
     height, width = inputs.shape[2:]
     rows = _within(height, centre[0] * height, height * np.sqrt(1 - share))
     columns = _within(width, centre[1] * width, width * np.sqrt(1 - share))
-    mask = torch.from_numpy(rows[:, None, :, None] & columns[:, None, None, :]).to(inputs.device)
+    mask = sent(torch.from_numpy(rows[:, None, :, None] & columns[:, None, None, :]), inputs.device)
     return torch.where(mask, inputs[partners], inputs), 1 - rows.mean(1) * columns.mean(1)
 
 

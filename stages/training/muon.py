@@ -22,13 +22,13 @@ class Muon:
         self.state = [torch.zeros_like(weight) for weight in parameters]
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def step(self, rate: float | Tensor) -> None:
         """Update every weight."""
         for weight, gradient, average in zip(self.parameters, gradients(self.parameters), self.state, strict=True):
             average.mul_(self._momentum).add_(gradient)
             step = orthogonal(gradient.add(average, alpha=self._momentum).flatten(1))
             weight.mul_(len(weight) ** 0.5 / weight.norm())
-            weight.add_(step.view_as(weight), alpha=-rate)
+            weight.sub_(rate * step.view_as(weight))
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
@@ -44,5 +44,6 @@ def orthogonal(matrix: Tensor) -> Tensor:
     wide = wide / (wide.norm() + 1e-7)
     for _ in range(_STEPS):
         squared = wide @ wide.T
-        wide = a * wide + (b * squared + c * squared @ squared) @ wide
+        polynomial = torch.addmm(squared, squared, squared, beta=b, alpha=c)
+        wide = torch.addmm(wide, polynomial, wide, beta=a)
     return (wide if len(matrix) <= matrix.shape[1] else wide.T).to(matrix.dtype)

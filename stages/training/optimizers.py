@@ -12,13 +12,16 @@ from stages.training.updates import Adam, Sgd
 _MUONS_SGD_MOMENTUM = 0.85  # of what Muon leaves to SGD, as in its source
 
 
+Rate = float | Tensor  # a tensor, float32 (), on the GPU where a step is recorded: a number would be recorded with it
+
+
 class Update(Protocol):
     """How some parameters are updated; `state` is what later steps depend on, changed in place."""
 
     parameters: list[nn.Parameter]
     state: list[Tensor]
 
-    def step(self, rate: float) -> None:
+    def step(self, rate: Rate) -> None:
         """Update them by their gradients."""
 
 
@@ -34,7 +37,7 @@ class Optimizer:
             for parameter in update.parameters:
                 parameter.grad = None
 
-    def step(self, rate: float) -> None:
+    def step(self, rate: Rate) -> None:
         """Update the weights at a learning rate."""
         for part, update in self.parts.items():
             update.step(rate * self.scales[part])

@@ -26,6 +26,12 @@ class Sums:
         losses, counts = (torch.zeros(steps, device=device) for _ in range(2))
         return cls(losses, counts, torch.zeros((), dtype=torch.int64, device=device))
 
+    def add(self, step: int, loss: Tensor, count: int, correct: Tensor) -> None:
+        """What step `step` brought."""
+        self.losses[step] = loss
+        self.counts[step].fill_(count)  # assigned, the number would be sent to a GPU, which waits for all before
+        self.correct += correct
+
     def on_cpu(self) -> dict[str, Tensor]:
         """By name, to be kept."""
         return {name: tensor.cpu() for name, tensor in vars(self).items()}

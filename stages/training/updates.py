@@ -32,7 +32,7 @@ class Sgd:
         self.state: list[Tensor] = [torch.zeros_like(weight) for weight in parameters] if momentum else []
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def step(self, rate: float | Tensor) -> None:
         """Update every parameter."""
         momenta: list[Tensor | None] = [*self.state] if self.state else [None] * len(self.parameters)
         sgd(
@@ -58,7 +58,7 @@ class Adam:
         self.state = [*counts, *(torch.zeros_like(weight) for _ in range(2) for weight in parameters)]
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def step(self, rate: float | Tensor) -> None:
         """Update every parameter."""
         number = len(self.parameters)
         counts, means, squares = (self.state[start : start + number] for start in range(0, 3 * number, number))

@@ -13,7 +13,7 @@ from stages.training.world import World
 
 def validate(network: nn.Module, task: Task, machine: Machine, world: World) -> tuple[float, float]:
     """Mean cross-entropy and accuracy (0 to 1) on the task's validation split, of which each rank does its part."""
-    loss, correct, val = 0.0, 0, task.val
+    losses, rights, val = [], [], task.val
     batches = (
         val.in_order() if isinstance(val, Passage) else val.in_order(rows_at_once(val.shape), world.rank, world.size)
     )
@@ -22,7 +22,8 @@ def validate(network: nn.Module, task: Task, machine: Machine, world: World) -> 
         for inputs, targets in batches:
             with machine.autocast():
                 logits = network(task.to_val(inputs)).float().flatten(0, -2)
-            loss += cross_entropy(logits, targets, reduction="sum").item()
-            correct += int((logits.argmax(1) == targets).sum())
-    loss, correct = world.sum(torch.tensor([loss, correct], dtype=torch.float64)).tolist()
+            losses.append(cross_entropy(logits, targets, reduction="sum"))
+            rights.append((logits.argmax(1) == targets).sum())
+    sums = [sum(torch.stack(parts).tolist()) for parts in (losses, rights)]  # the device is waited for here
+    loss, correct = world.sum(torch.tensor(sums, dtype=torch.float64)).tolist()
     return loss / len(val), correct / len(val)

@@ -146,6 +146,17 @@ def test_data_that_the_cache_lacks_are_made_anew(place: Path) -> None:
     assert not (place / ".dvc/cache").exists()
 
 
+def test_what_differs_is_told_where_the_cache_lacks_the_model(place: Path) -> None:
+    shutil.rmtree(place / ".dvc/cache")
+    lock = place / "dvc.lock"
+    recorded = DvcLock(lock.read_text()).hashes(f"train@{MODEL}", "outs")[f"models/{MODEL}"]
+    lock.write_text(lock.read_text().replace(recorded, "0" * 32 + ".dir"))
+    git("commit", "-qam", "Another model")
+    done = CliRunner().invoke(app, ["verify", MODEL])
+    assert done.exit_code == 0, done.output  # another model, by the recorded bytes, of the same accuracy
+    assert done.output.endswith("1 within the seed band\n")
+
+
 def test_a_model_that_is_not_recorded_is_refused(place: Path) -> None:
     done = CliRunner().invoke(app, ["verify", "mnist-mlq"])
     assert str(done.exception) == "the commit's dvc.lock has no tested model mnist-mlq; did you mean 'mnist-mlp'?"

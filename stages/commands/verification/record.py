@@ -67,6 +67,7 @@ def trained_with(name: str, commit: str) -> dict[str, str] | None:
     """The versions that the commit's checkpoint names; None where it cannot be read, as without DVC's cache."""
     import dvc.api
     from dvc.exceptions import DvcException
+    from dvc_data.index import DataIndexDirError
 
     from stages.models.checkpoint import load_checkpoint
 
@@ -76,5 +77,5 @@ def trained_with(name: str, commit: str) -> dict[str, str] | None:
         try:
             file.write_bytes(dvc.api.read(path.as_posix(), rev=commit, mode="rb"))
             return load_checkpoint(file).versions
-        except (DvcException, FileNotFoundError, Refusal):
+        except (DvcException, DataIndexDirError, FileNotFoundError, Refusal):
             return None

@@ -1,0 +1,90 @@
+"""A step recorded as a CUDA graph gives the bits of the step itself, and asks for nothing twice."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from killing import Killed, killed_at, same
+from tiny_training import SETTINGS
+from torch import Tensor, nn
+
+from stages.compute.device import Machine, set_up
+from stages.project.stopping import StopFlag
+from stages.training import loop
+from stages.training.batches import Batch, Rows
+from stages.training.loop import fit
+from stages.training.outcome import Outcome
+from stages.training.resume import Keeper
+from stages.training.task import Task
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+OPTIMIZERS = ["sgd", "adam", "adamw", "muon"]
+
+
+@pytest.fixture(name="gpu")
+def a_gpu() -> Iterator[Machine]:
+    """As a stage sets it up, in bfloat16."""
+    mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
+    yield set_up("cuda", "bf16", 1, convolutions=True)
+    torch.set_deterministic_debug_mode(mode)
+    torch.set_num_threads(threads)
+
+
+def images(on: Machine) -> Task:
+    """Of 70 training images; a network with filters, batch norm and dropout."""
+    random = np.random.default_rng(0)
+    pixels, targets = random.integers(0, 256, (90, 8, 8, 3), dtype=np.uint8), random.integers(0, 4, 90)
+    torch.manual_seed(0)
+    hidden = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2))
+    network = nn.Sequential(*hidden, nn.Linear(8 * 36, 4)).to(on.device)
+    splits = [Rows(pixels[rows], targets[rows], on.device) for rows in (slice(70), slice(70, 90))]
+
+    def to_unit(stored: Tensor) -> Tensor:
+        return stored.permute(0, 3, 1, 2).float() / 255
+
+    def to_train(batch: Batch, wanted: slice) -> Tensor:
+        return to_unit(batch.inputs[wanted])
+
+    return Task("toy", network, splits[0], splits[1], to_train, to_unit, None, 0)
+
+
+def trained(on: Machine, **changes: object) -> Outcome:
+    """In batches of 16, the last of 6."""
+    settings = SETTINGS.model_copy(update={"batch_size": 16, "schedule": "linear", "clip_norm": 1.0, **changes})
+    return fit(images(on), settings, on, lambda epoch: None)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_bits_are_those_of_the_step_itself(gpu, monkeypatch, optimizer):
+    """Dropout draws the same, rates change from step to step, the shorter last batch is not recorded."""
+    recorded = trained(gpu, optimizer=optimizer, ema=0.9)
+    monkeypatch.setattr(loop, "Recorded", lambda step, rows: step)
+    assert same(recorded, trained(gpu, optimizer=optimizer, ema=0.9))
+
+
+def test_a_step_waits_for_nothing(gpu, monkeypatch):
+    """CUDA raises where Python would wait for the device inside a step."""
+    step = loop._Training._train_step
+
+    def watched(self: loop._Training, batch: Batch) -> None:
+        recording = self._done() == 3
+        torch.cuda.set_sync_debug_mode("default" if recording else "error")
+        try:
+            step(self, batch)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(loop._Training, "_train_step", watched)
+    assert len(trained(gpu).history) == SETTINGS.epochs
+
+
+def test_killed_and_run_again_it_ends_with_the_same_bits(gpu, tmp_path, monkeypatch):
+    """Steps that were replayed the first time are done one by one after the death."""
+    monkeypatch.setattr("stages.training.resume._LARGEST_SHARE", float("inf"))  # keep the state after every epoch
+    settings = SETTINGS.model_copy(update={"batch_size": 16, "epochs": 4})
+    whole = fit(images(gpu), settings, gpu, lambda epoch: None)
+    with pytest.raises(Killed):
+        fit(killed_at(images(gpu), (3, 2)), settings, gpu, lambda epoch: None, Keeper(tmp_path, StopFlag()))
+    assert same(whole, fit(images(gpu), settings, gpu, lambda epoch: None, Keeper(tmp_path, StopFlag())))
