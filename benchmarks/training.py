@@ -13,10 +13,11 @@ from benchmarks.common import MEAN, STD, engine_task, images, machine, model_of,
 from benchmarks.timing import in_turns, seconds_of
 from stages.compute.device import Machine
 from stages.models.build import build, settings_of
+from stages.project.cores import usable_cores
 from stages.training.loop import fit
 
 ROUNDS = 3
-KINDS = ((64, 0), (128, 2))  # batch size and workers of the usual recipe
+KINDS = ((64, 0), (128, usable_cores()))  # batch size and workers of the usual recipe
 # what the policies do to an image, as torchvision has it
 AUGMENTATION = {
     "cifar10-flip-rotate": [transforms.RandomHorizontalFlip(), transforms.RandomRotation(10)],
