@@ -70,8 +70,8 @@ def write_figures(
         by_seed: of each further seed, its `train.json` and figures together.
         about: what else `metrics.json` says.
     """
-    seeds = seeds_table([{**train, **figures}, *by_seed])
     sizes = {key: train[key] for key in ("parameters", "trainable_parameters")}
+    seeds = seeds_table([{**train, **figures}, *by_seed])
     write_json(folder / "metrics.json", figures | over_seeds(seeds) | sizes | about)
     write_table(folder / "seeds.csv", seeds)
 

@@ -15,7 +15,7 @@ def test_results_keep_their_order() -> None:
 
 
 def test_reading_stays_few_chunks_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "cores", lambda: 2)
+    monkeypatch.setattr(workers, "usable_cores", lambda: 2)
     read = 0
 
     def images() -> Iterator[tuple[int, bytes]]:
