@@ -2,6 +2,7 @@
 
 from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from stages.evaluation.style import BLUE, GREEN, MUTED, ORANGE, RED, look, save
 
 _LINES = (*zip((BLUE, ORANGE, GREEN, RED, MUTED), "osD^v", strict=True),)
 _SPREAD = 0.2  # of the room of a level, over which its lines stand side by side
+_LETTERS = 56  # of a title, over a panel
 _WIDE = 100.0  # the largest by the smallest of the values: from here on, a logarithmic axis
 LABELS = {
     "accuracy": "test accuracy",
@@ -38,7 +40,8 @@ def draw_experiment(path: Path, experiment: Experiment, rows: pd.DataFrame) -> N
         panels = figure.subplots(1, len(experiment.shown), squeeze=False)[0]
         for axes, key in zip(panels, experiment.shown, strict=True):
             _panel(axes, key, experiment, rows)
-        figure.suptitle(experiment.about, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        title = fill(experiment.about, _LETTERS * len(panels))  # a longer one would widen the picture
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         if others := _others(experiment):
             handles, names = panels[0].get_legend_handles_labels()
             figure.legend(handles, names, loc="outside right center", title=", ".join(map(_words, others)))
