@@ -9,13 +9,12 @@ import argparse
 from collections.abc import Callable
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from benchmarks.common import engine_task, machine, model_of
 from benchmarks.timing import in_turns, seconds_of
 from stages.compute.device import Machine
-from stages.training.batches import ALL
-from stages.training.optimizers import build_optimizer
+from stages.training.learner import Learner
+from stages.training.world import ALONE
 
 WARM_UP, STEPS = 5, 20
 
@@ -23,16 +22,11 @@ WARM_UP, STEPS = 5, 20
 def step_of(name: str, batch_size: int, on: Machine) -> Callable[[], None]:
     """A training step on the machine's device, always of the same batch; it returns when the device is done."""
     model = model_of(name)
-    task, rate = engine_task(model, batch_size, on), model.train.lr
-    optimizer, batch = build_optimizer(task.network, model.train), next(task.train.batches(batch_size, 0, 1))
+    task, settings = engine_task(model, batch_size, on), model.train.model_copy(update={"batch_size": batch_size})
+    learner, batch = Learner(task, settings, on, ALONE), next(task.train.batches(batch_size, 0, 1))
 
     def step() -> None:
-        inputs = task.to_train(batch, ALL)
-        with on.autocast():
-            logits = task.network(inputs).float()
-        optimizer.zero_grad()
-        cross_entropy(logits, batch.targets).backward()
-        optimizer.step(rate)
+        learner.step(batch, settings.lr, 0)
         if on.device.type == "cuda":
             torch.cuda.synchronize(on.device)
 

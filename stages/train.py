@@ -1,11 +1,9 @@
 """Train a model of params.yaml, on the GPUs when there are any; writes models/MODEL and its training report."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from stages.augmentation.policy import read_policy
@@ -17,11 +15,8 @@ from stages.models.checkpoint import Checkpoint
 from stages.models.start import Start
 from stages.models.trained import write_trained
 from stages.params import load
-from stages.params.models import Recurrent
-from stages.params.training import Lbfgs
 from stages.project.console import Refusal, say
 from stages.project.door import open_door
-from stages.project.locks import exclusive
 from stages.project.paths import AUGMENTED, DATA, SYNTHETIC, WEIGHTS, resume_folder
 from stages.project.stopping import stop_flag
 from stages.tracking.records import after_training
@@ -30,17 +25,14 @@ from stages.tracking.runs import train_run
 from stages.training.batches import Rows
 from stages.training.distributed import joined
 from stages.training.fit import fit_task
-from stages.training.inputs import class_weights, inputs_of
 from stages.training.launch import launch, processes
 from stages.training.outcome import Outcome
 from stages.training.resume import Keeper
-from stages.training.streams import Streams, train_and_val
+from stages.training.streams import Streams
 from stages.training.summary import frozen_parameters, summary, write_reports
-from stages.training.task import Task
-from stages.training.training import Identity, Training, epochs_of, trainings
+from stages.training.task import Task, task_of
+from stages.training.training import Identity, Training, allowed, epochs_of, trainings
 from stages.training.world import World
-
-_CONVOLUTIONAL = ("cnn", "speednet", "finetune")
 
 
 def main(name: str) -> int | None:
@@ -48,16 +40,13 @@ def main(name: str) -> int | None:
     seed, device, precision, threads, devices, model = load(
         "seed", "device", "precision", "threads", "devices", f"models.{name}"
     )
-    if isinstance(model.train, Lbfgs):
-        precision, devices = "fp32", 1  # a search along a line needs it, and takes seconds
-    if isinstance(model, Recurrent) and model.steps:
-        devices = 1  # a stream's state is where its last batch was computed
+    precision, devices = allowed(model, precision, devices)
     if (count := processes(devices, device)) > 1:
         launch(main, name, count)
         return epochs_of(model)
     with joined() as world:
-        machine = world.share(set_up(device, precision, threads, model.architecture in _CONVOLUTIONAL))
         first, *others = trainings(name, model, seed)
+        machine = world.share(set_up(device, precision, threads, first.convolutional))
         run_id = _train(first, None, machine, world)
         for other in others:
             _train(other, run_id, machine, world)
@@ -76,10 +65,11 @@ def _train(training: Training, parent: str | None, machine: Machine, world: Worl
 
     marks = {"provenance": data.about.provenance["status"], **learnt.marks()}
     known = training.identity(data.about.digest, marks, machine.facts() | {"devices": world.size})
-    with _alone(training, known, world), stop_flag() as stop, _tracked(training, known, parent, world) as run:
+    alone = known.alone(training.title, world.rank)
+    with alone, stop_flag() as stop, _tracked(training, known, parent, world.rank) as run:
         outcome = fit_task(
             task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()),
-            Keeper(resume_folder(known.key), stop, world), world, stop, model.architecture in _CONVOLUTIONAL,
+            Keeper(resume_folder(known.key), stop, world), world, stop, training.convolutional,
         )  # fmt: skip
         if world.rank == 0:
             parameters, trainable = count_parameters(task.network)
@@ -92,38 +82,25 @@ def _train(training: Training, parent: str | None, machine: Machine, world: Worl
         return run.id
 
 
-def _task(
-    training: Training, data: PreparedSet, learnt: Material, start: Start, device: torch.device
-) -> Task:  # fmt: skip
+def _task(training: Training, data: PreparedSet, learnt: Material, start: Start, device: torch.device) -> Task:
     """The network on its device, the data and what becomes of a batch."""
-    about, model, seed = data.about, training.model, training.seed
-    torch.manual_seed(seed)
+    about, model = data.about, training.model
+    torch.manual_seed(training.seed)
     network = start.network(model, about).to(device)
     scale = start.scale(model.normalize, about.mean, about.std)
     policy = read_policy(AUGMENTED / model.augmentation / "policy.json")
-    inputs = inputs_of(about.kind, policy.apply, scale, seed, device)
-    train, val = train_and_val(training.title, data, learnt, model, device)
-    if isinstance(train, Rows):
-        fit_to_data(network, lambda count: inputs.to_val(train.sample(count)[0]))
-    counts = np.bincount(learnt.targets, minlength=len(about.class_names)).tolist()
-    weights = class_weights(counts, model.train.class_weights, device)
-    return Task(training.title, network, train, val, inputs.to_train, inputs.to_val, weights, seed)
+    task = task_of(training, data, learnt, network, policy.apply, scale, device)
+    if isinstance(rows := task.train, Rows):
+        fit_to_data(network, lambda count: task.to_val(rows.sample(count)[0]))
+    return task
 
 
-def _alone(training: Training, known: Identity, world: World) -> AbstractContextManager[None]:
-    """Two trainings of one key never run at once; rank 0 sees to it."""
-    return nullcontext() if world.rank else exclusive(f"train-{known.key}", f"trains {training.title}")
-
-
-@contextmanager
-def _tracked(training: Training, known: Identity, parent: str | None, world: World) -> Iterator[Run]:
+def _tracked(training: Training, known: Identity, parent: str | None, rank: int) -> AbstractContextManager[Run]:
     """The MLflow run; of the ranks but the first, one that logs nothing."""
-    if world.rank:
-        yield Run(None, None)
-        return
+    if rank:
+        return nullcontext(Run(None, None))
     inputs, again = DATA / training.model.inputs, resume_folder(known.key).exists()
-    with train_run(training.name, known.settings, inputs, known.facts, again, parent=parent) as run:
-        yield run
+    return train_run(training.name, known.settings, inputs, known.facts, again, parent=parent)
 
 
 def _keep(training: Training, checkpoint: Checkpoint, report: dict[str, Any], outcome: Outcome, run: Run) -> None:

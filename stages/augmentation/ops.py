@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from stages.augmentation.draw import Drawn
 from stages.compute.pixels import to_unit
-from stages.compute.transfer import sent
+from stages.compute.sending import sent
 
 
 def augment(pixels: Tensor, drawn: Drawn, fill: str) -> Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stages.compute.transfer import sent
+from stages.compute.sending import sent
 
 _FARTHEST, _HOLE = 1 / 8, 1 / 2  # of height and width
 

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from stages.compute.device import Machine
-from stages.compute.transfer import sent
+from stages.compute.sending import sent
 from stages.generation.contest import Contest
 from stages.generation.diffaugment import changed
 from stages.generation.draws import draw

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stages.compute.keyed import generator
-from stages.compute.transfer import sent
+from stages.compute.sending import sent
 
 # Of the memory that is free: the rest is for the network, its gradients and its activations.
 _SHARE_OF_FREE_MEMORY = 0.5

@@ -6,27 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stages.compute.device import Machine, memory_told
 from stages.compute.keyed import seed_for
-from stages.compute.transfer import sent
 from stages.params.training import Train
 from stages.project.console import Refusal, bar
-from stages.training.average import Average
-from stages.training.batches import ALL, Batch
 from stages.training.history import Epoch
 from stages.training.layer_figures import Layer
-from stages.training.loss import Goal, mean_loss
-from stages.training.mixing import mix
-from stages.training.optimizers import Rate, build_optimizer, rate_at
+from stages.training.learner import Learner
+from stages.training.optimizers import rate_at
 from stages.training.outcome import Outcome
 from stages.training.probe import probe
 from stages.training.random_state import random_state, set_random_state
-from stages.training.recorded import Recorded
 from stages.training.resume import Keeper, State
-from stages.training.shard import Shard
-from stages.training.streams import Streams
 from stages.training.sums import Sums
 from stages.training.task import Task
 from stages.training.validation import validate
@@ -72,29 +65,15 @@ class _Training:
 
     def __init__(self, task: Task, settings: Train, machine: Machine, keeper: Keeper | None, world: World) -> None:
         self._task, self._settings, self._machine, self._keeper, self._world = task, settings, machine, keeper, world
-        self._optimizer = build_optimizer(task.network, settings)
-        self._average = Average(task.network, settings.ema) if settings.ema else None
+        self._learner = Learner(task, settings, machine, world)
         self._steps = task.train.steps(settings.batch_size)
         self._outcome = Outcome()
         self._epoch, self._step = 1, 0  # of the next step
         self._sums = Sums.zero(self._steps, machine.device)
-        self._carried: Tensor | None = None  # a text's streams' state before the next step; None: zero
         if keeper and (state := keeper.load()):
             self._restore(state)
         else:
             self._outcome.layers += self._probe(0)
-        network = world.replicated(task.network)
-        self._network = torch.compile(network) if settings.compile else network
-        self._recorded = self._recording()
-
-    def _recording(self) -> Recorded | None:
-        """Of whole steps, where a GPU may be asked for all of one at once: what mixes draws on the CPU in between."""
-        task, settings, world = self._task, self._settings, self._world
-        apart = settings.compile or settings.mixup or settings.cutmix or isinstance(task.train, Streams)
-        if self._machine.device.type != "cuda" or world.size > 1 or apart:
-            return None
-        rows = settings.batch_size
-        return Recorded(lambda inputs, targets, rate: self._learn(inputs, Goal(targets), world.shard(rows), rate), rows)
 
     def run(self, after_epoch: Callable[[Epoch], None]) -> Outcome:
         """Train to the end."""
@@ -124,13 +103,14 @@ class _Training:
         """The steps of the epoch that are still to be done."""
         task, settings, epoch = self._task, self._settings, self._epoch
         if self._step == 0:
-            self._carried = None
+            self._learner.begin_streams()
             rank = [self._world.rank] if self._world.rank else []  # rank 0 draws as one process alone does
             torch.manual_seed(seed_for(task.seed, "dropout", epoch, *rank))
         told = time.monotonic()
         task.network.train()
         for batch in task.train.batches(settings.batch_size, task.seed, epoch, self._step):
-            self._train_step(batch)
+            loss, right = self._learner.step(batch, self._rate(self._step), self._done())
+            self._sums.add(self._step, loss, len(batch.targets), right)
             self._step += 1
             shown.update(1)
             if self._keeper and self._step < self._steps:
@@ -138,54 +118,6 @@ class _Training:
             if time.monotonic() - told > _SECONDS_BETWEEN_LOSSES_SHOWN:  # reading the loss waits for the device
                 self._show(shown)
                 told = time.monotonic()
-
-    def _train_step(self, batch: Batch) -> None:
-        """One update of the weights, by this rank's share of a batch."""
-        settings, shard = self._settings, self._world.shard(len(batch.targets))
-        inputs, goal = self._mixed(batch) if settings.mixup or settings.cutmix else (None, Goal(batch.targets))
-        inputs = self._task.to_train(batch, shard.rows) if inputs is None else inputs[shard.rows]
-        rate = self._rate(self._step)
-        if self._recorded:
-            there = sent(torch.tensor(rate), self._machine.device)
-            loss, right = self._recorded(inputs, goal.targets, there)
-        else:
-            loss, right = self._learn(inputs, goal, shard, rate)
-        if self._average:
-            self._average.update(self._task.network, self._done())
-        self._sums.add(self._step, loss, len(batch.targets), right)
-
-    def _learn(self, inputs: Tensor, goal: Goal, shard: Shard, rate: Rate) -> tuple[Tensor, Tensor]:
-        """Update the weights by this rank's inputs of a batch; their mean loss and how many are right, both ()."""
-        own, weights = goal.of(shard.rows), self._task.class_weights
-        with self._machine.autocast():
-            logits = self._logits(inputs).float()
-        loss = mean_loss(logits, own, weights, self._settings.label_smoothing)
-        loss = shard.of_mean(loss, own.weight(weights), goal.weight(weights))
-        self._update(loss, rate)
-        return loss.detach(), (logits.detach().argmax(1) == own.targets).sum() * shard.counted
-
-    def _logits(self, inputs: Tensor) -> Tensor:
-        """Of each input (N, classes); of a text of each symbol, read on from where the step before it ended."""
-        if not isinstance(self._task.train, Streams):
-            logits: Tensor = self._network(inputs)
-            return logits
-        network: Any = self._network
-        logits, carried = network.advance(inputs, self._carried)
-        self._carried = carried.detach()
-        return logits.flatten(0, -2)
-
-    def _mixed(self, batch: Batch) -> tuple[Tensor, Goal]:
-        """The whole batch: what is mixed into this rank's inputs may be another's."""
-        settings, place = self._settings, (self._task.seed, batch.epoch, batch.step)
-        return mix(self._task.to_train(batch, ALL), batch.targets, settings.mixup, settings.cutmix, *place)
-
-    def _update(self, loss: Tensor, rate: Rate) -> None:
-        task, settings = self._task, self._settings
-        self._optimizer.zero_grad()
-        loss.backward()
-        if settings.clip_norm:
-            nn.utils.clip_grad_norm_(task.network.parameters(), settings.clip_norm)
-        self._optimizer.step(rate)
 
     def _show(self, shown: Any) -> None:
         loss, right = self._sums.losses[self._step - 1].item(), self._sums.correct / self._sums.counts.sum()
@@ -199,7 +131,7 @@ class _Training:
         self._refuse_infinite(losses)
         rows, rate = self._sums.counts.sum().item(), self._rate(self._steps - 1)
         loss, right = (losses * self._sums.counts).sum().item(), world.sum(self._sums.correct).item()
-        network = self._average.network if self._average else task.network
+        network = self._learner.network
         validated, decay = validate(network, task, self._machine, world), self._settings.weight_decay
         epoch = Epoch(self._epoch, rate, loss / rows, right / rows, *validated, decay)
         if not math.isfinite(epoch.val_loss):
@@ -235,22 +167,14 @@ class _Training:
         return {
             "epoch": self._epoch,
             "step": self._step,
-            "network": self._task.network.state_dict(),
-            "average": self._average.network.state_dict() if self._average else None,
-            "optimizer": self._optimizer.state_dict(),
-            "carried": self._carried,
+            **self._learner.state(),
             "ranks": self._world.gather(own),
             **self._outcome.state(),
         }
 
     def _restore(self, state: State) -> None:
         self._epoch, self._step = state["epoch"], state["step"]
-        self._task.network.load_state_dict(state["network"])
-        if self._average:
-            self._average.network.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        if state["carried"] is not None:
-            self._carried = state["carried"].to(self._machine.device)
+        self._learner.restore(state)
         own = state["ranks"][self._world.rank]
         set_random_state(self._machine.device, own["random"])
         self._sums = Sums(**{name: tensor.to(self._machine.device) for name, tensor in own["sums"].items()})

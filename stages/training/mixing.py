@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stages.compute.keyed import seed_for
-from stages.compute.transfer import sent
+from stages.compute.sending import sent
 from stages.training.loss import Goal
 
 

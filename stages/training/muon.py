@@ -8,7 +8,7 @@ only; here a filter bank (out, in, height, width) is the matrix (out, in * heigh
 import torch
 from torch import Tensor, nn
 
-from stages.training.updates import gradients
+from stages.training.updates import Rate, gradients
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _STEPS = 3
@@ -22,7 +22,7 @@ class Muon:
         self.state = [torch.zeros_like(weight) for weight in parameters]
 
     @torch.no_grad()
-    def step(self, rate: float | Tensor) -> None:
+    def step(self, rate: Rate) -> None:
         """Update every weight."""
         for weight, gradient, average in zip(self.parameters, gradients(self.parameters), self.state, strict=True):
             average.mul_(self._momentum).add_(gradient)

@@ -7,12 +7,9 @@ from torch import Tensor, nn
 
 from stages.params.training import Train
 from stages.training.muon import Muon
-from stages.training.updates import Adam, Sgd
+from stages.training.updates import Adam, Rate, Sgd
 
 _MUONS_SGD_MOMENTUM = 0.85  # of what Muon leaves to SGD, as in its source
-
-
-Rate = float | Tensor  # a tensor, float32 (), on the GPU where a step is recorded: a number would be recorded with it
 
 
 class Update(Protocol):

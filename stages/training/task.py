@@ -3,10 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
+from stages.datasets.format import PreparedSet
+from stages.datasets.synthetic import Material
 from stages.training.batches import Batch, Rows
-from stages.training.streams import Passage, Streams
+from stages.training.inputs import Augment, class_weights, inputs_of
+from stages.training.streams import Passage, Streams, train_and_val
+from stages.training.training import Training
 
 
 @dataclass(frozen=True)
@@ -32,3 +38,31 @@ class Task:
     to_val: Callable[[Tensor], Tensor]
     class_weights: Tensor | None
     seed: int
+
+
+def task_of(
+    training: Training,
+    data: PreparedSet,
+    learnt: Material,
+    network: nn.Module,
+    augment: Augment,
+    scale: dict[str, list[float]],
+    device: torch.device,
+) -> Task:
+    """The task of a training.
+
+    Args:
+        training: its model and seed.
+        data: the prepared set, whose validation split is taken.
+        learnt: what is trained on.
+        network: on the device.
+        augment: of images, as of `ImageInputs`.
+        scale: `mean` and `std` of the inputs.
+        device: where batches are wanted.
+    """
+    about, model, seed = data.about, training.model, training.seed
+    inputs = inputs_of(about.kind, augment, scale, seed, device)
+    train, val = train_and_val(training.title, data, learnt, model, device)
+    counts = np.bincount(learnt.targets, minlength=len(about.class_names)).tolist()
+    weights = class_weights(counts, model.train.class_weights, device)
+    return Task(training.title, network, train, val, inputs.to_train, inputs.to_val, weights, seed)

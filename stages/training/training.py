@@ -1,12 +1,14 @@
 """One of a model's trainings: its name, where it is written, and what tells it from others."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.params.models import AnyModel
+from stages.params.models import AnyModel, Recurrent
 from stages.params.training import Lbfgs
 from stages.project.key import code_digest, run_key, training_files
+from stages.project.locks import exclusive
 from stages.project.paths import MODELS, model_report, seed_folder
 
 
@@ -32,6 +34,11 @@ class Training:
     def title(self) -> str:
         """What it is called."""
         return self.name if self.folder == MODELS / self.name else f"{self.name}, seed {self.seed}"
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether most of its work is in convolutions."""
+        return self.model.architecture in ("cnn", "speednet", "finetune")
 
     def identity(self, data: str, marks: dict[str, Any], ran_on: dict[str, Any]) -> "Identity":
         """What tells it from every training that may end otherwise; the model's other seeds are none of its business.
@@ -62,6 +69,19 @@ class Identity:
     key: str
     settings: dict[str, Any]
     facts: dict[str, Any]
+
+    def alone(self, title: str, rank: int) -> AbstractContextManager[None]:
+        """Two trainings of one key never run at once; the first of several ranks sees to it. `title`: for messages."""
+        return nullcontext() if rank else exclusive(f"train-{self.key}", f"trains {title}")
+
+
+def allowed(model: AnyModel, precision: str, devices: int) -> tuple[str, int]:
+    """`precision` and `devices` of params.yaml, or what the model can do."""
+    if isinstance(model.train, Lbfgs):
+        return "fp32", 1  # a search along a line needs it, and takes seconds
+    if isinstance(model, Recurrent) and model.steps:
+        return precision, 1  # a stream's state is where its last batch was computed
+    return precision, devices
 
 
 def trainings(name: str, model: AnyModel, seed: int) -> list[Training]:

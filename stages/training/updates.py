@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
+Rate = float | Tensor  # a tensor, float32 (), on the GPU where a step is recorded: a number would be recorded with it
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8  # torch's
 
 
@@ -32,7 +33,7 @@ class Sgd:
         self.state: list[Tensor] = [torch.zeros_like(weight) for weight in parameters] if momentum else []
 
     @torch.no_grad()
-    def step(self, rate: float | Tensor) -> None:
+    def step(self, rate: Rate) -> None:
         """Update every parameter."""
         momenta: list[Tensor | None] = [*self.state] if self.state else [None] * len(self.parameters)
         sgd(
@@ -58,7 +59,7 @@ class Adam:
         self.state = [*counts, *(torch.zeros_like(weight) for _ in range(2) for weight in parameters)]
 
     @torch.no_grad()
-    def step(self, rate: float | Tensor) -> None:
+    def step(self, rate: Rate) -> None:
         """Update every parameter."""
         number = len(self.parameters)
         counts, means, squares = (self.state[start : start + number] for start in range(0, 3 * number, number))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stages.compute.device import Machine, set_up
 from stages.project.stopping import StopFlag
-from stages.training import loop
+from stages.training import learner
 from stages.training.batches import Batch, Rows
 from stages.training.loop import fit
 from stages.training.outcome import Outcome
@@ -60,23 +60,23 @@ def trained(on: Machine, **changes: object) -> Outcome:
 def test_the_bits_are_those_of_the_step_itself(gpu, monkeypatch, optimizer):
     """Dropout draws the same, rates change from step to step, the shorter last batch is not recorded."""
     recorded = trained(gpu, optimizer=optimizer, ema=0.9)
-    monkeypatch.setattr(loop, "Recorded", lambda step, rows: step)
+    monkeypatch.setattr(learner, "Recorded", lambda step, rows: step)
     assert same(recorded, trained(gpu, optimizer=optimizer, ema=0.9))
 
 
 def test_a_step_waits_for_nothing(gpu, monkeypatch):
     """CUDA raises where Python would wait for the device inside a step."""
-    step = loop._Training._train_step
+    step = learner.Learner.step
 
-    def watched(self: loop._Training, batch: Batch) -> None:
-        recording = self._done() == 3
+    def watched(self: learner.Learner, batch: Batch, rate: float, number: int) -> tuple[Tensor, Tensor]:
+        recording = number == 3
         torch.cuda.set_sync_debug_mode("default" if recording else "error")
         try:
-            step(self, batch)
+            return step(self, batch, rate, number)
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(loop._Training, "_train_step", watched)
+    monkeypatch.setattr(learner.Learner, "step", watched)
     assert len(trained(gpu).history) == SETTINGS.epochs
 
 
