@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.datasets.format import SPLITS, PreparedSet, array_file, describe, open_set, read_rows, write_targets
+from stages.datasets.format import (
+    SPLITS,
+    PreparedSet,
+    array_file,
+    describe,
+    open_set,
+    read_array,
+    read_rows,
+    write_targets,
+)
 from stages.params import load
 from stages.project.console import Refusal, bar
 from stages.project.door import open_door
@@ -47,7 +56,7 @@ def main(name: str) -> None:
         copyfile(weights / "weights.safetensors", folder / "backbone.safetensors")
         write_json(folder / "backbone.json", about)
         provenance = {**images.about.provenance, "backbone": {"name": wanted.backbone, "weights": about["weights"]}}
-        mean, std = mean_and_std(np.load(folder / "train" / "inputs.npy", mmap_mode="r"))
+        mean, std = mean_and_std(read_array(folder / "train" / "inputs.npy"))
         describe(folder, "features", images.about.class_names, mean, std, provenance)
 
 

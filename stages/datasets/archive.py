@@ -1,5 +1,6 @@
 """A zip of class folders, such as Microsoft's `PetImages/{Cat,Dog}/N.jpg`, read in place."""
 
+import lzma
 import re
 import zipfile
 import zlib
@@ -13,8 +14,8 @@ from stages.datasets.raw import Item, RawSet, damaged
 # CLASS/FILE.jpg, one folder down or not; Thumbs.db and read-me files do not match
 _IMAGE = re.compile(r"(?:[^/]+/)?(?P<name>(?P<folder>[^/]+)/[^/]+\.jpe?g)", re.IGNORECASE)
 _ENCRYPTED = 0x1
-# the last is zipfile's word for a compression or a version that it does not know
-_UNREADABLE = (OSError, zipfile.BadZipFile, NotImplementedError)
+# of a name that is no UTF-8, zipfile says ValueError; of a compression or version that it does not know, RuntimeError
+_UNREADABLE = (OSError, zipfile.BadZipFile, ValueError, RuntimeError)
 
 
 def read_zip(folder: Path, class_names: list[str]) -> RawSet:
@@ -68,5 +69,5 @@ def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as file:
             return file.read(MAX_BYTES + 1)
-    except (*_UNREADABLE, EOFError, zlib.error) as error:
+    except (*_UNREADABLE, EOFError, zlib.error, lzma.LZMAError) as error:
         raise damaged(path, f"{info.filename!r}: {error}") from error

@@ -19,6 +19,7 @@ from stages.datasets.raw import Item, Part, RawSet, check_labels, damaged
 
 _RECORD = 1 + 3 * 32 * 32
 _BATCH = re.compile(r"(data_batch_\d+|test_batch)\.bin")
+_BLOCK = 1 << 20  # bytes
 _MAX_BYTES = 1 << 30  # unpacked; the official archive has 184 MB
 
 
@@ -56,12 +57,14 @@ def _batches(path: Path) -> dict[str, np.ndarray]:
     """Records uint8 (N, 3073) by member name."""
     batches: dict[str, np.ndarray] = {}
     try:
-        with gzip.open(path) as unpacked, tarfile.open(fileobj=_Bounded(unpacked), mode="r|") as archive:
+        with gzip.open(path) as unpacked, tarfile.open(fileobj=(whole := _Bounded(unpacked)), mode="r|") as archive:
             for member in archive:
                 _check_member(path, member)
                 name = PurePosixPath(member.name).name
                 if _BATCH.fullmatch(name) and (file := archive.extractfile(member)):
                     batches[name] = _records(path, name, file.read())
+            while whole.read(_BLOCK):  # tarfile stops at a header that it cannot read; gzip's checksum comes last
+                pass
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise damaged(path, error) from error
     return batches

@@ -16,6 +16,7 @@ import io
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 
 import numpy as np
@@ -84,7 +85,7 @@ def read_array(path: Path) -> np.ndarray:
     """
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError) as error:
+    except (FileNotFoundError, ValueError, EOFError, TokenError) as error:
         raise Refusal(f"{path} cannot be read ({error}); `dvc repro` makes it again once it is deleted") from error
 
 

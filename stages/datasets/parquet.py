@@ -16,6 +16,7 @@ _IMAGE_COLUMNS = ("image", "img")
 _LABEL_COLUMNS = ("label", "labels")
 _ROWS = 64  # in memory at a time
 _BUFFER = 1 << 20  # bytes read ahead of each column
+_UNREADABLE = (OSError, ValueError, pa.ArrowException)  # ValueError: of a name that is no UTF-8
 _MAX_GROUP_BYTES = 4 << 30  # of a row group, unpacked
 
 
@@ -44,7 +45,7 @@ def read_parquet(folder: Path, class_names: list[str]) -> RawSet:
 def _open(path: Path) -> Any:
     try:
         return pq.ParquetFile(path, buffer_size=_BUFFER)
-    except (OSError, pa.ArrowException) as error:
+    except _UNREADABLE as error:
         raise damaged(path, error) from error
 
 
@@ -65,11 +66,20 @@ def _columns(path: Path, file: Any) -> tuple[str, str]:
     if image is None or label is None:
         raise damaged(path, f"its columns are {', '.join(names)}; needed: image or img, and label or labels")
     kind = file.schema_arrow.field(image).type
-    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+    if not _of_images(kind):
         raise damaged(path, f"its column {image} is {kind}, not struct<bytes, path>")
     if not pa.types.is_integer(file.schema_arrow.field(label).type):
         raise damaged(path, f"its column {label} is {file.schema_arrow.field(label).type}, not whole numbers")
     return image, label
+
+
+def _of_images(kind: Any) -> bool:
+    """Whether it is `struct<bytes, path>`; the path may be missing."""
+    if not pa.types.is_struct(kind):
+        return False
+    fields = {field.name: field.type for field in kind}
+    names = fields.get("path", pa.string())
+    return fields.get("bytes") in (pa.binary(), pa.large_binary()) and names in (pa.string(), pa.large_string())
 
 
 def _classes(path: Path, expected: list[str]) -> list[str]:
@@ -90,9 +100,8 @@ def _classes(path: Path, expected: list[str]) -> list[str]:
 
 def _items(path: Path, part: Part, class_names: list[str]) -> Iterator[Item]:
     row = 0
-    for images, labels in _batches(path):
+    for images, paths, labels in _batches(path):
         check_labels(path, labels, class_names)
-        paths = images.field("path").to_pylist() if images.type.get_field_index("path") >= 0 else [None] * len(labels)
         content = images.field("bytes")
         for offset, label in enumerate(labels):
             name = paths[offset] or f"{path.name}:{row}"
@@ -100,15 +109,18 @@ def _items(path: Path, part: Part, class_names: list[str]) -> Iterator[Item]:
             row += 1
 
 
-def _batches(path: Path) -> Iterator[tuple[Any, np.ndarray]]:
+def _batches(path: Path) -> Iterator[tuple[Any, list[str | None], np.ndarray]]:
     try:
         with _open(path) as file:
             image, label = _columns(path, file)
             for batch in file.iter_batches(_ROWS, columns=[image, label], use_threads=False):
                 if batch.column(label).null_count:
                     raise damaged(path, f"its column {label} has empty rows")
-                yield batch.column(image), batch.column(label).to_numpy()
-    except (OSError, pa.ArrowException) as error:
+                images = batch.column(image)
+                named = images.type.get_field_index("path") >= 0
+                paths = images.field("path").to_pylist() if named else [None] * len(images)
+                yield images, paths, batch.column(label).to_numpy()
+    except _UNREADABLE as error:
         raise damaged(path, error) from error
 
 

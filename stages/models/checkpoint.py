@@ -113,7 +113,7 @@ def _check_archive(path: Path, raw: bytes) -> None:
             if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
                 raise Refusal(f"{path} is compressed, which no checkpoint is; make it again")
             broken = archive.testzip()
-    # RuntimeError: what zipfile says, in a kind of its own, to a compression that it does not know
+    # a compression method that zipfile does not know is a kind of RuntimeError
     except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:
         raise Refusal(f"{path} is damaged or no checkpoint ({error}); make it again") from error
     if broken:

@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from raw_folders import (
     write_parquet,
@@ -77,6 +79,14 @@ def test_parquet_damaged_in_the_middle(raw: Path) -> None:
 def test_parquet_without_the_columns(raw: Path) -> None:
     write_parquet(raw, "train", [photo(0)], [0], CLASSES, ("picture", "label"))
     assert "its columns are picture, label; needed: image or img, and label or labels" in refusal(raw, "parquet")
+
+
+@pytest.mark.parametrize(("bytes_", "path"), [(pa.string(), pa.string()), (pa.binary(), pa.int64())])
+def test_parquet_with_columns_of_another_kind(bytes_: pa.DataType, path: pa.DataType, raw: Path) -> None:
+    file = write_parquet(raw, "train", [photo(0)], [0], CLASSES)
+    kind = pa.struct([("bytes", bytes_), ("path", path)])
+    pq.write_table(pa.table({"image": pa.array([None], kind), "label": [0]}), file)
+    assert f"its column image is {kind}, not struct<bytes, path>" in refusal(raw, "parquet")
 
 
 def test_parquet_without_class_names(raw: Path) -> None:
