@@ -7,6 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from stages.project.files import Facts
+
 _STATUS = {
     "official": "the official release",
     "variant": "a **variant**: its bytes differ from the official release",
@@ -51,9 +53,16 @@ def card(
     )
 
 
+class _Environment(Environment):
+    """Jinja takes a key that is missing for a name that is not defined; a file that lacks one says so itself."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return obj[attribute] if isinstance(obj, Facts) else super().getattr(obj, attribute)
+
+
 def _environment() -> Environment:
     # Markdown, not HTML: nothing is escaped but what would break a table
-    environment = Environment(
+    environment = _Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
     )
     environment.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", "\\|")
