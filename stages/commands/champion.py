@@ -23,7 +23,7 @@ def champion() -> None:
     """
     from stages.evaluation.leaderboard import evaluated, leaderboard
     from stages.evaluation.tables import records
-    from stages.tracking.store import open_or_refuse
+    from stages.tracking.store import answering, open_or_refuse
 
     models, settings = load("models", "mlflow")
     rows = records(leaderboard(evaluated(models, MODEL_REPORTS)[0], MODEL_REPORTS))
@@ -33,7 +33,8 @@ def champion() -> None:
         store = open_or_refuse()
         for dataset in dict.fromkeys(row["dataset"] for row in rows):
             board = [row for row in rows if row["dataset"] == dataset]
-            say(f"{dataset}: {_chosen(store, dataset, board, settings.champion)}")
+            with answering(store, f"the champion of {dataset} was not chosen"):
+                say(f"{dataset}: {_chosen(store, dataset, board, settings.champion)}")
 
 
 def _chosen(store: "Store", dataset: str, board: list[dict[str, Any]], rule: "Champion") -> str:

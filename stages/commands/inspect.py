@@ -50,10 +50,12 @@ def with_key(key: str) -> Path | None:
 def _run(of: str) -> Any:
     """The run whose id it is, or begins with it; None where there is none or no store."""
     from stages.tracking.search import runs
-    from stages.tracking.store import open_if_there
+    from stages.tracking.store import answering, open_if_there
 
-    store = open_if_there()
-    found = [run for run in (runs(store, "") if store else []) if run.info.run_id.startswith(of)]
+    if (store := open_if_there()) is None:
+        return None
+    with answering(store, f"{of} was not looked for"):
+        found = [run for run in runs(store, "") if run.info.run_id.startswith(of)]
     if len(found) > 1:
         raise Refusal(f"{of} begins the ids of {len(found)} runs; name more of it")
     return found[0] if found else None

@@ -12,7 +12,7 @@ from stages.project.paths import DATA, MODELS, RAW, model_report
 from stages.tracking.dvc_lock import workspace_lock
 from stages.tracking.experiments import commits_with
 from stages.tracking.search import runs
-from stages.tracking.store import open_if_there
+from stages.tracking.store import answering, open_if_there
 
 Link = tuple[str, list[str]]  # its title and what is said
 
@@ -127,8 +127,10 @@ def _prediction(checkpoint: Checkpoint) -> str:
 
 
 def _runs(key: str) -> list[str]:
-    store = open_if_there()
-    found = runs(store, f"tags.`pipeline.key` = '{key}'") if store else []
+    found = []
+    if store := open_if_there():
+        with answering(store, "the model's runs were not looked for"):
+            found = runs(store, f"tags.`pipeline.key` = '{key}'")
     lines = [f"run {one.info.run_id}, {one.info.status}, commit {_commit(one.data.tags)}" for one in found]
     return lines or ["no run here; `vision sync` makes one"]
 

@@ -24,10 +24,11 @@ def ui(
 ) -> None:
     """Open MLflow's page of all runs (127.0.0.1 only); Ctrl-C ends it."""
     from stages.tracking.page import page
-    from stages.tracking.store import open_or_refuse
+    from stages.tracking.store import answering, open_or_refuse
 
     store = open_or_refuse()
-    runs = page(store)
+    with answering(store, "the page was not opened"):
+        runs = page(store)
     if store.uri.startswith("http"):  # a server has its own page
         address = _say(store.uri.rstrip("/"), runs)
         if browser:

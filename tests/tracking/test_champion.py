@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from made_up_reports import write_reports
+from mlflow.exceptions import MlflowException
 
 from stages.commands.champion import champion
 from stages.project.console import Refusal
@@ -114,6 +115,28 @@ def test_without_what_it_kept_nothing_is_compared(workspace):
     with pytest.raises(Refusal, match=r"mnist-mlp \(version 1\) cannot be compared: test/predictions.csv of its run"):
         champion()
     assert crowned() == "mnist-mlp (version 1)"
+
+
+def test_a_better_champion_whose_run_is_gone_stays(workspace, capsys):
+    trained("mnist-cnn", SURE)
+    champion()
+    open_store().client.delete_run(versions()[0].run_id)
+    trained("mnist-mlp", FAIR)
+    said = chosen(capsys)
+    assert "mnist-cnn (version 1) stays the champion; mnist-mlp (version 2): -" in said
+    assert said.endswith("on the same 60 test items, p = 0.00098, told apart")
+    assert crowned() == "mnist-cnn (version 1)"
+
+
+def test_a_store_that_fails_in_the_middle_is_said_in_one_line(workspace, monkeypatch):
+    trained("mnist-cnn", SURE)
+
+    def fails(*arguments: object) -> None:
+        raise MlflowException("the server was restarted")
+
+    monkeypatch.setattr(registry, "champion", fails)
+    with pytest.raises(Refusal, match=r"the champion of mnist was not chosen: .* failed .the server was restarted"):
+        champion()
 
 
 def test_other_test_items_make_a_new_champion(workspace, capsys):
