@@ -17,6 +17,12 @@ def git(*arguments: str) -> str:
     return _asked(*arguments).decode(errors="replace").strip()
 
 
+def patch(*arguments: str) -> str:
+    """`git diff` as `git apply` takes it, whatever the user's settings; empty where nothing differs."""
+    plain = ("--binary", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/")
+    return _asked("diff", *plain, *arguments).decode(errors="replace")
+
+
 def asked_git(*arguments: str) -> str:
     """Git's answer, as it is.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stages.project.files import read_json
 from stages.project.versions import versions
-from stages.tracking.git import git
+from stages.tracking.git import git, patch
 from stages.tracking.secrets import masked
 
 _LARGEST = 1_000_000  # characters of a patch; longer, it is data that somebody has put into git
@@ -39,10 +39,10 @@ def uncommitted() -> str:
 
     DVC's settings are left out, for they change no result and may hold a remote's keys; passwords are masked.
     """
-    difference = masked(git("diff", "HEAD", "--", ".", ":(exclude).dvc/config"))
+    difference = masked(patch("HEAD", "--", ".", ":(exclude).dvc/config"))
     if len(difference) > _LARGEST:
         return difference[:_LARGEST] + f"\n... cut off: {len(difference):,} characters in all\n"
-    return difference + "\n" if difference else ""
+    return difference
 
 
 def experiment_mark() -> dict[str, str]:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 from ruamel.yaml import YAML
 from tiny_project import git
 from typer.testing import CliRunner
@@ -19,7 +20,7 @@ from typer.testing import CliRunner
 from stages.commands.doctor_checks import data, disk, environment, leftovers, machine, tracking
 from stages.commands.doctor_checks.finding import NOTE, OK, PROBLEM, Finding
 from stages.commands.main import app
-from stages.tracking.store import open_store
+from stages.tracking.store import Store, open_store
 
 
 @pytest.fixture
@@ -251,6 +252,24 @@ def test_a_store_that_does_not_open_is_a_problem(place: Path) -> None:
     done = CliRunner().invoke(app, ["doctor", "--offline"])
     assert done.exit_code == 1
     assert "PROBLEM  MLflow      MLflow's store sqlite:///" in done.output
+
+
+def test_the_stores_password_is_not_shown(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(None, "postgresql://me:s3cret@db/mlflow", "1")
+    monkeypatch.setattr("stages.tracking.store.open_if_there", lambda: store)
+    monkeypatch.setattr("stages.tracking.search.dead_runs", lambda store: [])
+    assert only(tracking.mlflow()) == (OK, "postgresql://me:***@db/mlflow opens", "")
+
+
+def test_a_store_that_fails_ends_no_other_check(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(store: Store) -> None:
+        raise MlflowException("the server was restarted")
+
+    open_store()
+    monkeypatch.setattr("stages.tracking.search.dead_runs", fails)
+    done = CliRunner().invoke(app, ["doctor", "--offline"])
+    assert "PROBLEM  MLflow      the runs of killed processes cannot be told: MLflow's store" in done.output
+    assert "OK       Optuna" in done.output.replace("ok ", "OK ")
 
 
 def test_the_sweeps_database(place: Path) -> None:

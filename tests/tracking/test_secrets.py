@@ -25,6 +25,10 @@ SERVER = "http://me:top%40secret@127.0.0.1:9"
         ("at https://me:p@ss:word@host:1/x, and http://you:pw@b", "at https://me:***@host:1/x, and http://you:***@b"),
         ("postgresql://host/db?user=me&password=secret&x=1", "postgresql://host/db?user=me&password=***&x=1"),
         ("the key is wJalrXUtnFEMI!", "the key is ***!"),
+        ("postgresql://me:a/b+c=/d@host/db", "postgresql://me:***@host/db"),
+        ('"mysql://me:a/b@host/db", "m@il"', '"mysql://me:***@host/db", "m@il"'),
+        ("mysql://me:it's/not@host", "mysql://me:***@host"),
+        ("https://ghp_0123456789@host/x.git", "https://***@host/x.git"),
         ("http://host:5000/#/runs", "http://host:5000/#/runs"),
         ("s3://me@host and a@b.c", "s3://me@host and a@b.c"),
     ],
@@ -93,3 +97,22 @@ def test_a_patch_has_neither_dvcs_settings_nor_a_typed_password(workspace):
     patch = uncommitted()
     assert "+tracking_uri: http://me:***@127.0.0.1:9\n" in patch
     assert ".dvc/config" not in patch
+
+
+def test_a_patch_can_be_applied(workspace, monkeypatch):
+    """Whatever stands at a file's end, with bytes that are no text, and with the user's own settings of git."""
+    files = {"script.py": b"a = 1\n\n\n\n", "no-newline.txt": b"a\nb", "picture.png": bytes(range(256))}
+    for name, content in files.items():
+        (workspace / name).write_bytes(content)
+    for command in (["init", "-q"], ["add", "-f", *files], ["commit", "-qm", "All"]):
+        git(*command)
+    for setting in ("color.ui=always", "diff.noprefix=true"):
+        git("config", *setting.split("="))
+    (workspace / "script.py").write_bytes(b"a = 2\n\n\n\n")
+    (workspace / "no-newline.txt").write_bytes(b"a\nc")
+    (workspace / "picture.png").write_bytes(bytes(range(255)))
+    changed = {name: (workspace / name).read_bytes() for name in files}
+    (workspace / "the.patch").write_text(uncommitted())
+    git("checkout", "-q", "--", *files)
+    git("apply", "the.patch")
+    assert {name: (workspace / name).read_bytes() for name in files} == changed

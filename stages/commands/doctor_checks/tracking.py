@@ -12,15 +12,19 @@ _OPTUNA = Path("optuna.db")
 def mlflow() -> Iterator[Finding]:
     """Whether its store opens, and which of its runs are of processes that were killed."""
     from stages.tracking.search import dead_runs
-    from stages.tracking.store import open_if_there
+    from stages.tracking.secrets import masked
+    from stages.tracking.store import answering, open_if_there
 
     store = open_if_there()
     if store is None:
         yield ok("no store yet, or TRACKING is off")
-    elif dead := dead_runs(store):
+        return
+    with answering(store, "the runs of killed processes cannot be told"):
+        dead = dead_runs(store)
+    if dead:
         yield note(f"{len(dead)} runs are RUNNING, but their process is gone", "vision sync closes them")
     else:
-        yield ok(f"{store.uri} opens")
+        yield ok(f"{masked(store.uri)} opens")
 
 
 def optuna() -> Iterator[Finding]:
