@@ -1,7 +1,12 @@
 """What dvc.lock says of the stages that have run: their params, and the hashes of what they read and wrote."""
 
+import time
 from pathlib import Path
 from typing import Any
+
+from stages.project.console import Refusal
+
+_STILL, _PATIENCE = 0.5, 10.0  # seconds without a change; until it is read all the same
 
 
 class DvcLock:
@@ -12,10 +17,18 @@ class DvcLock:
     """
 
     def __init__(self, text: str) -> None:
-        """Read the text of a dvc.lock, which may be empty."""
-        from ruamel.yaml import YAML
+        """Read the text of a dvc.lock, which may be empty.
 
-        self.stages: dict[str, Any] = (YAML(typ="safe").load(text) or {}).get("stages", {})
+        Raises:
+            Refusal: it is no dvc.lock.
+        """
+        from ruamel.yaml import YAML, YAMLError
+
+        try:
+            self.stages: dict[str, Any] = dict((YAML(typ="safe").load(text) or {}).get("stages") or {})
+        except (YAMLError, AttributeError, TypeError, ValueError) as error:  # those of what is no mapping
+            reason = (str(error).splitlines() or [""])[0]
+            raise Refusal(f"dvc.lock is damaged ({reason}); `git checkout dvc.lock` mends it") from error
 
     def params(self, stage: str) -> dict[str, Any]:
         """The values that a stage has run with, by the keys that it declares."""
@@ -42,6 +55,18 @@ def lock_tags(lock: DvcLock, name: str) -> dict[str, str]:
 
 
 def workspace_lock() -> DvcLock:
-    """The working folder's."""
+    """The working folder's. DVC writes it in place, a piece at a time: it is read once it has stood still.
+
+    Raises:
+        Refusal: as `DvcLock`.
+    """
     file = Path("dvc.lock")
-    return DvcLock(file.read_text(encoding="utf-8") if file.exists() else "")
+    ends = time.monotonic() + _PATIENCE
+    while file.exists():
+        before = file.stat()
+        text = file.read_text(encoding="utf-8")
+        still = abs(time.time() - before.st_mtime) >= _STILL and file.stat().st_mtime_ns == before.st_mtime_ns
+        if still or time.monotonic() >= ends:
+            return DvcLock(text)
+        time.sleep(_STILL / 10)
+    return DvcLock("")

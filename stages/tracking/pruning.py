@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from stages.project.console import Refusal
@@ -15,7 +15,7 @@ from stages.project.locks import exclusive
 from stages.tracking.secrets import masked
 
 VARIABLE = "SWEEP_TRIAL"
-PRUNED = "pruned"  # an attribute of the trial: its training was ended
+PRUNED = "pruned"  # an attribute of the trial: the key of its training, which was ended
 _PATIENCE = {"connect_args": {"timeout": 60}}  # seconds that SQLite waits while another process writes
 
 
@@ -31,6 +31,7 @@ class Watched:
         metric: of an epoch, that is reported.
         epochs: that are asked for; after the last one there is nothing left to save.
         prune: {"after_trials": ..., "after_epochs": ...}, None where every trial is trained to the end.
+        key: of its training, once that has begun.
     """
 
     storage: str
@@ -40,6 +41,7 @@ class Watched:
     metric: str
     epochs: int
     prune: dict[str, int] | None
+    key: str = ""
 
     def environment(self) -> dict[str, str]:
         """That a training finds itself in."""
@@ -59,7 +61,7 @@ class Watched:
             trial.report(value, epoch)
             if self.prune is None or epoch >= self.epochs or not trial.should_prune():
                 return False
-            trial.set_user_attr(PRUNED, True)
+            trial.set_user_attr(PRUNED, self.key)
             return True
 
     def _opened(self) -> Any:
@@ -71,12 +73,12 @@ class Watched:
         return load_study(study_name=self.study, storage=open_storage(self.storage), pruner=pruner)
 
 
-def watched(model: str) -> Watched | None:
-    """The trial that a training of `model` is; None where it is none."""
+def watched(model: str, key: str) -> Watched | None:
+    """The trial that the training `key` of `model` is; None where it is none."""
     if not (text := os.environ.get(VARIABLE)):
         return None
     trial = Watched(**json.loads(text))
-    return trial if trial.model == model else None
+    return replace(trial, key=key) if trial.model == model else None
 
 
 def open_storage(address: str, heartbeat: int | None = None, grace: int | None = None) -> Any:

@@ -66,7 +66,7 @@ def train_run(
             run.dataset(inputs)
         if difference := uncommitted():
             run.text("lineage/uncommitted.diff", difference)
-    run.trial = watched(name) if kind == "model" and not parent else None
+    run.trial = watched(name, facts["key"]) if kind == "model" and not parent else None
     try:
         yield run
     except BaseException as error:
@@ -85,7 +85,7 @@ def attach(name: str) -> Iterator[Run]:
     run = Run(store, None)
     if store:
         _attach(run, store, MODELS / name, model_report(name), None)
-        run.tags(lock_tags(workspace_lock(), name))
+        run.do("tags", lambda client: set_tags(client, run.id, lock_tags(workspace_lock(), name)))
     with settled(run):
         yield run
 

@@ -52,7 +52,7 @@ class Trained:
         accuracy = 1 - values["models.m.dropout"]
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(VARIABLE, variables[VARIABLE])
-            trial = watched("m")
+            trial = watched("m", "fedcba9876543210")
             assert trial is not None
             for epoch in range(1, trial.epochs + 1):
                 if trial.hopeless(epoch, {"val_accuracy": accuracy}):
@@ -109,6 +109,8 @@ def test_the_state_of_a_finished_training_is_removed(trained):
 
 
 def test_a_trial_that_the_study_ends_is_pruned_and_says_so_in_one_line(trained, capsys):
+    state = Path(".ckpt/fedcba9876543210")
+    state.mkdir(parents=True)
     run = trials(sweep(trials=12, prune={"after_trials": 3, "after_epochs": 1}))
     run.run()
     assert states(run.study).count("PRUNED") >= 1
@@ -118,6 +120,7 @@ def test_a_trial_that_the_study_ends_is_pruned_and_says_so_in_one_line(trained, 
     said = capsys.readouterr().out
     assert f"tiny-{pruned.number:04}: pruned after epoch 1, val_accuracy {pruned.intermediate_values[1]:.4f}" in said
     assert "ERROR" not in said
+    assert not state.exists()
 
 
 def test_the_same_seed_makes_the_same_sweep_also_in_parts_and_another_seed_another(trained, tmp_path, monkeypatch):

@@ -57,7 +57,7 @@ def test_a_hopeless_training_ends_as_soon_as_it_may_and_says_so(study, monkeypat
         train([0.1, 0.2, 0.3])
     trial = study.trials[number]
     assert trial.intermediate_values == {1: 0.1, 2: 0.2}
-    assert trial.user_attrs == {"pruned": True}
+    assert trial.user_attrs == {"pruned": "0123456789abcdef"}
     assert trial.state == optuna.trial.TrialState.RUNNING  # the sweep says what became of it
     assert (last_run().info.status, last_run().data.tags["pruned"]) == ("KILLED", "true")
 
@@ -110,7 +110,7 @@ def test_another_model_and_a_generator_are_no_trial(study, monkeypatch):
 
 def test_outside_of_a_sweep_there_is_no_trial(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert watched("mnist-mlp") is None
+    assert watched("mnist-mlp", "0123456789abcdef") is None
 
 
 @pytest.mark.parametrize("changes", [{"study": "tinny"}, {"storage": "sqlite:////no/such/folder/optuna.db"}])

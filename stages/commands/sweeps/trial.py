@@ -79,8 +79,9 @@ class TrialRunner:
     def _refuse_or_prune(self, trial: Trial, experiment: str, errors: list[str]) -> None:
         """Say why a trial has no outcome; raises `optuna.TrialPruned` where the sweep ended it."""
         known = trial.study.get_trials(deepcopy=False)[trial.number]
-        if known.user_attrs.get(PRUNED):
+        if PRUNED in known.user_attrs:
             self.failures = 0
+            forget_training(known.user_attrs[PRUNED])
             epoch, value = max(known.intermediate_values.items())
             say(f"{experiment}: pruned after epoch {epoch}, {self._sweep.metric} {value:.4f}")
             raise optuna.TrialPruned
