@@ -65,8 +65,7 @@ def _train(training: Training, parent: str | None, machine: Machine, world: Worl
 
     marks = {"provenance": data.about.provenance["status"], **learnt.marks()}
     known = training.identity(data.about.digest, marks, machine.facts() | {"devices": world.size})
-    alone = known.alone(training.title, world.rank)
-    with alone, stop_flag() as stop, _tracked(training, known, parent, world.rank) as run:
+    with known.alone(training.title, world), stop_flag() as stop, _tracked(training, known, parent, world.rank) as run:
         outcome = fit_task(
             task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()),
             Keeper(resume_folder(known.key), stop, world), world, stop, training.convolutional,

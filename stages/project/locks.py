@@ -16,21 +16,22 @@ _SECONDS_BETWEEN_TRIES = 0.1
 
 
 @contextmanager
-def exclusive(name: str, waiting_for: str = "") -> Iterator[None]:
+def exclusive(name: str, waiting_for: str = "", while_waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock `name`; it vanishes with its holder, however that ends.
 
     Args:
         name: a file name.
         waiting_for: what another process does while it holds the lock; said when there is one to wait for.
+        while_waiting: called ten times a second.
     """
     with (_folder() / name).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken([file]):
             if waiting_for:
                 file.seek(0)
                 say(f"waiting for process {file.read().strip() or '?'}, which {waiting_for}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while not _taken([file]):
+                while_waiting()
+                time.sleep(_SECONDS_BETWEEN_TRIES)
         file.truncate(0)
         with naming(Path(file.name)):
             os.write(file.fileno(), str(os.getpid()).encode())  # at once: what a full disk refused would come again

@@ -14,6 +14,7 @@ import torch
 from stages.project.console import warn
 from stages.project.files import replacing
 from stages.project.stopping import StopFlag
+from stages.project.versions import versions
 from stages.training.agreement import Agreement
 from stages.training.world import ALONE, World
 
@@ -30,7 +31,7 @@ class Keeper:
 
     Two files take turns, each with the SHA-256 of its content in front: when the newest is not whole, because the
     power failed while it was written, the one before it is. Saving takes at most 2 % of the training's time:
-    where epochs are shorter than that allows, some go unsaved.
+    where epochs are shorter than that allows, some go unsaved. A state of other versions of the libraries is left.
     Of several ranks, rank 0 reads and writes; all save and stop at the same step.
     """
 
@@ -46,7 +47,7 @@ class Keeper:
         return newest
 
     def _newest(self) -> State | None:
-        states = [state for file in self._files if (state := _read(file)) is not None]
+        states = [state for file in self._files if (state := _read(file)) is not None and _of_today(file, state)]
         if not states:
             return None
         newest = max(states, key=lambda state: state["number"])
@@ -84,7 +85,7 @@ class Keeper:
         self._number += 1
         buffer = io.BytesIO(b"\0" * _DIGEST_BYTES)
         buffer.seek(_DIGEST_BYTES)
-        torch.save({**state, "number": self._number}, buffer)
+        torch.save({**state, "number": self._number, "versions": versions()}, buffer)
         content = buffer.getbuffer()
         content[:_DIGEST_BYTES] = hashlib.sha256(content[_DIGEST_BYTES:]).digest()
         with replacing(self._files[self._number % 2]) as partial, partial.open("wb") as file:
@@ -110,3 +111,14 @@ def _read(file: Path) -> State | None:
         return None
     state: State = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     return state
+
+
+def _of_today(file: Path, state: State) -> bool:
+    """Whether the same libraries computed it: with others its training would be of neither."""
+    before, now = state.get("versions", {}), versions()
+    changed = [
+        f"{name} {before.get(name, 'unknown')}, now {now[name]}" for name in now if before.get(name) != now[name]
+    ]
+    if changed:
+        warn(f"{file} was saved with other versions ({', '.join(changed)}); its training begins anew")
+    return not changed

@@ -1,6 +1,7 @@
 """One of a model's trainings: its name, where it is written, and what tells it from others."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from stages.params.training import Lbfgs
 from stages.project.key import code_digest, run_key, training_files
 from stages.project.locks import exclusive
 from stages.project.paths import MODELS, model_report, seed_folder
+from stages.training.world import World
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,22 @@ class Identity:
     settings: dict[str, Any]
     facts: dict[str, Any]
 
-    def alone(self, title: str, rank: int) -> AbstractContextManager[None]:
-        """Two trainings of one key never run at once; the first of several ranks sees to it. `title`: for messages."""
-        return nullcontext() if rank else exclusive(f"train-{self.key}", f"trains {title}")
+    @contextmanager
+    def alone(self, title: str, world: World) -> Iterator[None]:
+        """Two trainings of one key never run at once; the first of several ranks sees to it.
+
+        Args:
+            title: for messages.
+            world: whose other ranks hear that the first still waits, or they would take it for dead.
+        """
+        if world.rank:
+            while not world.broadcast(False):
+                pass
+            yield
+            return
+        with exclusive(f"train-{self.key}", f"trains {title}", lambda: world.broadcast(False)):
+            world.broadcast(True)
+            yield
 
 
 def allowed(model: AnyModel, precision: str, devices: int) -> tuple[str, int]:

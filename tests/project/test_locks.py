@@ -1,5 +1,6 @@
 """Locks between processes."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +20,21 @@ def _give_up() -> None:
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+def test_who_waits_for_a_lock_is_told_by_whom_and_may_do_something(capsys: pytest.CaptureFixture[str]) -> None:
+    with ExitStack() as other:
+        other.enter_context(exclusive("one"))
+        asked = []
+
+        def leave() -> None:
+            asked.append(True)
+            other.close()
+
+        with exclusive("one", "trains it", leave), pytest.raises(_Waited), exclusive("one", "", _give_up):
+            pass
+    assert asked == [True]
+    assert capsys.readouterr().out == f"waiting for process {os.getpid()}, which trains it\n"
 
 
 @pytest.mark.parametrize("places", [1, 2, 5])

@@ -126,6 +126,15 @@ def test_without_a_whole_state_it_begins_anew(tmp_path, capsys):
     assert capsys.readouterr().err.count("is not whole") == 2
 
 
+def test_a_state_of_another_torch_is_left(tmp_path, monkeypatch, capsys):
+    with pytest.raises(Killed):
+        fit(killed_at(a_task(), (2, 3)), SETTINGS, CPU, lambda epoch: None, Keeper(tmp_path, StopFlag()))
+    of_today = resume.versions()
+    monkeypatch.setattr(resume, "versions", lambda: of_today | {"torch": "9.9"})
+    assert Keeper(tmp_path, StopFlag()).load() is None
+    assert f"(torch {of_today['torch']}, now 9.9); its training begins anew" in capsys.readouterr().err
+
+
 def test_a_signal_stops_within_a_step_and_keeps_it(tmp_path):
     flag = StopFlag()
 
