@@ -12,7 +12,7 @@ import typer
 
 from stages.commands.pipeline.jobs import stages_at_once
 from stages.commands.plans.forecast import expected, seconds_at_once, spoken
-from stages.params.load import PARAMS, parsed
+from stages.params.load import PARAMS, parsed, refuse_invalid
 from stages.params.plain_yaml import read_yaml
 from stages.project.console import say
 from stages.project.durations import durations
@@ -55,6 +55,7 @@ def plan(
 def _epochs(params: bytes | None) -> dict[str, int]:
     """By stage, the epochs that it would be asked for, of all seeds."""
     values = read_yaml(params.decode()) if params else parsed(PARAMS, read_yaml)
+    refuse_invalid(values)
     return {
         f"train@{name}": model["train"]["epochs"] * len(model.get("seeds") or [None])
         for name, model in values["models"].items()

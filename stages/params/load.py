@@ -24,9 +24,9 @@ def load(*keys: str, path: Path = PARAMS) -> tuple[Any, ...]:
     Raises:
         Refusal: the file is missing or breaks the schema (every problem is named), or has no such key.
     """
-    params, wrong = _validated(path)
+    params, wrong = _validated(parsed(path, _yaml))
     if params is None:
-        raise Refusal(f"{path} is not valid:\n" + "\n".join(f"  {one}" for one in wrong))
+        raise _invalid(path, wrong)
     return tuple(_value(params, key, path) for key in keys)
 
 
@@ -36,13 +36,32 @@ def problems(path: Path = PARAMS) -> list[str]:
     Raises:
         Refusal: the file is missing or is not YAML.
     """
-    return _validated(path)[1]
+    return problems_in(parsed(path, _yaml))
 
 
-def _validated(path: Path) -> tuple[Params | None, list[str]]:
+def problems_in(content: Any) -> list[str]:
+    """The same of what such a file would hold."""
+    return _validated(content)[1]
+
+
+def refuse_invalid(content: Any) -> None:
+    """Let pass what params.yaml may hold.
+
+    Raises:
+        Refusal: `content` is something else; every problem is named.
+    """
+    if wrong := problems_in(content):
+        raise _invalid(PARAMS, wrong)
+
+
+def _invalid(path: Path, wrong: list[str]) -> Refusal:
+    return Refusal(f"{path} is not valid:\n" + "\n".join(f"  {one}" for one in wrong))
+
+
+def _validated(content: Any) -> tuple[Params | None, list[str]]:
     """The params, None where something is wrong, and what is wrong."""
     try:
-        params = Params.model_validate(parsed(path, _yaml))
+        params = Params.model_validate(content)
     except ValidationError as error:
         return None, [line(one) for one in error.errors(include_url=False)]
     wrong = list(cross_checks(params))

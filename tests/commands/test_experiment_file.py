@@ -148,3 +148,9 @@ def test_elsewhere_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     shown = CliRunner().invoke(console.app, ["experiment"])
     assert "there is no experiments/; run from the repository's root" in str(shown.exception)
+
+
+@pytest.mark.parametrize("wrong", [{"generators": None}, {"models": None}, {"models": {"m": {}}}, {"seed": "a"}])
+def test_params_that_are_not_valid_are_refused_first(project: Path, wrong: dict) -> None:
+    with pytest.raises(Refusal, match=r"params\.yaml is not valid"):
+        with_variants("dropout", read_experiment("dropout"), {**params(), **wrong})

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stages.commands.main import app
+from stages.commands.plan import _epochs
 from stages.commands.plans.forecast import expected, seconds_at_once, spoken, trainings
 from stages.commands.plans.reasons import changed_params, work
 from stages.params.load import PARAMS
@@ -52,6 +53,7 @@ def pipeline(made, monkeypatch):
     """The repository as working folder; its files are put back afterwards."""
     monkeypatch.chdir(made)
     monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setattr("stages.commands.plan.refuse_invalid", lambda params: None)  # they are no real ones
     (made / ".cache").mkdir(exist_ok=True)
     (made / ".cache/durations.json").write_text(json.dumps(PAST))
     before = {name: (made / name).read_bytes() for name in ("params.yaml", "raw", "dvc.yaml", "dvc.lock")}
@@ -168,3 +170,9 @@ def test_where_no_stage_ran_before_no_time_is_made_up(pipeline):
     (pipeline / ".cache/durations.json").unlink()
     PARAMS.write_bytes(change("epochs: 4", "epochs: 8"))
     assert planned()[-1] == "2 stages, none of which ran here before: nothing tells how long they take"
+
+
+@pytest.mark.parametrize("params", [b"models: {}\n", b"models: {m: {}}\n"])
+def test_params_that_are_not_valid_are_refused(params):
+    with pytest.raises(Refusal, match=r"params\.yaml is not valid"):
+        _epochs(params)

@@ -1,5 +1,6 @@
 """Sweeps as files: what is refused before anything starts."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def test_values_are_set_by_dotted_key_in_a_copy(project: Path) -> None:
         ({"space": {"train.lrr": {"low": 0.1, "high": 1.0}}}, r"space.train.lrr: .*'lrr'; did you mean 'lr'"),
         ({"space": {"train.lr": {"low": -1.0, "high": 1.0}}}, r"space.train.lr: models.mnist-mlp.train.lr is -1"),
         ({"space": {"train.epochs": {"low": 1.0, "high": 9.0}}}, r"space.train.epochs: models.mnist-mlp.train.epochs"),
+        ({"space": {"train.lr": {"choices": [date(2020, 1, 1), 0.1]}}}, r"space.train.lr: models.mnist-mlp.train.lr"),
         ({"space": {"dropout": {"low": 0.0, "high": 1.0}}}, r"space.dropout: models.mnist-mlp.dropout is 1"),
         (
             {
@@ -112,3 +114,9 @@ def test_a_database_that_cannot_serve_is_refused(project: Path, address: str, me
 def test_elsewhere_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "run from the repository's root" in str(CliRunner().invoke(console.app, ["sweep"]).exception)
+
+
+@pytest.mark.parametrize("wrong", [{"generators": None}, {"models": None}, {"models": {"m": {}}}, {"seed": "a"}])
+def test_params_that_are_not_valid_are_refused_first(project: Path, wrong: dict) -> None:
+    with pytest.raises(Refusal, match=r"params\.yaml is not valid"):
+        read_sweep("mnist-mlp", {**params(), **wrong})

@@ -1,18 +1,15 @@
 """The models that an experiment compares: every combination of its axes' levels."""
 
-import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from stages.commands.experiments.file import EXPERIMENTS, Experiment, Values
 from stages.commands.preset import merge
-from stages.params import problems
 from stages.params.fields import did_you_mean
+from stages.params.load import problems_in, refuse_invalid
 from stages.project.console import Refusal
 
 
@@ -43,6 +40,7 @@ def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Va
         Refusal: the base is no model, a variant that is reported on is none, or the params are not valid; the message
             names the file.
     """
+    refuse_invalid(params)
     file, changed = EXPERIMENTS / f"{name}.yaml", deepcopy(params)
     merge(changed, experiment.params)
     if experiment.base not in changed["models"]:
@@ -51,7 +49,7 @@ def with_variants(name: str, experiment: Experiment, params: Values) -> tuple[Va
     graders = {generator["grader"] for generator in changed["generators"].values()}
     compared = {variant.name: variant.model for variant in variants}
     changed["models"] = {name: model for name, model in changed["models"].items() if name in graders} | compared
-    wrong = problems_of(changed)
+    wrong = problems_in(changed)
     levels = ["-".join(variant.levels.values()) for variant in variants]
     wrong += [
         f"reported.variant is {one.variant!r}; {did_you_mean(one.variant, levels)}"
@@ -80,11 +78,3 @@ def set_key(section: Values, way: list[str], value: Any) -> None:
     for part in way[:-1]:
         section = section.setdefault(part, {})
     section[way[-1]] = deepcopy(value)
-
-
-def problems_of(params: Values) -> list[str]:
-    """Everything that is wrong with params, one line each."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "params.yaml"
-        file.write_text(json.dumps(params))  # which is YAML, too
-        return problems(file)

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from stages.commands.experiments.variants import problems_of, set_key
+from stages.commands.experiments.variants import set_key
 from stages.params.fields import Name, Strict, did_you_mean
+from stages.params.load import problems_in, refuse_invalid
 from stages.params.named_files import read_named
 from stages.project.console import Refusal
 
@@ -69,9 +70,10 @@ def read_sweep(name: str, params: Values) -> Sweep:
     """Read a sweep, and hold it against params.yaml, whose model it varies.
 
     Raises:
-        Refusal: there is none of that name, the file does not say what it must, there is no such model, or an end of
-            the space is nothing that the model can be; the message names file and key.
+        Refusal: params.yaml is not valid, there is no sweep of that name, its file does not say what it must, there is
+            no such model, or an end of the space is nothing that the model can be; the message names file and key.
     """
+    refuse_invalid(params)
     sweep, file = read_named(SWEEPS, name, Sweep), SWEEPS / f"{name}.yaml"
     if sweep.model not in params["models"]:
         raise Refusal(f"{file}: model is {sweep.model!r}; {did_you_mean(sweep.model, list(params['models']))}")
@@ -98,7 +100,7 @@ def _wrong_ends(sweep: Sweep, params: Values) -> list[str]:
     models = {f"end-{i}": with_values(base, {key: value}) for i, (key, value) in enumerate(ends)}
     graders = {generator["grader"] for generator in params["generators"].values()}
     kept = {name: model for name, model in params["models"].items() if name in graders}
-    said = problems_of({**params, "models": kept | models})
+    said = problems_in({**params, "models": kept | models})
     for i, (key, _) in reversed(list(enumerate(ends))):
         said = [one.replace(f"models.end-{i}.", f"space.{key}: models.{sweep.model}.") for one in said]
     return said
