@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from stages.models.checkpoint import Checkpoint
 
 PICTURED = 24  # images in the picture
+_LARGEST_SEED = 2**63 - 1
 
 
 def predict(
     model: Annotated[str, typer.Argument(help="A checkpoint.pth, or the name of an exported model.")],
     images: Annotated[list[Path] | None, typer.Argument(help="Image files, or folders of them.")] = None,
     random: Annotated[int, typer.Option(min=0, help="Draw N images from the test set instead.", metavar="N")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=_LARGEST_SEED, help="Of the draw.")] = 0,
     prompt: Annotated[str | None, typer.Option(help="Go on with this text instead, by a text's model.")] = None,
     length: Annotated[
         int | None, typer.Option(min=1, help=f"Symbols of the text, the prompt's included; {LENGTH} unless given.")
@@ -50,6 +52,8 @@ def predict(
         raise Refusal("name image files or folders, or --random N, or --prompt TEXT (one of the three)")
     if prompt is None and (length, temperature, top_k) != (None, None, None):
         raise Refusal("--length, --temperature and --top-k say how a text goes on: they need --prompt TEXT")
+    if not isfinite(temperature or 0.0):
+        raise Refusal(f"--temperature is {temperature}; it must be a number")
     files = files_in(images or [])
     from stages.models.checkpoint import load_checkpoint
 

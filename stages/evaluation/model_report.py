@@ -13,7 +13,14 @@ from stages.evaluation.metrics import Scores, per_class, reliability
 from stages.evaluation.seeds import over_seeds, seeds_table
 from stages.evaluation.symbol_figures import draw_places
 from stages.evaluation.symbols import mistaken, surprises, text_rows, visible
-from stages.evaluation.tables import confusion_table, per_class_table, predictions_table, reliability_table, write_table
+from stages.evaluation.tables import (
+    confusion_table,
+    per_class_table,
+    predictions_table,
+    read_table,
+    reliability_table,
+    write_table,
+)
 from stages.project.files import write_json
 
 TABLES = ("confusion.csv", "reliability.csv", "per_class.csv", "predictions.csv")
@@ -99,7 +106,7 @@ def write_pictures(
         others: folders of the trainings with other seeds, each with its `history.csv`.
     """
     scores, names = tested.scores, tested.class_names
-    histories = [pd.read_csv(each / "history.csv") for each in (folder, *others)]
+    histories = [read_table(each / "history.csv", ["epoch"]) for each in (folder, *others)]
     draw_learning_curves(folder / "learning_curves.png", histories[0], best_epoch, histories[1:])
     draw_confusion(folder / "confusion.png", scores.confusion, names)
     draw_reliability(folder / "reliability.png", reliability(scores.confidence, scores.correct, bins))

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stages.evaluation.tables import records
+from stages.evaluation.tables import read_table, records
 from stages.project.console import Refusal
 from stages.project.files import read_json
 from stages.project.nested import flat
@@ -112,10 +112,10 @@ def _bar(row: dict[str, Any], axis: tuple[float, float]) -> dict[str, float]:
 def _model(name: str, material: Material) -> dict[str, Any]:
     """What the template shows of a model beside its row of the leaderboard."""
     folder, settings = material.reports / name, material.settings[name]
-    classes = pd.read_csv(folder / "per_class.csv", dtype={"class": str}, keep_default_na=False)
+    classes = read_table(folder / "per_class.csv", ["class"], dtype={"class": str}, keep_default_na=False)
     return {
         "architecture": settings["architecture"],
-        "cost": int(pd.read_csv(folder / "summary.csv")["multiply_adds"].sum()),
+        "cost": int(read_table(folder / "summary.csv", ["multiply_adds"])["multiply_adds"].sum()),
         "backbone": material.facts[name]["backbone"],
         "settings": flat(settings),
         "metrics": read_json(folder / "metrics.json"),

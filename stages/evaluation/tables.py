@@ -23,8 +23,17 @@ def read_words(path: Path | IO[bytes], columns: Sequence[str] = ()) -> pd.DataFr
     Raises:
         Refusal: the file is missing, damaged, or lacks one of `columns`.
     """
+    return read_table(path, columns, dtype=str, keep_default_na=False)
+
+
+def read_table(path: Path | IO[bytes], columns: Sequence[str] = (), **options: Any) -> pd.DataFrame:
+    """Read a CSV file, with pandas' `options`.
+
+    Raises:
+        Refusal: the file is missing, damaged, or lacks one of `columns`.
+    """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, **options)
     except FileNotFoundError:
         raise Refusal(f"{path} is missing; `dvc repro` makes it") from None
     except ValueError as error:  # pandas' own errors are kinds of it

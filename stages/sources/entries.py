@@ -58,6 +58,8 @@ class Release(Strict):
             raise ValueError("a parquet release, and no other, has columns and mirror_folders")
         if self.format != "parquet" and any(file.sha256 is None for file in self.files):
             raise ValueError("every file of an archive release needs its sha256")
+        if self.format == "text" and len(self.files) != 1:
+            raise ValueError("a text release is one file")
         return self
 
 

@@ -34,7 +34,7 @@ def pack_folder(root: Path, into: Path) -> list[str]:
         rows = ((_content(file), _name(file.relative_to(folder)), label) for file, label in files)
         write_rows(into / f"{split}-00000-of-00001.parquet", progress(rows, f"packing {split}", len(files)), classes)
     if others:
-        say(f"{root}: {len(others)} files are no images by their names and are left out, such as {others[0]}")
+        say(f"{root}: {len(others)} files are no images by their names and are left out, such as {_name(others[0])}")
     return classes
 
 
@@ -66,6 +66,8 @@ def _folders(folder: Path) -> list[str]:
     for path in found:
         if path.is_symlink():
             raise _link(path)
+        if _name(path) != path.as_posix():
+            raise Refusal(f"{_name(path)} has a name that is not UTF-8; a class is called as its folder: rename it")
     return [path.name for path in found]
 
 
@@ -93,7 +95,14 @@ def _walk(root: Path, folder: Path) -> Iterator[Path]:
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(here) / name for name in [*folders, *files] if not name.startswith(".")):
-            if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(root.resolve())):
+            if path.is_symlink() and (path.is_dir() or not _leads_into(root, path)):
                 raise _link(path)
             if path.is_file():
                 yield path
+
+
+def _leads_into(root: Path, link: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(root.resolve())
+    except (RuntimeError, OSError):  # it leads to itself
+        return False

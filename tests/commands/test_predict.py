@@ -1,6 +1,7 @@
 """`vision predict` on toy models: what it says, writes and refuses."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -180,3 +181,10 @@ def test_folders_are_listed_by_name_and_files_as_given(place: Path) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).touch()
     assert [str(path) for path in files_in([Path("z.txt"), Path("d")])] == ["z.txt", "d/a.JPG", "d/b.png", "d/c/0.webp"]
+
+
+def test_a_name_that_is_not_utf8_is_written_as_near_as_can_be(place: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    result = run("small", str(grey(name, 9)), "--json", "out.json")
+    assert result.exit_code == 0, result.exception
+    assert json.loads(Path("out.json").read_text())["images"][0]["image"] == "caf\ufffd.png"

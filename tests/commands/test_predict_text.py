@@ -65,6 +65,16 @@ def test_symbols_are_drawn_by_their_chances() -> None:
     assert all(abs(found[name] / found.total() - chance) < 0.03 for name, chance in expected.items())
 
 
+@pytest.mark.parametrize("temperature", [5e-324, 1e308])
+def test_at_the_ends_of_temperature_a_text_is_drawn_all_the_same(temperature: float) -> None:
+    assert len(go_on(text_checkpoint(), "h", 20, temperature, 0, 0)) == 20
+
+
+def test_a_seed_that_no_generator_takes_is_refused() -> None:
+    result = run("small", "--prompt", "h", "--seed", str(2**63))
+    assert (result.exit_code, "9223372036854775807" in result.output) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -78,6 +88,7 @@ def test_symbols_are_drawn_by_their_chances() -> None:
         (["dark", "--random", "2", "--length", "5"], "they need --prompt TEXT"),
         (["dark", "--random", "2", "--top-k", "5"], "they need --prompt TEXT"),
         (["dark", "--random", "2", "--temperature", "0"], "they need --prompt TEXT"),
+        (["small", "--prompt", "h", "--temperature", "inf"], "--temperature is inf; it must be a number"),
         (["copy", "--prompt", "h"], "small takes sequences of 9 symbols"),
     ],
 )

@@ -166,7 +166,9 @@ def test_sheets_of_used_policies_are_shown_where_they_are_there(reports: Path, t
 
 
 def test_intervals_lie_within_the_axis(reports: Path) -> None:
-    for left, width in re.findall(r'<i style="left:([\d.]+)%;width:([\d.]+)%">', rendered(reports, NAMES)):
+    found = re.findall(r'<i style="left:([^%]+)%;width:([^%]+)%">', rendered(reports, NAMES))
+    assert len(found) == len(NAMES)
+    for left, width in found:
         assert 0 <= float(left) <= float(left) + float(width) <= 100.01
 
 
@@ -205,3 +207,14 @@ def test_the_cost_of_an_answer_and_the_spread_over_seeds_are_shown(reports: Path
     assert "<dt>Mean over 3 seeds</dt><dd>91.00%<span>88.50% – 93.50%, sd 1.00 points</span></dd>" in text
     assert "<dt>Cost of an answer</dt><dd>8.84 k<span>multiply-adds for an image</span></dd>" in text
     assert "seeds" not in rendered(reports, ["good"])
+
+
+@pytest.mark.parametrize("table", ["per_class.csv", "summary.csv"])
+def test_a_table_that_is_missing_or_damaged_is_named(table: str, tmp_path: Path) -> None:
+    write_reports(tmp_path / "good")
+    (tmp_path / "good" / table).write_text("nothing\n")
+    with pytest.raises(Refusal, match=rf"good/{table} has no column"):
+        rendered(tmp_path, ["good"])
+    (tmp_path / "good" / table).unlink()
+    with pytest.raises(Refusal, match=rf"good/{table} is missing"):
+        rendered(tmp_path, ["good"])

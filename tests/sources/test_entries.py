@@ -48,6 +48,7 @@ def test_weights_hold_the_published_facts() -> None:
         ("name: train-images-idx3-ubyte.gz", "name: ../x.gz", r"releases\.0\.files\.0\.name"),
         ("licence:", "license:", "license: Extra inputs are not permitted"),
         ("main/mnist/]", "main/mnist]", "must end in /"),
+        ("format: idx", "format: text", "a text release is one file"),
         ("name: mnist", "name: [", "not a readable catalogue entry"),
     ],
 )

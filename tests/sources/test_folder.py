@@ -15,7 +15,7 @@ def fill(root: Path, *files: str) -> None:
     for name in files:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
+        path.write_bytes(os.fsencode(name))
 
 
 def packed(into: Path, split: str) -> list[tuple[str, str, int]]:
@@ -23,7 +23,8 @@ def packed(into: Path, split: str) -> list[tuple[str, str, int]]:
     table = pq.read_table(into / f"{split}-00000-of-00001.parquet")
     images = table["image"].to_pylist()
     return [
-        (i["path"], i["bytes"].decode(), label) for i, label in zip(images, table["label"].to_pylist(), strict=True)
+        (i["path"], i["bytes"].decode(errors="replace"), label)
+        for i, label in zip(images, table["label"].to_pylist(), strict=True)
     ]
 
 
@@ -97,7 +98,7 @@ def test_a_link_within_the_folder_is_followed(root: Path, into: Path) -> None:
     assert packed(into, "train")[-1] == ("rose/c.jpg", "rose/b.jpg", 1)
 
 
-@pytest.mark.parametrize("target", ["../../secret.jpg", "/etc/hostname", "../daisy"])
+@pytest.mark.parametrize("target", ["../../secret.jpg", "/etc/hostname", "../daisy", "link.jpg"])
 def test_a_link_that_leads_out_or_to_a_folder_is_refused(root: Path, into: Path, target: str) -> None:
     fill(root.parent, "secret.jpg")
     (root / "rose/link.jpg").symlink_to(target)
@@ -124,3 +125,16 @@ def test_a_pipe_does_not_block(root: Path, into: Path) -> None:
     os.mkfifo(root / "rose/pipe.jpg")
     pack_folder(root, into)
     assert len(packed(into, "train")) == 4
+
+
+def test_a_class_whose_name_is_not_utf8_is_refused_before_anything_is_packed(root: Path, into: Path) -> None:
+    fill(root, os.fsdecode(b"caf\xe9/1.jpg"))
+    with pytest.raises(Refusal, match="caf\ufffd has a name that is not UTF-8"):
+        pack_folder(root, into)
+    assert list(into.iterdir()) == []
+
+
+def test_an_image_whose_name_is_not_utf8_is_packed(root: Path, into: Path) -> None:
+    fill(root, os.fsdecode(b"rose/caf\xe9.jpg"))
+    pack_folder(root, into)
+    assert packed(into, "train")[-1][0] == "rose/caf\ufffd.jpg"

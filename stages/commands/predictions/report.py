@@ -61,12 +61,13 @@ def as_json(model: str, answers: list[Answer], class_names: list[str]) -> dict[s
 def _entry(answer: Answer, class_names: list[str]) -> dict[str, Any]:
     image, chances = answer.image, answer.probabilities
     truth = {"truth": image.truth} if image.truth else {}
+    name = image.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # JSON holds UTF-8 alone
     if chances is None:
-        return {"image": image.name, "error": image.error, **truth}
+        return {"image": name, "error": image.error, **truth}
     best = int(chances.argmax())
     named = dict(zip(class_names, map(float, chances), strict=True))
     return {
-        "image": image.name,
+        "image": name,
         "class": class_names[best],
         "probability": named[class_names[best]],
         **truth,

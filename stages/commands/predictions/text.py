@@ -62,5 +62,5 @@ def _chosen(logits: "Tensor", temperature: float, top_k: int, random: Any) -> in
     if temperature == 0:
         return int(logits.argmax())
     values, symbols = logits.double().topk(min(top_k or len(logits), len(logits)))
-    chances = (values / temperature).softmax(0)
+    chances = ((values - values.max()) / temperature).softmax(0)  # the least temperature makes no infinity
     return int(symbols[torch.multinomial(chances, 1, generator=random)])
