@@ -154,7 +154,7 @@ def _agreed_start(response: Any, partial: Path, start: int, size: int | None) ->
 @contextmanager
 def _writable(path: Path, mode: str) -> Iterator[IO[bytes]]:
     try:
-        file = path.open(mode)
+        file = path.open(mode, buffering=0)  # what a full disk refuses is refused where it is written, not at the end
     except OSError as error:
         raise Refusal(f"{path} cannot be written: {error}") from error
     with file:
@@ -184,8 +184,10 @@ def _copy(response: Any, file: IO[bytes], done: int, size: int | None, most: int
 
 
 def _write(file: IO[bytes], piece: bytes) -> None:
+    left = memoryview(piece)
     try:
-        file.write(piece)
+        while left:
+            left = left[file.write(left) :]
     except OSError as error:
         raise Refusal(f"{file.name} cannot be written: {error}") from error
 
@@ -213,7 +215,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         scheme = urlsplit(newurl).scheme
         if scheme not in ("http", "https") or (urlsplit(req.full_url).scheme == "https" and scheme != "https"):
             raise HTTPError(newurl, code, f"redirected to {newurl}, which is refused", headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        fp.close()  # or all that the redirect's body sends would be read
+        return following
 
 
 def opener() -> urllib.request.OpenerDirector:

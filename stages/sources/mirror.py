@@ -88,4 +88,4 @@ def copy(files: list[Path], into: Path) -> None:
                         target.write(piece)
                         shown.update(len(piece))
     except OSError as error:
-        raise Refusal(f"the mirror's files cannot be copied: {error}") from error
+        raise Refusal(f"the files of the data set cannot be copied to {into}: {error}") from error

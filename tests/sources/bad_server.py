@@ -121,6 +121,12 @@ class Handler(BaseHTTPRequestHandler):
         """To itself."""
         self.head(302, Location="/loop", Content_Length=0)
 
+    def answer_endless(self) -> None:
+        """Sends a redirect's body for ever, until the client hangs up."""
+        self.head(302, Location="/good", Content_Length=1 << 40)
+        while True:
+            self.body(bytes(1 << 16))
+
     def answer_hops(self) -> None:
         """Ever further."""
         number = int(self.path.rsplit("/", 1)[1])

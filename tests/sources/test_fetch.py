@@ -1,5 +1,7 @@
 """Downloads from a local server that misbehaves in every way that real ones do."""
 
+import resource
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +130,13 @@ def test_redirects_are_few(server: Server, tmp_path: Path) -> None:
     assert len(server.log(6)) == fetching.REDIRECTS + 1
 
 
+def test_a_redirects_body_is_not_read(server: Server, tmp_path: Path) -> None:
+    assert fetch([server.url("endless")], tmp_path / "file", SIZE, DIGEST)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    (sent,) = [sent for path, _, sent in server.log(2) if path == "/endless"]
+    assert sent < 64 << 20  # what lies in the buffers between
+
+
 @pytest.mark.parametrize("answer", ["silent", "stall"])
 def test_a_host_that_falls_silent_is_left(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
@@ -169,3 +178,19 @@ def test_a_disk_that_cannot_be_written_is_not_the_mirror_s_fault(server: Server,
     (tmp_path / "file.partial").mkdir()
     with pytest.raises(Refusal, match=r"file\.partial cannot be written"):
         fetch([server.url("good")], tmp_path / "file", SIZE, DIGEST)
+
+
+def test_a_full_disk_is_not_the_mirror_s_fault_however_small_the_pieces(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the size that a process may write, as on a full disk, `write` fails; a buffer would hide that."""
+    monkeypatch.setattr(fetching, "_CHUNK", 1400)
+    before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        with pytest.raises(Refusal, match=r"file\.partial cannot be written: .*File too large"):
+            fetch([server.url("good"), server.url("norange")], tmp_path / "file", SIZE, DIGEST)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert [path for path, _, _ in server.log(1)] == ["/good"]
