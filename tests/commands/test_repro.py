@@ -1,6 +1,7 @@
 """`vision repro` on a small repository whose stages are a line of shell each."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -100,3 +101,32 @@ def test_lines_carry_the_name_of_the_stage_that_says_them():
         "evaluate@a | 97 %",
         "evaluate@a | ERROR: failed to reproduce 'evaluate@a'",
     ]
+
+
+def test_a_second_one_waits_for_the_first(pipeline):
+    (pipeline / "dvc.yaml").write_text(DVC_YAML % "echo now > begun; sleep 4; cat first > right")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "stages.commands.main", "repro"]
+    first = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    until(lambda: (pipeline / "begun").exists())
+    planned = CliRunner().invoke(app, ["plan"])
+    second = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "another DVC is at work here" in str(planned.exception)
+    assert "rwlock" not in str(planned.exception)
+    assert (first.wait(), second.returncode) == (0, 0), second.stdout + second.stderr
+    assert f"waiting for process {first.pid}, which runs the pipeline" in second.stdout
+    assert "[0/0] everything is up to date" in second.stdout
+
+
+def test_an_interruption_that_reaches_it_alone_ends_the_stages(pipeline):
+    (pipeline / "dvc.yaml").write_text("stages: {long: {cmd: echo begun > begun; exec sleep 60, outs: [begun]}}")
+    command = subprocess.Popen(
+        [sys.executable, "-m", "stages.commands.main", "repro"], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )  # fmt: skip
+    until(lambda: (pipeline / "begun").exists())
+    children = psutil.Process(command.pid).children()
+    command.send_signal(signal.SIGINT)
+    assert command.wait(30) != 0
+    assert len(children) == 1
+    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)

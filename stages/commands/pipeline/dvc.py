@@ -51,9 +51,10 @@ def repository(files: Any = None) -> Iterator[Any]:
         files: DVC's file system that it is read through; None: the plain one.
 
     Raises:
-        Refusal: there is no dvc.yaml, or it does not fit params.yaml.
+        Refusal: there is no dvc.yaml, it does not fit params.yaml, or another DVC works on what is looked at.
     """
     from dvc.exceptions import DvcException
+    from dvc.lock import LockError
     from dvc.repo import Repo
 
     if not Path("dvc.yaml").exists():
@@ -61,6 +62,9 @@ def repository(files: Any = None) -> Iterator[Any]:
     try:
         with Repo(".", fs=files) as repo:
             yield repo
+    except LockError as error:
+        busy = " ".join(str(error).partition("\n\n")[0].split())  # after it stands how to remove the lock, unasked
+        raise Refusal(f"another DVC is at work here ({busy}); run this again when it has ended") from error
     except DvcException as error:
         causes = [str(one) for one in (error, error.__cause__) if one]
         raise Refusal("dvc.yaml does not fit params.yaml: " + ": ".join(causes)) from error
