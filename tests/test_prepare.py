@@ -103,11 +103,11 @@ def test_number_of_cores_and_second_decoding_change_nothing(prepare: Prepare, mo
     write_provenance(raw("cats_dogs"), "zip", ["cat", "dog"])
     names = [f"PetImages/{('Cat', 'Dog')[index % 2]}/{index}.jpg" for index in range(60)]
     write_zip(raw("cats_dogs"), {name: encoded(pixels, "JPEG") for name, pixels in zip(names, images, strict=True)})
-    first = arrays_of(prepare("cats_dogs", size=16))
+    first = arrays_of(prepare("cats_dogs", size=32))
     monkeypatch.setattr(workers, "usable_cores", lambda: 5)
-    assert arrays_of(prepare("cats_dogs", size=16)) == first
+    assert arrays_of(prepare("cats_dogs", size=32)) == first
     monkeypatch.setattr(scan, "_KEEP_BYTES", 0)
-    assert arrays_of(prepare("cats_dogs", size=16)) == first
+    assert arrays_of(prepare("cats_dogs", size=32)) == first
 
 
 def test_planted_duplicates_leaks_and_disagreements(prepare: Prepare, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from stages.params.data import PrepareCopy
+from stages.params.data import Prepare, PrepareCopy
 from stages.params.fields import did_you_mean, unknown
 from stages.params.generator_checks import generator_checks
 from stages.params.model_checks import model_checks
-from stages.params.policy_checks import policy_checks, policy_fits
+from stages.params.policy_checks import SMALLEST, policy_checks, policy_fits
 from stages.params.schema import Params
 from stages.params.symbol_checks import no_images
 
@@ -43,11 +43,21 @@ def _features(params: Params) -> Iterator[str]:
             yield unknown(f"{key}.dataset", features.dataset, "datasets", list(params.datasets))
         if other := no_images(params, features.dataset):
             yield f"{key}.dataset is {features.dataset!r}, {other}; a backbone takes images"
+        yield from _photos(params, f"{key}.dataset", features.dataset)
         if features.backbone not in params.backbones:
             yield unknown(f"{key}.backbone", features.backbone, "backbones", list(params.backbones))
         yield from policy_fits(params, f"{key}.augmentation", features.augmentation, features.dataset)
         if features.augmentation == "none" and features.views > 1:
             yield f"{key}.views is {features.views}, but without a policy every view is the same; allowed: 1"
+
+
+def _photos(params: Params, key: str, name: str) -> Iterator[str]:
+    prepare = params.datasets[name].prepare if name in params.datasets else None
+    if isinstance(prepare, Prepare) and (prepare.channels != 3 or prepare.size < SMALLEST):
+        yield (
+            f"{key} is {name!r}, whose prepare.size is {prepare.size} and prepare.channels {prepare.channels}; a "
+            f"backbone takes RGB images of at least {SMALLEST} pixels"
+        )
 
 
 def _views(params: Params) -> Iterator[str]:

@@ -22,7 +22,7 @@ from stages.params.fields import (
 class Data(Strict):
     """What holds for every data set."""
 
-    limit: Annotated[int, Field(ge=0, description="use N images (sequences, lines of a text) of each set, 0: all")]
+    limit: Annotated[int, Field(ge=0, description="use N images of each set (lines; sequences of each split), 0: all")]
 
 
 class Prepare(Strict):

@@ -43,6 +43,13 @@ def _ordered(pair: list[float]) -> list[float]:
     return pair
 
 
+def _different(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise PydanticCustomError("seeds", "different seeds; the same one again would tell nothing of chance")
+    return seeds
+
+
+Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], AfterValidator(_different)]
 _PAIR = Field(min_length=2, max_length=2)
 Angles = Annotated[list[Annotated[float, Field(ge=-360, le=360)]], _PAIR, AfterValidator(_ordered)]
 Factors = Annotated[list[Annotated[float, Field(ge=0.05, le=20)]], _PAIR, AfterValidator(_ordered)]

@@ -53,6 +53,8 @@ def synthetic_checks(params: Params, key: str, model: AnyModel) -> Iterator[str]
     generator = params.generators[name]
     if model.architecture == "transfer":
         yield f"{key} is {name!r}, but this model learns from features; allowed: none"
+    elif model.inputs != f"prepared/{model.dataset}":
+        yield f"{key} is {name!r}, whose images join those of prepared/{model.dataset}, not of {model.inputs}"
     if generator.dataset != model.dataset:
         yield f"{key} is {name!r}, a generator for {generator.dataset!r}, not for {model.dataset!r}"
     if generator.fraction != model.fraction:

@@ -12,6 +12,7 @@ from stages.params.fields import (
     Hidden,
     Initialization,
     Name,
+    Seeds,
     Strict,
     Widths,
 )
@@ -27,7 +28,7 @@ class Model(Strict):
     augmentation: Annotated[Name, Field(description="a policy, or none")]
     synthetic: Annotated[Name, Field(description="the generator whose images join the training images, or none")]
     seeds: Annotated[
-        list[Annotated[int, Field(ge=0, lt=2**32)]],
+        Seeds,
         Field(max_length=100, description="it is trained with each, and the first is the model; []: with `seed`"),
     ]
     weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]

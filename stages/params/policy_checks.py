@@ -8,7 +8,7 @@ from stages.params.fields import unknown
 from stages.params.schema import Params
 from stages.params.symbol_checks import no_images
 
-_SMALLEST = 32  # pixels of height and width that a backbone takes
+SMALLEST = 32  # pixels of height and width that a backbone takes
 STYLED = ("tf_efficientnet_lite0", "vgg19")  # networks whose layers for style are known (stages/models/taps.py)
 
 
@@ -47,9 +47,9 @@ def _style(params: Params, key: str, policy: Policy) -> Iterator[str]:
         yield f"{key}.views is 0; a style is for stored views alone, so: 1 and above"
     if policy.dataset in params.datasets:
         prepare = dict(params.datasets[policy.dataset].prepare)
-        if prepare.get("channels") != 3 or prepare["size"] < _SMALLEST:
+        if prepare.get("channels") != 3 or prepare["size"] < SMALLEST:
             yield (
-                f"{key}.style is for RGB images of at least {_SMALLEST}x{_SMALLEST} pixels, which {policy.dataset!r} "
+                f"{key}.style is for RGB images of at least {SMALLEST}x{SMALLEST} pixels, which {policy.dataset!r} "
                 "does not have; allowed: probability 0"
             )
 

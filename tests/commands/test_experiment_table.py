@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from PIL import Image
 from scipy.stats import ttest_1samp
 
@@ -13,6 +14,7 @@ from stages.commands.experiments.file import Experiment, Reported
 from stages.commands.experiments.table import as_markdown, cell, depth, interval, table, verdict
 from stages.commands.experiments.variants import Variant
 from stages.commands.pipeline.beside import hydra
+from stages.evaluation.tables import records
 from stages.project.console import Refusal
 
 
@@ -114,6 +116,26 @@ def test_values_in_the_grammar_of_set_param() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["data/Bücher", "a\\b", "a\nb", 'x"y', 'a\\"b', "end\\", "end\\\\", "", "1", "true", "${x}", "a:b,{c}", "it's"],
+)
+def test_a_text_comes_out_of_set_param_as_it_went_in(text: str) -> None:
+    assert OverridesParser.create().parse_override(f"key={hydra({'a': [text]})}").value() == {"a": [text]}
+
+
+@pytest.mark.parametrize("name", ["1", "1e3", "TRUE", "null", "nan", "1_0"])
+def test_a_name_that_set_param_would_read_as_a_value_is_refused(name: str) -> None:
+    assert OverridesParser.create().parse_override(f"key={{{name}:1}}").value() != {name: 1}
+    with pytest.raises(Refusal, match=f"'{name}' cannot be the name of anything in an experiment"):
+        hydra({"models": {name: 1}})
+
+
+@pytest.mark.parametrize("name", ["a1", "1a", "e3", "none", "trues", "1-2"])
+def test_other_names_are_keys_as_they_are(name: str) -> None:
+    assert OverridesParser.create().parse_override(f"key={hydra({name: 1})}").value() == {name: 1}
+
+
+@pytest.mark.parametrize(
     ("figure", "here", "said"),
     [
         ("accuracy", (0.90, 0.88, 0.92), "reproduced"),
@@ -131,6 +153,13 @@ def test_what_was_reported_is_reproduced_beaten_or_missed(
     ends = {f"{figure}_low": here[1], f"{figure}_high": here[2]} if here[1] is not None else {}
     assert verdict(reported, {"data": "official", figure: here[0], **ends}) == said
     assert verdict(reported, {"data": "stand-in", figure: here[0], **ends}) == "not comparable: stand-in data"
+
+
+def test_where_one_variants_seeds_agree_and_anothers_do_not_equal_is_reproduced() -> None:
+    found = [[figures(value)] * 2 for value in (1.0, 0.8, 0.95)] + [[figures(0.1), figures(0.3)]]
+    (row, *_) = records(table(experiment([0, 1]), VARIANTS, found))
+    reported = Reported(variant="course", figure="accuracy", value=1.0, source="a notebook")
+    assert verdict(reported, row | {"data": "official"}) == "reproduced"
 
 
 def test_the_page_holds_the_figures_against_what_was_reported() -> None:

@@ -245,6 +245,11 @@ _REGRESSION = (
             "evaluate.tta names 'cifar', which is not in `datasets`; did you mean 'cifar10'?",
         ),
         (
+            _set("features", "cats_dogs-densenet121", dataset="mnist"),
+            "features.cats_dogs-densenet121.dataset is 'mnist', whose prepare.size is 28 and prepare.channels 1; a "
+            "backbone takes RGB images of at least 32 pixels",
+        ),
+        (
             lambda params: params["datasets"]["mnist"]["prepare"].update(validation=0.5, test=0.5),
             "datasets.mnist.prepare: validation and test are 1 together; allowed: less than 1",
         ),

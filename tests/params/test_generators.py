@@ -108,6 +108,11 @@ def test_there_is_none_by_default_and_the_example_is_valid(repository: Path, aft
             "models.cats_dogs-densenet121.synthetic is 'pets', but this model learns from features; allowed: none",
         ),
         (
+            _helped(inputs="augmented/mnist-shift/views", augmentation="none"),
+            "models.helped.synthetic is 'mnist-gan', whose images join those of prepared/mnist, not of "
+            "augmented/mnist-shift/views",
+        ),
+        (
             _head,
             "generators.pets.grader is 'cats_dogs-densenet121', which takes features; "
             "allowed: a model that takes images",

@@ -158,6 +158,12 @@ def test_an_unknown_key_gets_a_hint(key: str, hint: str | None, after: Check) ->
             "models.cats_dogs-efficientnet_lite0.train.weight_decays is [1.0, 1.0]; "
             "allowed: numbers that fall, none twice",
         ),
+        (
+            "models/mnist-mlp/seeds",
+            [3, 1, 1],
+            "models.mnist-mlp.seeds is [3, 1, 1]; allowed: different seeds; the same one again would tell nothing of "
+            "chance",
+        ),
         ("models/mnist-mlp", None, "models.mnist-mlp is empty; allowed: a section of `key: value` lines"),
         ("evaluate", ..., "evaluate is missing"),
         (

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stages.params.fields import Name, Strict, did_you_mean
+from stages.params.fields import Name, Seeds, Strict, did_you_mean
 from stages.params.named_files import read_named
 from stages.project.console import Refusal
 
@@ -39,7 +39,7 @@ class Experiment(Strict):
     set: Annotated[Values, Field(default_factory=dict)]
     params: Annotated[Values, Field(default_factory=dict)]
     vary: Annotated[dict[Name, dict[Name, Values]], Field(min_length=1)]
-    seeds: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[Seeds, Field(min_length=1)]
     figure: Figure
     reported: Annotated[list[Reported], Field(default_factory=list)]
 

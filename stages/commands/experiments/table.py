@@ -98,7 +98,8 @@ def verdict(reported: Reported, row: dict[str, Any]) -> str:
     if row["data"] == "stand-in":
         return "not comparable: stand-in data"
     here = row[reported.figure]
-    low, high = (row.get(f"{reported.figure}_{end}", here) for end in ("low", "high"))
+    ends = (row.get(f"{reported.figure}_{end}") for end in ("low", "high"))
+    low, high = (here if pd.isna(end) else end for end in ends)  # where all seeds agree there is no interval
     if low <= reported.value <= high:
         return "reproduced"
     return "beaten" if (here > reported.value) != ("loss" in reported.figure) else "missed"

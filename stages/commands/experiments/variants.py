@@ -74,7 +74,9 @@ def _variants(name: str, experiment: Experiment, base: Values) -> Iterator[Varia
 
 
 def set_key(section: Values, way: list[str], value: Any) -> None:
-    """Set a key; the schema knows whether there is such a one."""
+    """Set a key; the schema knows whether there is such a one, and whether what it leads through is a section."""
     for part in way[:-1]:
-        section = section.setdefault(part, {})
+        if not isinstance(section.get(part), dict):
+            section[part] = {}
+        section = section[part]
     section[way[-1]] = deepcopy(value)

@@ -1,6 +1,7 @@
 """A DVC experiment beside the workspace: run in a throw-away copy, then read from git."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from stages.tracking.git import asked_git
 from stages.tracking.search import alive
 
 _RUNNING = Path(".dvc/tmp/rwlock")  # where DVC notes what the workspace's stages are reading and writing
+_NO_NAME = re.compile(r"true|false|null|nan|inf|[\d_]+(e[\d_]+)?", re.IGNORECASE)  # of what `Name` allows
 _BEGINNING = "experiment-begins"  # a lock of this name is held while DVC puts the workspace aside
 
 
@@ -103,12 +105,29 @@ def _writers() -> set[int]:
 
 
 def hydra(value: Any) -> str:
-    """A value in the grammar of `dvc exp run --set-param`: JSON, with keys that are not quoted."""
+    """A value in the grammar of `dvc exp run --set-param`, Hydra's: JSON, but for keys, and for backslashes.
+
+    Raises:
+        Refusal: a key would become a number or another value that is no name.
+    """
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{hydra(one)}" for key, one in value.items()) + "}"
+        return "{" + ",".join(f"{_key(key)}:{hydra(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(hydra, value)) + "]"
-    return json.dumps(value)
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    """A backslash stands for itself, unless a quote follows."""
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', text)
+    return '"' + re.sub(r"(\\+)$", r"\1\1", escaped) + '"'
+
+
+def _key(name: str) -> str:
+    """A key, which cannot be quoted."""
+    if _NO_NAME.fullmatch(name):
+        raise Refusal(f"{name!r} cannot be the name of anything in an experiment: DVC would read a value; rename it")
+    return name
 
 
 def _reference(name: str) -> str:
