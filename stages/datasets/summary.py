@@ -26,6 +26,9 @@ def report_text(name: str, about: Description) -> None:
 def report_balance(counts: dict[str, int]) -> None:
     """Print the largest and the smallest class of train; warn when they are far apart."""
     small, large = min(counts, key=lambda name: counts[name]), max(counts, key=lambda name: counts[name])
+    if not counts[small]:
+        warn(f"train: no example of class {small}, {counts[large]:,} of {large}; no model can learn what it never sees")
+        return
     ratio = counts[large] / counts[small]
     line = f"train: largest class {large} {counts[large]:,}, smallest {small} {counts[small]:,}, ratio {ratio:.2f}"
     if ratio > _IMBALANCED:

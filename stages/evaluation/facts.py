@@ -34,7 +34,7 @@ def data_facts(
 
 def _visible(counts: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     """The same by names that can be seen."""
-    return {split: {visible(name): count for name, count in of.items()} for split, of in counts.items()}
+    return {split: dict(zip(visible(of), of.values(), strict=True)) for split, of in counts.items()}
 
 
 def random_weights(facts: dict[str, Any]) -> bool:

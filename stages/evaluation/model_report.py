@@ -58,7 +58,7 @@ def evaluated(
     """
     if kind != "text":
         return Evaluated(scores, class_names, inputs, rows, kind)
-    return Evaluated(scores, [visible(name) for name in class_names], inputs, text_rows(inputs, class_names), kind)
+    return Evaluated(scores, visible(class_names), inputs, text_rows(inputs, class_names), kind)
 
 
 def write_figures(

@@ -1,6 +1,6 @@
 """Symbols for people's eyes: names that can be seen, and the places where a text or a sequence surprised a model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +12,24 @@ _NAMES = {" ": "␣", "\n": "↵", "\t": "→"}
 _BEFORE, _AFTER = 44, 12  # symbols shown around a place
 
 
-def visible(symbol: str) -> str:
-    """A symbol as it can be printed on one line: a space as ␣, a line's end as ↵, what has no shape by its number."""
-    return _NAMES.get(symbol, symbol if symbol.isprintable() else f"U+{ord(symbol[0]):04X}")
+def visible(vocabulary: Iterable[str]) -> list[str]:
+    """Symbols as they can be printed on one line: a space as ␣, a line's end as ↵, what has no shape by its number.
+
+    No two get the same name: where ␣ itself is in the vocabulary, a space is told by its number, too.
+    """
+    symbols = list(vocabulary)
+    return [_visible(symbol, symbols) for symbol in symbols]
+
+
+def _visible(symbol: str, others: list[str]) -> str:
+    name = _NAMES.get(symbol, symbol)
+    shown = name.isprintable() and (name == symbol or name not in others)
+    return name if shown else f"U+{ord(symbol[0]):04X}"
 
 
 def text_rows(symbols: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
     """What `rows.csv` is for images, of a text: the `name` of each symbol's place, and for `hash` the symbol itself."""
-    names = np.array([visible(name) for name in class_names], dtype=object)
+    names = np.array(visible(class_names), dtype=object)
     return pd.DataFrame({"hash": names[symbols], "name": [f"symbol {place}" for place in range(len(symbols))]})
 
 

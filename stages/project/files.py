@@ -82,12 +82,15 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows of cells as CSV; floats to 8 significant digits, None as nothing."""
+    """Write rows of cells as CSV; floats to 8 significant digits, None as nothing.
+
+    A carriage return, which a file's name may hold, becomes U+FFFD: it is not quoted, and pandas ends a row there.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([f"{cell:.8g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    write_text(path, text.getvalue())
+    write_text(path, text.getvalue().replace("\r", "\ufffd"))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -29,7 +29,7 @@ def pictures(path: Path, size: int, read: Read) -> Iterator[np.ndarray]:
     """Yield style pictures, uint8 (size, size, 3), always the same in the same order.
 
     Args:
-        path: a catalogue of what is drawn, or a folder of pictures.
+        path: a catalogue of what is drawn, or a folder of pictures, in which hidden files are skipped.
         size: height and width, pixels.
         read: a picture's file and the size to its pixels.
 
@@ -37,11 +37,15 @@ def pictures(path: Path, size: int, read: Read) -> Iterator[np.ndarray]:
         Refusal: there is nothing at `path`, or it is no catalogue; the message names what is wrong.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
+        files = sorted(file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path)))
         if not files:
             raise Refusal(f"{path} holds no style pictures")
         return (read(file, size) for file in files)
     return _drawn(_catalogue(path), size)
+
+
+def _hidden(file: Path) -> bool:
+    return any(part.startswith(".") for part in file.parts)
 
 
 def _drawn(catalogue: Catalogue, size: int) -> Iterator[np.ndarray]:

@@ -17,7 +17,12 @@ NAMES = ["↵", "␣", "a", "b"]
     ("symbol", "shown"), [(" ", "␣"), ("\n", "↵"), ("\t", "→"), ("a", "a"), ("é", "é"), ("\x07", "U+0007")]
 )
 def test_every_symbol_can_be_seen(symbol: str, shown: str) -> None:
-    assert visible(symbol) == shown
+    assert visible([symbol, "x"]) == [shown, "x"]
+
+
+def test_no_two_symbols_have_one_name() -> None:
+    assert visible("\t→ab\n") == ["U+0009", "→", "a", "b", "↵"]
+    assert len(set(visible(map(chr, range(0x3000))))) == 0x3000
 
 
 def test_the_least_likely_symbols_come_first_in_their_place() -> None:

@@ -1,11 +1,12 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from stages.project.console import Refusal
-from stages.project.files import read_json, replacing_folder, sha256, write_json, write_text
+from stages.project.files import read_json, replacing_folder, sha256, write_csv, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -56,3 +57,10 @@ def test_reading_names_the_file(tmp_path):
 def test_sha256(tmp_path):
     (tmp_path / "abc").write_text("abc")
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_name_with_a_carriage_return_stays_one_row_of_a_table(tmp_path):
+    names = ["a\rb.png", "c\nd.png", 'e"f.png', "g\r\nh.png", "i\u2028j.png"]
+    write_csv(tmp_path / "rows.csv", ["name"], [[name] for name in names])
+    found = pd.read_csv(tmp_path / "rows.csv", dtype=str, keep_default_na=False)["name"].tolist()
+    assert found == ["a\ufffdb.png", "c\nd.png", 'e"f.png', "g\ufffd\nh.png", "i\u2028j.png"]

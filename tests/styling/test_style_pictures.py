@@ -28,7 +28,7 @@ def test_another_palette_leaves_the_others_pictures_as_they_are(tmp_path: Path) 
 
 
 def test_a_folders_pictures_come_by_name(tmp_path: Path) -> None:
-    for name in ("b/2.png", "a.png", "b/1.png"):
+    for name in ("b/2.png", "a.png", "b/1.png", ".DS_Store", ".thumbs/a.png", "b/._1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     asked = []
