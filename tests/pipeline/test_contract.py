@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import make_clone
+from clones import make_clone
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from conftest import Clone, make_clone
+from clones import Clone, make_clone
 
 TINY = """\
 about: A tiny comparison

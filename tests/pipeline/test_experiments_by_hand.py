@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Clone, make_clone
+from clones import Clone, make_clone
 
 VISION = ("python", "-m", "stages.commands.main")
 MODEL = "mnist-logistic"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import GENERATOR, Clone, finished, make_clone
+from clones import GENERATOR, Clone, finished, make_clone
 from ruamel.yaml import YAML
 
 MODELS = ("mnist-logistic", "mnist-mlp", "mnist-speednet")  # one grades the generator, one learns from its images

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import GENERATOR
+from clones import GENERATOR
 from PIL import Image
 from ruamel.yaml import YAML
 from safetensors.torch import load_file

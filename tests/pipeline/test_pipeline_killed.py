@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Clone, finished
+from clones import Clone, finished
 from ruamel.yaml import YAML
 
 EPOCHS = 150

@@ -5,7 +5,7 @@ import json
 import sqlite3
 
 import pytest
-from conftest import Clone, make_clone
+from clones import Clone, make_clone
 from ruamel.yaml import YAML
 
 TINY = """\

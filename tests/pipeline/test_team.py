@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from conftest import Clone, finished, make_clone
+from clones import Clone, finished, make_clone
 from test_sweep import TINY, VISION
 
 from docs.team import Servers, missing, servers
