@@ -45,6 +45,7 @@ ui: setup  ## open MLflow's page of all runs
 
 clean:  ## remove what can be made again (not the environment, not the downloads)
 	rm -rf models exports data/prepared data/features reports/models/*/*.png reports/index.html .ckpt dvc_plots
+	find data/augmented data/synthetic -mindepth 1 -maxdepth 1 ! -name none -exec rm -rf {} +
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

@@ -14,12 +14,16 @@ from stages.augmentation.policy import Policy
 from stages.augmentation.steps import Steps, resolve
 from stages.compute.device import Machine, set_up
 from stages.models.build import build, fit_to_data, settings_of
+from stages.models.initialization import initialize
 from stages.params import load
 from stages.params.models import AnyModel
+from stages.params.training import Lbfgs
+from stages.project.console import Refusal
 from stages.project.versions import versions
 from stages.training.batches import Rows
 from stages.training.inputs import ImageInputs, class_weights
 from stages.training.task import Task
+from stages.training.training import trainings
 
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
 MEAN, STD = [0.5] * 3, [0.25] * 3
@@ -67,6 +71,19 @@ def model_of(name: str, changes: Sequence[str] = ()) -> Any:
     return TypeAdapter(AnyModel).validate_python(settings)
 
 
+def measurable(name: str, model: Any) -> bool:
+    """Whether most of a model's work is in convolutions, which the precision of its training depends on.
+
+    Raises:
+        Refusal: it is trained in a way that the benchmarks do not know.
+    """
+    if model.architecture in ("finetune", "transfer") or isinstance(model.train, Lbfgs):
+        raise Refusal(f"{name} is trained from a backbone or by L-BFGS; name a model of images with a `train.lr`")
+    if model.fraction < 1 or model.synthetic != "none":
+        raise Refusal(f"{name} is trained on a fraction or on synthetic images; the benchmarks take all real ones")
+    return trainings(name, model, 0)[0].convolutional
+
+
 def policy_of(name: str) -> Policy:
     """A policy of params.yaml, as training applies it; `none` does nothing."""
     if name == "none":
@@ -88,6 +105,7 @@ def task_on(
     inputs = ImageInputs(policy_of(model.augmentation).apply, **scale, seed=seed, device=on.device)
     torch.manual_seed(seed)
     network = build(model.architecture, settings_of(model), list(train[0].shape[1:]), classes)
+    initialize(network, getattr(model, "initialization", "default"))
     network = network.to(memory_format=torch.channels_last).to(on.device)
     rows, others = Rows(*train, on.device), Rows(*val, on.device)
     fit_to_data(network, lambda most: inputs.to_val(rows.sample(most)[0]))

@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.common import engine_task, machine, model_of
+from benchmarks.common import engine_task, machine, measurable, model_of
 from benchmarks.timing import in_turns, seconds_of
 from stages.compute.device import Machine
+from stages.project.door import run_or_refuse
 from stages.training.learner import Learner
 from stages.training.world import ALONE
 
@@ -60,9 +61,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     asked = parser.parse_args()
     kinds = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    machines = [machine(device=kind) for kind in kinds]
+    convolutions = measurable(asked.model, model_of(asked.model))
+    machines = [machine(device=kind, convolutions=convolutions) for kind in kinds]
     report(asked.model, asked.batch, machines, measure(asked.model, asked.batch, machines))
 
 
 if __name__ == "__main__":
-    main()
+    run_or_refuse(main)

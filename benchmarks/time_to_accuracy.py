@@ -8,7 +8,7 @@ import argparse
 from statistics import mean
 from typing import Any
 
-from benchmarks.common import machine, model_of
+from benchmarks.common import machine, measurable, model_of
 from benchmarks.one_training import views_of
 from benchmarks.timing import fresh
 from stages.datasets.format import SPLITS, open_set
@@ -66,7 +66,9 @@ def main() -> None:
     parser.add_argument("--goal", type=float, help="a validation accuracy, 0 to 1; says when it was reached")
     asked = parser.parse_args()
     model = model_of(asked.model, asked.set)
-    machine(convolutions=model.architecture != "mlp")
+    if asked.seeds < 2:
+        raise Refusal(f"--seeds is {asked.seeds}; an interval needs 2 or more")
+    machine(convolutions=measurable(asked.model, model))
     describe(asked.model, model)
     found = measure(asked.model, asked.set, asked.seeds, asked.goal)
     say(f"test accuracy: {interval([100 * one['accuracy'] for one in found])} %")

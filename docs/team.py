@@ -89,13 +89,14 @@ class Servers:
             data.mkdir()
             word = data.with_name("password")
             word.write_text(self.password)
-            for path in (data, word):
-                shutil.chown(path, **_unprivileged("owner"))
+            if owner := _unprivileged():
+                for path in (data, word):
+                    shutil.chown(path, **owner)
             access = ("--username=vision", "--auth=scram-sha-256", f"--pwfile={word}", "--no-sync")
-            self._finish(programs / "initdb", "-D", data, *access, **_unprivileged("process"))
+            self._finish(programs / "initdb", "-D", data, *access, **_unprivileged())
         port = self.ports["postgres"]
         command = (programs / "postgres", "-D", data, "-h", _LOOPBACK, "-p", port, "-k", self.folder)
-        self._start("postgres", *command, **_unprivileged("process"))
+        self._start("postgres", *command, **_unprivileged())
         self._wait("postgres", lambda: self._sql("SELECT 1"))
         for name in ("mlflow", "optuna") if new else ():
             self._sql(f"CREATE DATABASE {name}")
@@ -162,10 +163,10 @@ class Servers:
         raise SystemExit(f"{name} did not start ({last}); the end of its log:\n{log[-3000:]}")
 
 
-def _unprivileged(of: str) -> dict[str, str]:
+def _unprivileged() -> dict[str, str]:
     """PostgreSQL refuses to run as root: the user and group that it then runs as, as a file or a process takes them."""
     if os.geteuid() != 0:
-        return {"user": str(os.geteuid())} if of == "owner" else {}
+        return {}
     return {"user": "nobody", "group": "nogroup"}
 
 
@@ -175,7 +176,7 @@ def servers() -> Iterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="team-") as folder:
         Path(folder).chmod(0o711)
         if os.geteuid() == 0:
-            shutil.chown(folder, **_unprivileged("owner"))
+            shutil.chown(folder, **_unprivileged())
         started = Servers(Path(folder))
         try:
             for start in (started.start_postgres, started.start_s3, started.start_mlflow):

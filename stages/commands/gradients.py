@@ -41,7 +41,7 @@ def measured(checkpoint: "Checkpoint", folder: Path) -> dict[int, float]:
     with their own target.
 
     Raises:
-        Refusal: the data set is not there.
+        Refusal: the data set is not there, or has other symbols than the model.
     """
     import numpy as np
     import torch
@@ -50,6 +50,8 @@ def measured(checkpoint: "Checkpoint", folder: Path) -> dict[int, float]:
     from stages.models.gradients import first_input_gradient
 
     data = open_set(folder)
+    if (checkpoint.input_shape, checkpoint.class_names) != (data.about.shape, data.about.class_names):
+        raise Refusal(f"{checkpoint.name} was trained on other symbols or lengths than {folder} has; train it again")
     stored = (data.inputs("test"), data.targets("test"))
     symbols, targets = (torch.from_numpy(np.array(one).astype(np.int64)) for one in stored)
     network: Any = rebuild(checkpoint)

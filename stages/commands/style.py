@@ -41,6 +41,8 @@ def style(
     from stages.styling.gatys import Weights, paint
 
     folder = WEIGHTS / backbone
+    if backbone == "none":
+        raise Refusal("--backbone is none, which has no weights; name one of `backbones` in params.yaml")
     if not folder.is_dir():
         raise Refusal(f"{folder} is missing; `dvc repro weights@{backbone}` makes it of a backbone in params.yaml")
     about = read_json(folder / "backbone.json")
@@ -78,7 +80,8 @@ def _picture(path: Path, size: int) -> Image.Image:
     scale = min(1, size / max(picture.size))
     width, height = (round(side * scale) for side in picture.size)
     if min(width, height) < _SMALLEST:
-        raise Refusal(f"{path} has {width}x{height} pixels; allowed: {_SMALLEST} and above, so raise --size")
+        mend = "raise --size" if scale < 1 else "name a larger picture"
+        raise Refusal(f"{path} comes to {width}x{height} pixels; allowed: {_SMALLEST} and above, so {mend}")
     return picture.resize((width, height), Image.Resampling.BICUBIC)
 
 

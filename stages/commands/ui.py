@@ -19,7 +19,9 @@ _SECONDS_TO_START = 60
 
 
 def ui(
-    port: Annotated[int, typer.Option(help="Port on this machine; the next free one is taken.")] = 5000,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port on this machine; the next free one is taken.")
+    ] = 5000,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Open MLflow's page of all runs (127.0.0.1 only); Ctrl-C ends it."""
@@ -62,7 +64,7 @@ def _serve(uri: str, runs: str, port: int, browser: bool) -> None:
 
 
 def _free_port(first: int) -> int:
-    for port in range(first, first + _TRIES):
+    for port in range(first, min(first + _TRIES, 65536)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -54,10 +54,14 @@ def parameters(layer: nn.Module) -> tuple[int, int]:
 def multiply_adds(layer: nn.Module, output: list[int]) -> int:
     """Multiplications with a following addition for one sample: every weight once at each place of the output.
 
-    Places are pixels of a convolution's output and steps of a sequence. Layers without a matrix count as 0.
+    Places are pixels of a convolution's output and steps of a sequence. Layers without a matrix count as 0. Attention
+    (Vaswani et al., arXiv 1706.03762) has four matrices, and compares each step with each, twice.
     """
     if isinstance(layer, nn.Conv2d):
         return parameters(layer)[0] * prod(output[1:])
+    if isinstance(layer, nn.MultiheadAttention):
+        steps, width = prod(output[:-1]), layer.embed_dim
+        return 4 * steps * width**2 + 2 * steps**2 * width
     if isinstance(layer, nn.Linear | nn.RNNBase | StepByStep):
         return parameters(layer)[0] * prod(output[:-1])
     return 0

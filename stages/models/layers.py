@@ -64,7 +64,7 @@ class Dropout(nn.Dropout):
 
     def forward(self, values: Tensor) -> Tensor:
         """Same shape; unchanged in evaluation mode."""
-        dropped = round(self.p * 2**16)
+        dropped = min(round(self.p * 2**16), 2**16 - 1)  # 1 would leave nothing to scale up
         if not self.training or dropped == 0:
             return values
         random = torch.empty(-(-values.numel() // 4), dtype=torch.int64, device=values.device).random_(-(2**63), None)

@@ -18,6 +18,7 @@ from stages.project.console import Refusal
 _CHUNK = 1 << 20
 PARTIAL = re.compile(r"\..+?(?:\.(\d+))?\.partial")  # a temporary name; of a file it has the writer's process
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+_NO_PLACE = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG}
 
 
 @contextmanager
@@ -63,10 +64,15 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def disk_refuses(error: OSError) -> str | None:
-    """What to say of a disk that is full, read-only or closed to this user; None where the error is another one."""
+    """What to say of a disk that is full, read-only or closed to this user, and of a name that cannot be a file's.
+
+    None where the error is another one.
+    """
+    path = error.filename2 or error.filename or "a file"  # of a copy the second is the one that is written
+    if error.errno in _NO_PLACE:
+        return f"{path}: {error.strerror}; name another file"
     if error.errno not in _UNWRITABLE:
         return None
-    path = error.filename2 or error.filename or "a file"  # of a copy the second is the one that is written
     return f"{path}: {error.strerror}; make room or let it be written, and run this again: nothing is left half-written"
 
 

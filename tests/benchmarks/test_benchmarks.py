@@ -5,7 +5,9 @@ import torch
 from pydantic import ValidationError
 
 from benchmarks import common, matmul, timing, training
+from benchmarks.common import engine_task, measurable, model_of
 from stages.compute.device import Machine, set_up
+from stages.project.console import Refusal
 
 CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
 
@@ -67,3 +69,29 @@ def test_determinism_is_left_inside_the_block_alone():
     with common.not_deterministic():
         assert state() == (0, True)
     assert state() == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "why"),
+    [
+        ("cats_dogs-efficientnet_lite0", [], "is trained from a backbone or by L-BFGS"),
+        ("mnist-mlp", ["fraction=0.1"], "is trained on a fraction or on synthetic images"),
+        ("mnist-mlp", ["synthetic=mnist-gan"], "is trained on a fraction or on synthetic images"),
+    ],
+)
+def test_what_would_be_trained_otherwise_is_refused(name, changes, why):
+    with pytest.raises(Refusal, match=f"{name} {why}"):
+        measurable(name, model_of(name, changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "convolutional"), [("mnist-mlp", False), ("mnist-cnn", True), ("cifar10-speednet", True)]
+)
+def test_precision_is_chosen_as_for_a_training(name, convolutional):
+    assert measurable(name, model_of(name)) == convolutional
+
+
+def test_a_task_begins_with_the_models_weights():
+    model = model_of("mnist-mlp", ["initialization=zeros"])
+    network = engine_task(model, 8, CPU).network
+    assert not any(parameter.any() for name, parameter in network.named_parameters() if name.endswith("weight"))

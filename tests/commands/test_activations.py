@@ -1,6 +1,9 @@
 """`vision activations`: three ways to a derivative agree, and its values are the known ones."""
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -65,3 +68,15 @@ def test_the_command_draws_and_prints_all_six(tmp_path: Path) -> None:
     assert rows["sigmoid"][:5] == ["4.5396e-05", "0.19661", "0.25", "0.19661", "4.5396e-05"]
     assert all(float(rows[name][-1]) < 1e-6 for name in FORMULAS)
     assert Image.open(tmp_path / "a.png").size[0] > 900
+
+
+@pytest.mark.parametrize("output", ["a-folder", "a-file/x.png", "x" * 300 + ".png"])
+def test_a_name_that_cannot_be_a_files_is_told_in_one_line(output: str, tmp_path: Path) -> None:
+    (tmp_path / "a-folder").mkdir()
+    (tmp_path / "a-file").touch()
+    command = [sys.executable, "-m", "stages.commands.main", "activations", "--output", output]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ERROR: ") and done.stderr.endswith("; name another file\n")
+    assert done.stderr.count("\n") == 1

@@ -1,5 +1,6 @@
 """`vision gradients` on a text and on sequences."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +47,11 @@ def test_a_model_of_images_is_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "small.pth", tiny_checkpoint())
     with pytest.raises(Refusal, match="small is no recurrent model"):
         gradients(str(tmp_path / "small.pth"), tmp_path / "g.png")
+
+
+def test_other_symbols_than_the_models_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_set((500,))
+    save_checkpoint(Path("small.pth"), replace(text_checkpoint(), class_names=[*VOCABULARY[:-1], "?"]))
+    with pytest.raises(Refusal, match="was trained on other symbols or lengths than data/prepared/tiny has"):
+        gradients("small.pth", Path("g.png"))

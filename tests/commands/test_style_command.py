@@ -68,12 +68,18 @@ def test_a_small_picture_is_not_enlarged(place: Path) -> None:
     [
         (("notes.txt", "look.jpg"), r"notes\.txt: not an image; name a picture"),
         (("content.png", "none.png"), r"none\.png: No such file or directory"),
-        (("content.png", "look.jpg", "--size", "40"), r"content\.png has 40x20 pixels; allowed: 32 and above"),
+        (
+            ("content.png", "look.jpg", "--size", "40"),
+            r"content\.png comes to 40x20 pixels; allowed: 32 and above, so raise --size",
+        ),
+        (("tiny.png", "look.jpg"), r"tiny\.png comes to 20x20 pixels; allowed: 32 and above, so name a larger picture"),
+        (("content.png", "look.jpg", "--backbone", "none"), "--backbone is none, which has no weights"),
         (("content.png", "look.jpg", "--backbone", "vgg"), r"data/weights/vgg is missing; `dvc repro weights@vgg`"),
     ],
 )
 def test_what_cannot_be_painted_is_refused(arguments: tuple[str, ...], why: str, place: Path) -> None:
     Path("notes.txt").write_text("no picture")
+    Image.new("RGB", (20, 20)).save("tiny.png")
     with pytest.raises(Refusal, match=why):
         raise run(*arguments).exception or AssertionError("it was painted")
     assert not Path("styled.png").exists()

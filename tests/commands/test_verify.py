@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from stages.commands.main import app
 from stages.commands.verification import causes as verify_causes
 from stages.commands.verification.band import band_of
-from stages.commands.verification.record import Record
+from stages.commands.verification.record import Record, recorded
 from stages.commands.verification.verdict import DIFFERENT, IDENTICAL, WITHIN, judge, judge_data
 from stages.tracking.dvc_lock import DvcLock
 
@@ -160,6 +160,16 @@ def test_what_differs_is_told_where_the_cache_lacks_the_model(place: Path) -> No
 def test_a_model_that_is_not_recorded_is_refused(place: Path) -> None:
     done = CliRunner().invoke(app, ["verify", "mnist-mlq"])
     assert str(done.exception) == "the commit's dvc.lock has no tested model mnist-mlq; did you mean 'mnist-mlp'?"
+
+
+def test_a_model_that_params_yaml_has_no_more_is_left_out(place: Path) -> None:
+    text = (place / "dvc.lock").read_text()
+    (place / "dvc.lock").write_text(
+        text.replace("train@mnist-mlp:", "train@gone:").replace("evaluate@mnist-mlp:", "evaluate@gone:")
+    )
+    assert recorded(place).models == []
+    (place / "dvc.lock").write_text(text)
+    assert recorded(place).models == ["mnist-mlp"]
 
 
 def record(made: str, accuracy: float = 0.9, **changes: Any) -> Record:

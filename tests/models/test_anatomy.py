@@ -66,7 +66,8 @@ def test_the_layers_of_every_default_model_are_those_of_a_forward_pass(name: str
 @pytest.mark.parametrize(
     ("library", "network", "parameters", "million"),
     [("torchvision", "densenet121", 6_953_856, 2833), ("timm", "tf_efficientnet_lite0", 3_371_008, 384),
-     ("torchvision", "resnet18", 11_176_512, 1814), ("torchvision", "swin_t", 27_519_354, None)],
+     ("torchvision", "resnet18", 11_176_512, 1814), ("torchvision", "swin_t", 27_519_354, None),
+     ("torchvision", "vit_b_32", 87_455_232, 4408)],
 )  # fmt: skip
 def test_backbones_have_their_published_size_and_cost(
     library: str, network: str, parameters: int, million: int | None

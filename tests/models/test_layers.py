@@ -41,6 +41,11 @@ def test_an_unknown_activation_is_named_with_the_nearest() -> None:
         activation("rellu")
 
 
+@pytest.mark.parametrize("share", [0.999999, 1 - 2**-53])
+def test_dropout_of_nearly_all_stays_finite(share: float) -> None:
+    assert Dropout(share).train()(torch.ones(1000, 999)).max().item() in (0, 2**16)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.25, 0.9])
 def test_dropout_zeroes_a_share_and_keeps_the_mean(share: float) -> None:
     torch.manual_seed(0)

@@ -35,6 +35,7 @@ def test_every_file_of_git_is_in_the_container(repository: Path, patterns: list[
         "data/weights/efficientnet_lite0/weights.safetensors", "data/synthetic/mnist-gan/grade.json",
         "data/augmented/mnist-shift/policy.json", "data/raw/mnist/provenance.json", "models/mnist-mlp/checkpoint.pth",
         ".ckpt/0123456789abcdef/newest.pt", ".cache/durations.json", "mlflow.db", "optuna.db", ".venv/bin/python",
+        ".dvc/config.local", ".hypothesis/a", ".ruff_cache/a",
     ],
 )  # fmt: skip
 def test_what_a_run_made_stays_outside(file: str, patterns: list[str]) -> None:

@@ -20,7 +20,7 @@ class Record:
 
     Attributes:
         lock: its dvc.lock.
-        models: that it says have been trained and tested.
+        models: of params.yaml, that it says have been trained and tested.
         reports: by model, `train.json` and `metrics.json`; of one that was not tested {}.
         params: the whole of params.yaml.
         strays: by model, its outputs that lie here and are not those that the lock has.
@@ -39,10 +39,10 @@ def recorded(root: Path) -> Record:
     """What the clone in `root` records now."""
     lock = DvcLock(_text(root / "dvc.lock"))
     trained = [name.removeprefix("train@") for name in lock.stages if name.startswith("train@")]
-    models = [name for name in trained if f"evaluate@{name}" in lock.stages]
+    params = read_yaml(_text(root / PARAMS)) or {}
+    models = [name for name in trained if f"evaluate@{name}" in lock.stages and name in params.get("models", {})]
     strays = {name: _strays(root, lock, name) for name in models}
     reports = {name: _reports(root / model_report(name)) for name in models}
-    params = read_yaml(_text(root / PARAMS)) or {}
     return Record(lock, models, reports, params, strays, _text(root / "requirements.lock"))
 
 
