@@ -1,4 +1,6 @@
-"""The pictures of MLflow in the README: `python docs/screenshots.py`, while `vision ui` runs in the trained repository.
+"""The pictures in the README, of the report and of MLflow.
+
+`python docs/screenshots.py` makes them in the trained repository, while `vision ui` runs there.
 
 Beside the project's environment it needs `pip install playwright`, and a chromium on the PATH.
 """
@@ -34,9 +36,12 @@ def runs(page: Page, experiment: str) -> list[str]:
 
 
 def main() -> None:
-    """The table, the curves, and three models side by side."""
+    """The report; MLflow's table, its curves, and three models side by side."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        report = browser.new_page(viewport={"width": 1280, "height": 1150})
+        report.goto(Path("reports/index.html").resolve().as_uri())
+        save(report, "report.png")
         page = browser.new_page(viewport={"width": 1600, "height": 760})
         page.add_init_script("localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')")
         asked = f"{SERVER}/ajax-api/2.0/mlflow/experiments/get-by-name?experiment_name=image-classification"
