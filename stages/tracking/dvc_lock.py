@@ -6,7 +6,7 @@ from typing import Any
 
 from stages.project.console import Refusal
 
-_STILL, _PATIENCE = 0.5, 10.0  # seconds without a change; until it is read all the same
+_STILL, _PATIENCE = 0.2, 10.0  # seconds without a change; until it is read all the same
 
 
 class DvcLock:
@@ -55,7 +55,7 @@ def lock_tags(lock: DvcLock, name: str) -> dict[str, str]:
 
 
 def workspace_lock() -> DvcLock:
-    """The working folder's. DVC writes it in place, a piece at a time: it is read once it has stood still.
+    """The working folder's. DVC writes it in place, a piece at a time: what is taken has stood still for a moment.
 
     Raises:
         Refusal: as `DvcLock`.
@@ -63,10 +63,13 @@ def workspace_lock() -> DvcLock:
     file = Path("dvc.lock")
     ends = time.monotonic() + _PATIENCE
     while file.exists():
-        before = file.stat()
-        text = file.read_text(encoding="utf-8")
-        still = abs(time.time() - before.st_mtime) >= _STILL and file.stat().st_mtime_ns == before.st_mtime_ns
-        if still or time.monotonic() >= ends:
+        before, text = _version(file), file.read_text(encoding="utf-8")
+        time.sleep(_STILL)
+        if _version(file) == before or time.monotonic() >= ends:
             return DvcLock(text)
-        time.sleep(_STILL / 10)
     return DvcLock("")
+
+
+def _version(file: Path) -> tuple[int, int]:
+    stat = file.stat()
+    return stat.st_mtime_ns, stat.st_size

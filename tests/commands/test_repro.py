@@ -122,7 +122,7 @@ def test_an_interruption_that_reaches_it_alone_ends_the_stages(pipeline):
     (pipeline / "dvc.yaml").write_text("stages: {long: {cmd: echo begun > begun; exec sleep 60, outs: [begun]}}")
     command = subprocess.Popen(
         [sys.executable, "-m", "stages.commands.main", "repro"], env={**os.environ, "PYTHONPATH": str(ROOT)},
-        start_new_session=True,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may not
     )  # fmt: skip
     until(lambda: (pipeline / "begun").exists())
     children = psutil.Process(command.pid).children()
