@@ -118,11 +118,16 @@ def test_a_second_one_waits_for_the_first(pipeline):
     assert "[0/0] everything is up to date" in second.stdout
 
 
+def _interruptible() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interruption_that_reaches_it_alone_ends_the_stages(pipeline):
     (pipeline / "dvc.yaml").write_text("stages: {long: {cmd: echo begun > begun; exec sleep 60, outs: [begun]}}")
     command = subprocess.Popen(
         [sys.executable, "-m", "stages.commands.main", "repro"], env={**os.environ, "PYTHONPATH": str(ROOT)},
-        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may not
+        start_new_session=True, preexec_fn=_interruptible,
     )  # fmt: skip
     until(lambda: (pipeline / "begun").exists())
     children = psutil.Process(command.pid).children()
