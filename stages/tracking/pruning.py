@@ -5,6 +5,7 @@ The trial is named in the environment, for no result depends on it: a training t
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +17,7 @@ from stages.tracking.secrets import masked
 
 VARIABLE = "SWEEP_TRIAL"
 PRUNED = "pruned"  # an attribute of the trial: the key of its training, which was ended
+_TRIES = 3
 _PATIENCE = {"connect_args": {"timeout": 60}}  # seconds that SQLite waits while another process writes
 
 
@@ -84,7 +86,7 @@ def watched(model: str, key: str) -> Watched | None:
 def open_storage(address: str, heartbeat: int | None = None, grace: int | None = None) -> Any:
     """Optuna's storage in a database, whose tables are made where there are none.
 
-    Two processes that make them at once break them, hence the lock.
+    Two processes that make them at once break them, hence the lock; of two machines the one that lost tries again.
 
     Args:
         address: SQLAlchemy's, such as sqlite:////home/me/optuna.db.
@@ -92,14 +94,21 @@ def open_storage(address: str, heartbeat: int | None = None, grace: int | None =
         grace: seconds without one, after which it counts as dead.
     """
     import optuna
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # the sweep says what became of a trial
     # a server that was restarted has dropped its connections: each is tried before it is used
     options: dict[str, Any] = _PATIENCE if address.startswith("sqlite") else {"pool_pre_ping": True}
     with exclusive("optuna-open"):
-        return optuna.storages.RDBStorage(
-            address, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=grace
-        )
+        for _ in range(_TRIES):
+            try:
+                return optuna.storages.RDBStorage(
+                    address, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=grace
+                )
+            except (IntegrityError, ProgrammingError) as error:  # a table is there that was not a moment ago
+                lost = error
+                time.sleep(1)
+        raise lost
 
 
 @contextmanager

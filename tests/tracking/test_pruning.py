@@ -5,10 +5,11 @@ from pathlib import Path
 
 import optuna
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from stages.project.console import Refusal
 from stages.project.stopping import Stopped
-from stages.tracking.pruning import VARIABLE, Watched, watched
+from stages.tracking.pruning import VARIABLE, Watched, open_storage, storage_told, watched
 from stages.tracking.runs import train_run
 from stages.tracking.store import open_store
 
@@ -125,3 +126,28 @@ def test_a_trial_that_was_given_up_for_dead_ends_the_training(study, monkeypatch
     study.tell(number, state=optuna.trial.TrialState.FAIL)
     with pytest.raises(Refusal, match="failed"):
         train([0.95])
+
+
+def test_of_two_machines_that_make_the_tables_at_once_the_one_that_lost_tries_again(workspace, monkeypatch):
+    tries, make = [], optuna.storages.RDBStorage
+
+    def losing(*arguments, **options):
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise IntegrityError("CREATE TABLE studies", {}, Exception("duplicate key"))
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(optuna.storages, "RDBStorage", losing)
+    monkeypatch.setattr("stages.tracking.pruning.time.sleep", lambda seconds: None)
+    assert open_storage(address(workspace)).get_all_studies() == []
+    assert len(tries) == 2
+
+
+def test_a_storage_that_never_opens_is_given_up(workspace, monkeypatch):
+    def fails(*arguments, **options):
+        raise IntegrityError("CREATE TABLE studies", {}, Exception("duplicate key"))
+
+    monkeypatch.setattr(optuna.storages, "RDBStorage", fails)
+    monkeypatch.setattr("stages.tracking.pruning.time.sleep", lambda seconds: None)
+    with pytest.raises(Refusal, match=r"failed \(IntegrityError: .*duplicate key"), storage_told("sqlite:///x"):
+        open_storage(address(workspace))
