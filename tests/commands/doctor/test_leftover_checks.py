@@ -1,0 +1,55 @@
+"""What `vision doctor` finds of processes that were killed."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from checking import dead_process, only
+from tiny_project import git
+
+from stages.commands.doctor_checks import leftovers
+from stages.commands.doctor_checks.finding import NOTE, OK, PROBLEM
+
+
+def test_a_lock_that_is_held_is_noted_and_a_dead_holders_is_not_waited_for(place: Path) -> None:
+    tmp = place / ".dvc/tmp"
+    (tmp / "lock").write_text(f"{os.getpid()}\n")
+    assert only(leftovers.locks())[0] == OK  # the file stays when the lock is gone
+    with (tmp / "lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert only(leftovers.locks()) == (
+            NOTE, f"held, so something runs here: lock (process {os.getpid()})", "wait for it"
+        )  # fmt: skip
+    dead = dead_process()
+    (tmp / "lock").write_text(f"/x/.dvc/tmp/lock|host|{dead}|1234")
+    assert only(leftovers.locks())[0] == PROBLEM
+
+
+def test_what_dvc_noted_of_processes_that_are_gone(place: Path) -> None:
+    file, dead = place / ".dvc/tmp/rwlock", dead_process()
+    held = {"write": {"/a": {"pid": os.getpid(), "cmd": "x"}}, "read": {"/b": [{"pid": dead, "cmd": "x"}]}}
+    file.write_text(json.dumps(held))
+    level, about, _ = only(leftovers.locks())
+    assert (level, about) == (NOTE, f".dvc/tmp/rwlock names processes that are gone ({dead})")
+    file.write_text("{")
+    assert only(leftovers.locks())[0] == PROBLEM
+
+
+def test_what_was_half_written_is_noted_unless_its_process_runs(place: Path) -> None:
+    (place / f"data/.a.csv.{os.getpid()}.partial").touch()
+    assert only(leftovers.temporary())[0] == OK
+    (place / f"data/.b.csv.{dead_process()}.partial").touch()
+    (place / "models/.m.partial").mkdir(parents=True)
+    level, about, fix = only(leftovers.temporary())
+    assert level == NOTE
+    assert "models/.m.partial" in about and ".b.csv" in about and ".a.csv" not in about
+    assert "models/.m.partial" in fix
+
+
+def test_what_git_has_put_aside_is_noted(place: Path) -> None:
+    assert only(leftovers.stash())[0] == OK
+    (place / "params.yaml").write_text("changed")
+    git("stash", "push", "-q")
+    level, about, _ = only(leftovers.stash())
+    assert level == NOTE and about.startswith("git's stash has 1;")
