@@ -1,6 +1,5 @@
 """Train a model of params.yaml, on the GPUs when there are any; writes models/MODEL and its training report."""
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from stages.models.checkpoint import Checkpoint
 from stages.models.start import Start
 from stages.models.trained import write_trained
 from stages.params import load
-from stages.project.console import Refusal, say
+from stages.project.console import say
 from stages.project.door import open_door
 from stages.project.paths import AUGMENTED, DATA, SYNTHETIC, WEIGHTS, resume_folder
 from stages.project.stopping import stop_flag
@@ -28,10 +27,9 @@ from stages.training.fit import fit_task
 from stages.training.launch import launch, processes
 from stages.training.outcome import Outcome
 from stages.training.resume import Keeper
-from stages.training.streams import Streams
 from stages.training.summary import frozen_parameters, summary, write_reports
 from stages.training.task import Task, task_of
-from stages.training.training import Identity, Training, allowed, epochs_of, trainings
+from stages.training.training import Training, allowed, check_ranks, epochs_of, trainings
 from stages.training.world import World
 
 
@@ -45,6 +43,7 @@ def main(name: str) -> int | None:
         launch(main, name, count)
         return epochs_of(model)
     with joined() as world:
+        check_ranks(name, model, world)
         first, *others = trainings(name, model, seed)
         machine = world.share(set_up(device, precision, threads, first.convolutional))
         run_id = _train(first, None, machine, world)
@@ -60,15 +59,19 @@ def _train(training: Training, parent: str | None, machine: Machine, world: Worl
     made = SYNTHETIC / model.synthetic / "images"
     learnt = material(data, model.dataset, model.fraction, training.subset_seed, made)
     task = _task(training, data, learnt, start, machine.device)
-    if isinstance(task.train, Streams) and world.size > 1:
-        raise Refusal(f"{training.title} is trained on a text, which one process reads; start it without torchrun")
-
     marks = {"provenance": data.about.provenance["status"], **learnt.marks()}
     known = training.identity(data.about.digest, marks, machine.facts() | {"devices": world.size})
-    with known.alone(training.title, world), stop_flag() as stop, _tracked(training, known, parent, world.rank) as run:
+    state = resume_folder(known.key)
+    with (
+        known.alone(training.title, world),
+        stop_flag() as stop,
+        train_run(
+            training.name, known.settings, data.folder, known.facts, state.exists(), parent=parent, rank=world.rank
+        ) as run,
+    ):
         outcome = fit_task(
             task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()),
-            Keeper(resume_folder(known.key), stop, world), world, stop, training.convolutional,
+            Keeper(state, stop, world), world, stop, training.convolutional,
         )  # fmt: skip
         if world.rank == 0:
             parameters, trainable = count_parameters(task.network)
@@ -92,14 +95,6 @@ def _task(training: Training, data: PreparedSet, learnt: Material, start: Start,
     if isinstance(rows := task.train, Rows):
         fit_to_data(network, lambda count: task.to_val(rows.sample(count)[0]))
     return task
-
-
-def _tracked(training: Training, known: Identity, parent: str | None, rank: int) -> AbstractContextManager[Run]:
-    """The MLflow run; of the ranks but the first, one that logs nothing."""
-    if rank:
-        return nullcontext(Run(None, None))
-    inputs, again = DATA / training.model.inputs, resume_folder(known.key).exists()
-    return train_run(training.name, known.settings, inputs, known.facts, again, parent=parent)
 
 
 def _keep(training: Training, checkpoint: Checkpoint, report: dict[str, Any], outcome: Outcome, run: Run) -> None:

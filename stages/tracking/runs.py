@@ -41,6 +41,7 @@ def train_run(
     kind: str = "model",
     counted_by: str = "val_accuracy",
     parent: str | None = None,
+    rank: int = 0,
 ) -> Iterator[Run]:
     """The run of a training; its status tells how the block ended.
 
@@ -55,7 +56,11 @@ def train_run(
         kind: what it is that is trained: "model" or "generator".
         counted_by: the metric that tells which epochs or steps were logged before.
         parent: the run of the same model's training with its first seed, where this is with another.
+        rank: of several that train together, of which the first alone tracks.
     """
+    if rank:
+        yield Run(None, None)
+        return
     store = _opened()
     run = Run(store, None)
     if store:

@@ -8,6 +8,7 @@ from typing import Any
 
 from stages.params.models import AnyModel, Recurrent
 from stages.params.training import Lbfgs
+from stages.project.console import Refusal
 from stages.project.key import code_digest, run_key, training_files
 from stages.project.locks import exclusive
 from stages.project.paths import MODELS, model_report, seed_folder
@@ -94,9 +95,23 @@ def allowed(model: AnyModel, precision: str, devices: int) -> tuple[str, int]:
     """`precision` and `devices` of params.yaml, or what the model can do."""
     if isinstance(model.train, Lbfgs):
         return "fp32", 1  # a search along a line needs it, and takes seconds
-    if isinstance(model, Recurrent) and model.steps:
+    if _reads_a_text(model):
         return precision, 1  # a stream's state is where its last batch was computed
     return precision, devices
+
+
+def check_ranks(name: str, model: AnyModel, world: World) -> None:
+    """Whether a model can be trained by the ranks that torchrun has started.
+
+    Raises:
+        Refusal: it cannot; the message says why.
+    """
+    if world.size > 1 and _reads_a_text(model):
+        raise Refusal(f"{name} is trained on a text, which one process reads; start it without torchrun")
+
+
+def _reads_a_text(model: AnyModel) -> bool:
+    return isinstance(model, Recurrent) and bool(model.steps)
 
 
 def trainings(name: str, model: AnyModel, seed: int) -> list[Training]:

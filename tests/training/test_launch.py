@@ -16,8 +16,12 @@ from ruamel.yaml import YAML
 from tiny_model import write_set
 
 from stages import train
+from stages.params import load
+from stages.project.console import Refusal
 from stages.training.history import read_history
 from stages.training.launch import processes
+from stages.training.training import allowed, check_ranks
+from stages.training.world import ALONE, World
 
 MODEL, EPOCHS = "mnist-mlp", 100
 _yaml = YAML()
@@ -179,3 +183,17 @@ def test_zero_devices_are_all_gpus(devices, device, gpus, expected, monkeypatch)
 def test_a_process_that_torchrun_started_starts_none(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert processes(2, "cpu") == 1
+
+
+@pytest.mark.parametrize(("name", "text"), [("shakespeare-lstm", True), ("hello-elman", True), ("mnist-cnn", False)])
+def test_several_ranks_do_not_read_one_text(name: str, text: bool, repository: Path) -> None:
+    (model,) = load(f"models.{name}", path=repository / "params.yaml")
+    check_ranks(name, model, ALONE)
+    two = World()
+    two.size = 2
+    if not text:
+        check_ranks(name, model, two)
+        return
+    assert allowed(model, "bf16", 4) == ("bf16", 1)
+    with pytest.raises(Refusal, match=f"{name} is trained on a text, which one process reads"):
+        check_ranks(name, model, two)
