@@ -54,8 +54,10 @@ def plan(
 
 def _epochs(params: bytes | None) -> dict[str, int]:
     """By stage, the epochs that it would be asked for, of all seeds."""
-    values = read_yaml(params.decode()) if params else parsed(PARAMS, read_yaml)
-    refuse_invalid(values)
+    if params:  # `changed_params` has validated them
+        values = read_yaml(params.decode())
+    else:
+        refuse_invalid(values := parsed(PARAMS, read_yaml))
     return {
         f"train@{name}": model["train"]["epochs"] * len(model.get("seeds") or [None])
         for name, model in values["models"].items()

@@ -172,7 +172,8 @@ def test_where_no_stage_ran_before_no_time_is_made_up(pipeline):
     assert planned()[-1] == "2 stages, none of which ran here before: nothing tells how long they take"
 
 
-@pytest.mark.parametrize("params", [b"models: {}\n", b"models: {m: {}}\n"])
-def test_params_that_are_not_valid_are_refused(params):
+@pytest.mark.parametrize("params", ["", "models: {}\n", "models: {m: {}}\n"])
+def test_params_that_are_not_valid_are_refused(params, project):
+    PARAMS.write_text(params)
     with pytest.raises(Refusal, match=r"params\.yaml is not valid"):
-        _epochs(params)
+        _epochs(None)
