@@ -71,8 +71,8 @@ def model_of(name: str, changes: Sequence[str] = ()) -> Any:
     return TypeAdapter(AnyModel).validate_python(settings)
 
 
-def measurable(name: str, model: Any) -> bool:
-    """Whether most of a model's work is in convolutions, which the precision of its training depends on.
+def machine_of(name: str, model: Any, device: str = "auto") -> Machine:
+    """This machine as the training of a model sets it up, described on the terminal.
 
     Raises:
         Refusal: it is trained in a way that the benchmarks do not know.
@@ -81,7 +81,7 @@ def measurable(name: str, model: Any) -> bool:
         raise Refusal(f"{name} is trained from a backbone or by L-BFGS; name a model of images with a `train.lr`")
     if model.fraction < 1 or model.synthetic != "none":
         raise Refusal(f"{name} is trained on a fraction or on synthetic images; the benchmarks take all real ones")
-    return trainings(name, model, 0)[0].convolutional
+    return machine(device=device, convolutions=trainings(name, model, 0)[0].convolutional)
 
 
 def policy_of(name: str) -> Policy:

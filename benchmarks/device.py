@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.common import engine_task, machine, measurable, model_of
+from benchmarks.common import engine_task, machine_of, model_of
 from benchmarks.timing import in_turns, seconds_of
 from stages.compute.device import Machine
 from stages.project.door import run_or_refuse
@@ -61,8 +61,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     asked = parser.parse_args()
     kinds = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    convolutions = measurable(asked.model, model_of(asked.model))
-    machines = [machine(device=kind, convolutions=convolutions) for kind in kinds]
+    machines = [machine_of(asked.model, model_of(asked.model), kind) for kind in kinds]
     report(asked.model, asked.batch, machines, measure(asked.model, asked.batch, machines))
 
 

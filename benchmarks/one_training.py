@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.common import PARAMS, machine, measurable, model_of, task_on
+from benchmarks.common import PARAMS, machine_of, model_of, task_on
 from stages.compute.device import Machine
 from stages.compute.inference import outputs
 from stages.compute.pixels import FromPixels, normalization
@@ -56,7 +56,7 @@ def views_of(model: Any) -> str | None:
 def main(name: str, seed: str, *changes: str) -> None:
     """Print the outcome in one line."""
     model = model_of(name, changes)
-    on = machine(convolutions=measurable(name, model))
+    on = machine_of(name, model)
     print(json.dumps(train_and_test(model, open_set(DATA / model.inputs), on, int(seed))))
 
 

@@ -8,7 +8,7 @@ import argparse
 from statistics import mean
 from typing import Any
 
-from benchmarks.common import machine, measurable, model_of
+from benchmarks.common import machine_of, model_of
 from benchmarks.one_training import views_of
 from benchmarks.timing import fresh
 from stages.datasets.format import SPLITS, open_set
@@ -68,7 +68,7 @@ def main() -> None:
     model = model_of(asked.model, asked.set)
     if asked.seeds < 2:
         raise Refusal(f"--seeds is {asked.seeds}; an interval needs 2 or more")
-    machine(convolutions=measurable(asked.model, model))
+    machine_of(asked.model, model)
     describe(asked.model, model)
     found = measure(asked.model, asked.set, asked.seeds, asked.goal)
     say(f"test accuracy: {interval([100 * one['accuracy'] for one in found])} %")

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -12,15 +11,9 @@ from typing import Annotated
 
 import typer
 
+from stages.commands.pipeline.child import command
 from stages.project.console import Refusal, say
 
-# `mlflow`, which ends when this process does, however that ends: its server would go on
-_MLFLOW = """
-import runpy
-from stages.project.stopping import die_with_parent
-die_with_parent()
-runpy.run_module("mlflow", run_name="__main__", alter_sys=True)
-"""
 _TRIES = 20
 _SECONDS_TO_START = 60
 
@@ -60,12 +53,12 @@ def _serve(uri: str, runs: str, port: int, browser: bool) -> None:
     say("Ctrl-C ends it.")
     if browser:
         threading.Thread(target=_open_when_ready, args=(port, address), daemon=True).start()
-    command = [sys.executable, "-c", _MLFLOW, "ui", "--host", "127.0.0.1", "--port", str(port)]
+    server = command("mlflow", "ui", "--host", "127.0.0.1", "--port", str(port))
     # the address may hold a password, and a command's arguments can be read by all of the machine's users;
     # without MLflow's job queue there is one process less, and nothing here uses it
     told = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     try:
-        ended = subprocess.run(command, check=False, env=os.environ | told)
+        ended = subprocess.run(server, check=False, env=os.environ | told)
     except KeyboardInterrupt:
         say("closed")
     else:

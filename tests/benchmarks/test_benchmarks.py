@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from benchmarks import common, matmul, timing, training
-from benchmarks.common import engine_task, measurable, model_of
+from benchmarks.common import engine_task, machine_of, model_of
 from stages.compute.device import Machine, set_up
 from stages.project.console import Refusal
 
@@ -81,14 +81,17 @@ def test_determinism_is_left_inside_the_block_alone():
 )
 def test_what_would_be_trained_otherwise_is_refused(name, changes, why):
     with pytest.raises(Refusal, match=f"{name} {why}"):
-        measurable(name, model_of(name, changes))
+        machine_of(name, model_of(name, changes))
 
 
 @pytest.mark.parametrize(
     ("name", "convolutional"), [("mnist-mlp", False), ("mnist-cnn", True), ("cifar10-speednet", True)]
 )
-def test_precision_is_chosen_as_for_a_training(name, convolutional):
-    assert measurable(name, model_of(name)) == convolutional
+def test_precision_is_chosen_as_for_a_training(name, convolutional, monkeypatch):
+    asked = []
+    monkeypatch.setattr(common, "set_up", lambda *values: asked.append(values) or CPU)
+    machine_of(name, model_of(name), "cpu")
+    assert asked == [("cpu", "auto", 0, convolutional)]
 
 
 def test_a_task_begins_with_the_models_weights():

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stages.commands.pipeline import child
 from stages.commands.pipeline.schedule import Graph
 from stages.project.console import Refusal
 
@@ -14,19 +15,10 @@ from stages.project.console import Refusal
 # were a hundred times slower. Yielding changes no result.
 YIELDING = {"OMP_WAIT_POLICY": "passive"}
 
-# `python -m dvc`, which ends when the process that began it does: its stage would go on unseen
-_DVC = """
-import sys
-from dvc.cli import main
-from stages.project.stopping import die_with_parent
-die_with_parent()
-sys.exit(main(sys.argv[1:]))
-"""
-
 
 def command(*arguments: str) -> list[str]:
     """The command line of `dvc` with `arguments`."""
-    return [sys.executable, "-c", _DVC, *arguments]
+    return child.command("dvc", *arguments)
 
 
 def environment() -> dict[str, str]:
