@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -50,10 +50,7 @@ def predict(
     """Say the class of images, with probabilities, by a trained model; or go on with a text."""
     if [bool(images), bool(random), prompt is not None].count(True) != 1:
         raise Refusal("name image files or folders, or --random N, or --prompt TEXT (one of the three)")
-    if prompt is None and (length, temperature, top_k) != (None, None, None):
-        raise Refusal("--length, --temperature and --top-k say how a text goes on: they need --prompt TEXT")
-    if not isfinite(temperature or 0.0):
-        raise Refusal(f"--temperature is {temperature}; it must be a number")
+    _check_text_options(prompt, length, temperature, top_k)
     files = files_in(images or [])
     from stages.models.checkpoint import load_checkpoint
 
@@ -63,7 +60,8 @@ def predict(
         warn(f"{checkpoint.name} was trained on stand-in data: what it says of real ones means little")
     if prompt is not None:
         text = go_on(checkpoint, prompt, length or LENGTH, temperature or 0.0, top_k or 0, seed)
-        _tell_text(checkpoint.name, prompt, text, json_file)
+        report = {"model": checkpoint.name, "prompt": prompt, "text": text}
+        _tell(report, "\n".join(printable(line) for line in text.split("\n")), json_file)
         return
     asked = (
         draw(_test_set(checkpoint), random, seed, checkpoint.input_shape, checkpoint.class_names)
@@ -73,12 +71,18 @@ def predict(
     shown = progress(asked, "predicting", random or len(files))
     answers = [_thin(place, answer) for place, answer in enumerate(predict_all(checkpoint, shown))]
     _picture(output, answers, checkpoint.class_names)
-    report = json.dumps(as_json(checkpoint.name, answers, checkpoint.class_names), indent=2, ensure_ascii=False)
-    say(report if json_file == "-" else table(answers, checkpoint.class_names))
-    if json_file not in (None, "-"):
-        write_text(Path(str(json_file)), report + "\n")
+    _tell(as_json(checkpoint.name, answers, checkpoint.class_names), table(answers, checkpoint.class_names), json_file)
     if all(answer.probabilities is None for answer in answers):
         raise Refusal("none of these images could be read")
+
+
+def _check_text_options(
+    prompt: str | None, length: int | None, temperature: float | None, top_k: int | None
+) -> None:  # fmt: skip
+    if prompt is None and (length, temperature, top_k) != (None, None, None):
+        raise Refusal("--length, --temperature and --top-k say how a text goes on: they need --prompt TEXT")
+    if not isfinite(temperature or 0.0):
+        raise Refusal(f"--temperature is {temperature}; it must be a number")
 
 
 def _check_inputs(checkpoint: "Checkpoint", prompt: str | None) -> None:
@@ -94,11 +98,12 @@ def _check_inputs(checkpoint: "Checkpoint", prompt: str | None) -> None:
         raise Refusal(f"{name} takes images and no text; name image files or folders, or --random N")
 
 
-def _tell_text(name: str, prompt: str, text: str, json_file: str | None) -> None:
-    report = json.dumps({"model": name, "prompt": prompt, "text": text}, indent=2, ensure_ascii=False)
-    say(report if json_file == "-" else "\n".join(printable(line) for line in text.split("\n")))
+def _tell(report: dict[str, Any], plain: str, json_file: str | None) -> None:
+    """Print the answer, as JSON where `-` asks for it, and write the JSON to a file where one is named."""
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    say(text if json_file == "-" else plain)
     if json_file not in (None, "-"):
-        write_text(Path(str(json_file)), report + "\n")
+        write_text(Path(str(json_file)), text + "\n")
 
 
 def checkpoint_path(model: str) -> Path:

@@ -19,29 +19,22 @@ def model_checks(params: Params) -> Iterator[str]:
         if model.dataset not in params.datasets:
             yield unknown(f"{key}.dataset", model.dataset, "datasets", list(params.datasets))
             continue
-        if model.architecture == "transfer":
-            yield from _transfer_inputs(params, key, model.inputs, model.dataset, model.augmentation)
-            if isinstance(model.train, Train) and model.train.cutmix:
-                yield f"{key}.train.cutmix is {model.train.cutmix:g}; features have no areas to paste, so: 0"
-        else:
-            yield from _image_inputs(params, key, model.inputs, model.dataset)
+        yield from _inputs(params, key, model)
         yield from _fraction(params, key, model)
         yield from policy_fits(params, f"{key}.augmentation", model.augmentation, model.dataset)
         yield from _start(params, key, model)
         yield from synthetic_checks(params, key, model)
-        if isinstance(model.train, Lbfgs):
-            yield from _regression(key, model)
-        elif model.train.batch_size == 1 and _normalises_batches(model):
-            yield f"{key}.train.batch_size is 1; allowed with batch norm: 2 and above"
-        if isinstance(model, Recurrent) or no_images(params, model.dataset):
-            yield from recurrent_problems(params, key, model)
-            continue
-        prepare = params.datasets[model.dataset].prepare
-        size = prepare.size if isinstance(prepare, Prepare) else 0
-        if model.architecture == "cnn":
-            yield from _blocks(key, model, size)
-        if model.architecture == "speednet" and (size - 1) >> len(model.widths) < 1:
-            yield f"{key}.widths: nothing is left of {size} pixels after as many halvings; use fewer"
+        yield from _training(key, model)
+        yield from _layers(params, key, model)
+
+
+def _inputs(params: Params, key: str, model: AnyModel) -> Iterator[str]:
+    if model.architecture != "transfer":
+        yield from _image_inputs(params, key, model.inputs, model.dataset)
+        return
+    yield from _transfer_inputs(params, key, model.inputs, model.dataset, model.augmentation)
+    if isinstance(model.train, Train) and model.train.cutmix:
+        yield f"{key}.train.cutmix is {model.train.cutmix:g}; features have no areas to paste, so: 0"
 
 
 def _fraction(params: Params, key: str, model: AnyModel) -> Iterator[str]:
@@ -72,6 +65,13 @@ def _start(params: Params, key: str, model: AnyModel) -> Iterator[str]:
         yield f"{key}.dataset is {model.dataset!r}, whose images are grey; allowed: one with prepare.channels: 3"
 
 
+def _training(key: str, model: AnyModel) -> Iterator[str]:
+    if isinstance(model.train, Lbfgs):
+        yield from _regression(key, model)
+    elif model.train.batch_size == 1 and _normalises_batches(model):
+        yield f"{key}.train.batch_size is 1; allowed with batch norm: 2 and above"
+
+
 def _regression(key: str, model: AnyModel) -> Iterator[str]:
     linear = model.architecture in ("mlp", "transfer") and not model.hidden
     if not linear or model.augmentation != "none":
@@ -83,6 +83,19 @@ def _regression(key: str, model: AnyModel) -> Iterator[str]:
 
 def _normalises_batches(model: AnyModel) -> bool:
     return model.architecture in ("speednet", "finetune") or getattr(model, "batch_norm", False)
+
+
+def _layers(params: Params, key: str, model: AnyModel) -> Iterator[str]:
+    """That the network can read what it is given, to its last layer."""
+    if isinstance(model, Recurrent) or no_images(params, model.dataset):
+        yield from recurrent_problems(params, key, model)
+        return
+    prepare = params.datasets[model.dataset].prepare
+    size = prepare.size if isinstance(prepare, Prepare) else 0
+    if model.architecture == "cnn":
+        yield from _blocks(key, model, size)
+    if model.architecture == "speednet" and (size - 1) >> len(model.widths) < 1:
+        yield f"{key}.widths: nothing is left of {size} pixels after as many halvings; use fewer"
 
 
 def _blocks(key: str, model: CNN, size: int) -> Iterator[str]:
