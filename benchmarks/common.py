@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from stages.augmentation.policy import Policy
 from stages.augmentation.steps import Steps, resolve
-from stages.compute.device import Machine, set_up
+from stages.compute.device import Machine, choose_algorithms, set_up
 from stages.models.build import build, fit_to_data, settings_of
 from stages.models.initialization import initialize
 from stages.params import load
@@ -42,14 +42,11 @@ def machine(precision: str = "auto", device: str = "auto", convolutions: bool = 
 @contextmanager
 def not_deterministic() -> Iterator[None]:
     """Inside the block torch may choose the fastest way, also one that gives other last bits each time."""
-    mode, search = torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
-    torch.set_deterministic_debug_mode("default")
-    torch.backends.cudnn.benchmark = True
+    choose_algorithms(deterministic=False)
     try:
         yield
     finally:
-        torch.set_deterministic_debug_mode(mode)
-        torch.backends.cudnn.benchmark = search
+        choose_algorithms(deterministic=True)
 
 
 def images(count: int, size: int = 32) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 def main(name: str) -> None:
     """Write data/augmented/NAME/: policy.json, preview.png, views/."""
-    seed, device, threads, settings = load("seed", "device", "threads", f"policies.{name}")
+    seed, device, threads, deterministic, settings = load(
+        "seed", "device", "threads", "deterministic", f"policies.{name}"
+    )
     from stages.augmentation.policy import read_policy
     from stages.augmentation.sheet import sheet
     from stages.augmentation.steps import resolve
@@ -35,7 +37,7 @@ def main(name: str) -> None:
     prepared = open_set(PREPARED / settings.dataset)
     write_json(folder / "policy.json", resolve(name, settings))
     policy = read_policy(folder / "policy.json")
-    restyle = _restyle(policy.steps, prepared, device, threads)
+    restyle = _restyle(policy.steps, prepared, device, threads, deterministic)
     images, targets = prepared.inputs("train"), prepared.targets("train")
     write_bytes(folder / "preview.png", sheet(policy, images, targets, prepared.about.class_names, seed, restyle))
     with replacing_folder(folder / "views") as into:  # an out of the stage, so it is there also when empty
@@ -45,7 +47,9 @@ def main(name: str) -> None:
             _write_views(into, prepared, copies, settings.views, about)
 
 
-def _restyle(steps: "Steps", prepared: PreparedSet, device: str, threads: int) -> "Restyle | None":
+def _restyle(
+    steps: "Steps", prepared: PreparedSet, device: str, threads: int, deterministic: bool
+) -> "Restyle | None":  # fmt: skip
     """The policy's style, made ready by its backbone and its pictures; only then is there a network."""
     if steps.style is None:
         return None
@@ -56,7 +60,8 @@ def _restyle(steps: "Steps", prepared: PreparedSet, device: str, threads: int) -
     from stages.styling.pictures import pictures
     from stages.styling.transfer import Transfer
 
-    weights, machine = WEIGHTS / steps.style.backbone, set_up(device, "fp32", threads, convolutions=True)
+    weights = WEIGHTS / steps.style.backbone
+    machine = set_up(device, "fp32", threads, convolutions=True, deterministic=deterministic)
     about = read_json(weights / "backbone.json")
     layers = list(style_layers(about["network"]).style)
     network = load_backbone(about["library"], about["network"], weights / "weights.safetensors")

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 def main(name: str) -> None:
     """Write reports/models/NAME/: metrics.json, data.json, the tables and the pictures; log them to MLflow."""
-    device, threads, settings, dataset, inputs = load(
-        "device", "threads", "evaluate", f"models.{name}.dataset", f"models.{name}.inputs"
+    device, threads, deterministic, settings, dataset, inputs = load(
+        "device", "threads", "deterministic", "evaluate", f"models.{name}.dataset", f"models.{name}.inputs"
     )
     from stages.compute.device import set_up
     from stages.models.layer_report import write_layer_report
     from stages.tracking.testing import log_test
 
-    machine = set_up(device, "fp32", threads, convolutions=False)
+    machine = set_up(device, "fp32", threads, convolutions=False, deterministic=deterministic)
     given, pictured = open_set(DATA / inputs), open_set(PREPARED / dataset)
     check_same_test(given, pictured)
     views = [settings.tta[dataset]] if given.about.kind == "images" and dataset in settings.tta else []

@@ -28,10 +28,10 @@ from stages.tracking.runs import attach
 
 def main(name: str) -> None:
     """Write exports/NAME/ and log the card, the parity and a model to serve to the model's MLflow run."""
-    device, threads, settings, dataset, inputs = load(
-        "device", "threads", "export", f"models.{name}.dataset", f"models.{name}.inputs"
+    device, threads, deterministic, settings, dataset, inputs = load(
+        "device", "threads", "deterministic", "export", f"models.{name}.dataset", f"models.{name}.inputs"
     )
-    machine = set_up(device, "fp32", threads, convolutions=False)
+    machine = set_up(device, "fp32", threads, convolutions=False, deterministic=deterministic)
     data, metrics = open_set(PREPARED / dataset), read_json(model_report(name) / "metrics.json")
     checkpoint = replace(load_checkpoint(MODELS / name / "checkpoint.pth"), metrics=metrics)
     if checkpoint.architecture == "transfer":

@@ -36,7 +36,9 @@ _SMALLEST = 32  # pixels of height and width: most networks halve their inputs f
 
 def main(name: str) -> None:
     """Write data/features/NAME/."""
-    seed, device, precision, threads, wanted = load("seed", "device", "precision", "threads", f"features.{name}")
+    seed, device, precision, threads, deterministic, wanted = load(
+        "seed", "device", "precision", "threads", "deterministic", f"features.{name}"
+    )
 
     from stages.augmentation.policy import read_policy
     from stages.compute.device import set_up
@@ -49,7 +51,7 @@ def main(name: str) -> None:
     about = read_json(weights / "backbone.json")
     about["weights"] = dict(read_json(weights / "provenance.json"))
     network = load_backbone(about["library"], about["network"], weights / "weights.safetensors")
-    machine = set_up(device, precision, threads, convolutions=True)
+    machine = set_up(device, precision, threads, convolutions=True, deterministic=deterministic)
     extractor = Extractor(network, about, machine, wanted.batch_size, images.about.shape)
     with turn(machine.places), replacing_folder(FEATURES / name) as folder:
         _write_splits(folder, images, extractor, policy, seed, wanted.views)

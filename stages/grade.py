@@ -13,14 +13,15 @@ from stages.project.paths import MODELS, SYNTHETIC, forget_training
 
 def main(name: str) -> None:
     """Write the share of the images that the generator's grader takes for their class, and log it."""
-    device, threads, grader = load("device", "threads", f"generators.{name}.grader")
+    device, threads, deterministic, grader = load("device", "threads", "deterministic", f"generators.{name}.grader")
     from stages.compute.device import set_up
     from stages.compute.inference import outputs
     from stages.generation.grading import grade
     from stages.models.checkpoint import from_pixels, load_checkpoint
     from stages.tracking.runs import attach_generator
 
-    folder, machine = SYNTHETIC / name, set_up(device, "fp32", threads, convolutions=False)
+    machine = set_up(device, "fp32", threads, convolutions=False, deterministic=deterministic)
+    folder = SYNTHETIC / name
     # DVC has taken note of the generator, or its images would not be graded
     forget_training(read_json(folder / "training.json")["key"])
     images, targets = (read_array(folder / "images" / f"{file}.npy") for file in ("inputs", "targets"))

@@ -40,13 +40,12 @@ _DECAY = 0.999  # of the average of the generator's weights
 def main(name: str) -> None:
     """Write data/synthetic/NAME/: images/, samples/, generator.safetensors, losses.csv, training.json."""
     of = f"generators.{name}"
-    seed, device, precision, threads, dataset, fraction, per_class, gan = load(
-        "seed", "device", "precision", "threads", f"{of}.dataset", f"{of}.fraction", f"{of}.per_class", f"{of}.gan"
-    )
+    seed, device, precision, threads, deterministic = load("seed", "device", "precision", "threads", "deterministic")
+    dataset, fraction, per_class, gan = load(*(f"{of}.{key}" for key in ("dataset", "fraction", "per_class", "gan")))
     folder = PREPARED / dataset
     data = open_set(folder)
     _refuse_unfit(name, dataset, data)
-    machine = set_up(device, precision, threads, convolutions=True)
+    machine = set_up(device, precision, threads, convolutions=True, deterministic=deterministic)
     contest = _contest(name, gan, data, subset(data.targets("train"), fraction, seed, dataset), machine.device, seed)
 
     settings = {"name": name, "seed": seed, "fraction": fraction, "gan": gan.model_dump(), **machine.facts()}

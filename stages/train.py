@@ -35,8 +35,8 @@ from stages.training.world import World
 
 def main(name: str) -> int | None:
     """Train the model `name`, in as many processes as `devices` says; the epochs of all seeds, None with L-BFGS."""
-    seed, device, precision, threads, devices, model = load(
-        "seed", "device", "precision", "threads", "devices", f"models.{name}"
+    seed, device, precision, threads, deterministic, devices, model = load(
+        "seed", "device", "precision", "threads", "deterministic", "devices", f"models.{name}"
     )
     precision, devices = allowed(model, precision, devices)
     if (count := processes(devices, device)) > 1:
@@ -45,7 +45,7 @@ def main(name: str) -> int | None:
     with joined() as world:
         check_ranks(name, model, world)
         first, *others = trainings(name, model, seed)
-        machine = world.share(set_up(device, precision, threads, first.convolutional))
+        machine = world.share(set_up(device, precision, threads, first.convolutional, deterministic))
         run_id = _train(first, None, machine, world)
         for other in others:
             _train(other, run_id, machine, world)

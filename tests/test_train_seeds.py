@@ -35,11 +35,11 @@ def place(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-def train_with(seeds: list[int], fraction: float = 0.5) -> None:
+def train_with(seeds: list[int], fraction: float = 0.5, deterministic: bool = True) -> None:
     params = _yaml.load(Path("params.yaml"))
     params["models"][MODEL] |= {"seeds": seeds, "fraction": fraction}
     params["models"][MODEL]["train"].update(epochs=2, batch_size=8)
-    params.update(device="cpu", threads=1, precision="fp32")
+    params.update(device="cpu", threads=1, precision="fp32", deterministic=deterministic)
     _yaml.dump(params, Path("params.yaml"))
     # a process of its own, as DVC starts it: what one training leaves behind must not matter to the next
     subprocess.run([sys.executable, "-m", "stages.train", MODEL], check=True, capture_output=True)
@@ -79,6 +79,18 @@ def test_without_seeds_it_is_trained_with_that_of_all(place: Path) -> None:
     train_with([])
     assert json.loads(Path(f"reports/models/{MODEL}/train.json").read_text())["seed"] == 0
     assert not (Path("models") / MODEL / "seeds").exists()
+
+
+def test_that_its_bits_need_not_be_the_same_again_is_recorded(place: Path) -> None:
+    train_with([])
+    default = json.loads(Path(f"reports/models/{MODEL}/train.json").read_text())
+    train_with([], deterministic=False)
+    asked = json.loads(Path(f"reports/models/{MODEL}/train.json").read_text())
+    assert (default["deterministic"], asked["deterministic"]) == (True, False)
+    assert default["key"] != asked["key"]
+    store = open_store()
+    runs = store.client.search_runs([store.experiment_id], order_by=["attributes.start_time"])
+    assert [run.data.tags["deterministic"] for run in runs] == ["True", "False"]
 
 
 def test_all_seeds_learn_from_the_same_share_of_the_images(place: Path) -> None:

@@ -24,6 +24,7 @@ class Machine:
         threads: CPU threads. Their number changes how sums are split, and so the last bits of weights.
         name: of the processor or GPU, for people.
         why: the precision was chosen: "asked for", or what `_BF16` found.
+        deterministic: whether the same work gives the same bits each time.
     """
 
     device: torch.device
@@ -31,6 +32,7 @@ class Machine:
     threads: int
     name: str
     why: str = "asked for"
+    deterministic: bool = True
 
     def facts(self) -> dict[str, str | int]:
         """What a run records of its machine."""
@@ -40,6 +42,7 @@ class Machine:
             "precision": self.precision,
             "precision_by": self.why,
             "threads": self.threads,
+            "deterministic": self.deterministic,
         }
 
     @property
@@ -55,8 +58,8 @@ class Machine:
         return torch.autocast(self.device.type, torch.bfloat16)
 
 
-def set_up(device: str, precision: str, threads: int, convolutions: bool) -> Machine:
-    """Choose and configure the machine from the params `device`, `precision` and `threads`.
+def set_up(device: str, precision: str, threads: int, convolutions: bool, deterministic: bool = True) -> Machine:
+    """Choose and configure the machine from the params `device`, `precision`, `threads` and `deterministic`.
 
     `precision: auto` is bf16 for networks with convolutions where `_BF16` says that the device is faster
     with it, else fp32. Small fully connected networks gain nothing from it.
@@ -68,9 +71,9 @@ def set_up(device: str, precision: str, threads: int, convolutions: bool) -> Mac
     if chosen.type == "cuda" and "LOCAL_RANK" not in os.environ:  # a rank has its own
         _take_gpu(torch.cuda.device_count())
     torch.set_num_threads(threads or usable_cores())
-    _deterministic()
+    choose_algorithms(deterministic)
     resolved, why = _precision(chosen, convolutions) if precision == "auto" else (precision, "asked for")
-    return Machine(chosen, resolved, torch.get_num_threads(), _name(chosen), why)
+    return Machine(chosen, resolved, torch.get_num_threads(), _name(chosen), why, deterministic)
 
 
 @contextmanager
@@ -107,15 +110,15 @@ def _take_gpu(count: int) -> None:
         torch.cuda.set_device(os.getpid() % count if free is None else free)
 
 
-def _deterministic() -> None:
-    """The same program on the same machine gives the same bits.
+def choose_algorithms(deterministic: bool) -> None:
+    """Let the same program on the same machine give the same bits, or else take the fastest way each time.
 
     Source: https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # the switch behind `use_deterministic_algorithms(True)`, which also imports the compiler, seconds in each stage
-    torch.set_deterministic_debug_mode("error")
-    torch.backends.cudnn.benchmark = False
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
+    torch.backends.cudnn.benchmark = not deterministic
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32: TF32 keeps 10 bits of the mantissa
     # the check for this flag would fill every empty tensor, also those about to be overwritten
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

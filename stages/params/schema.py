@@ -52,6 +52,7 @@ class Params(Strict):
     device: Annotated[Literal["auto", "cuda", "mps", "cpu"], Field(description="auto: the GPU when there is one")]
     precision: Annotated[Literal["auto", "fp32", "bf16"], Field(description="auto: bf16 where the hardware has it")]
     threads: Annotated[int, Field(ge=0, le=1024, description="CPU threads, 0: one for each core")]
+    deterministic: Annotated[bool, Field(description="the same bits each time; false: the fastest way of a GPU")]
     devices: Annotated[int, Field(ge=0, le=1024, description="processes of one training, 0: one for each GPU")]
     data: Data
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]

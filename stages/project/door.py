@@ -10,6 +10,8 @@ from stages.project.console import Refusal
 from stages.project.durations import note_duration
 from stages.project.files import disk_refuses
 
+_UNREPEATABLE = "does not have a deterministic implementation"  # torch's words
+
 
 def open_door(main: Callable[[str], int | None], description: str, what: str) -> NoReturn:
     """Run a stage script: parse its one argument, call `main` with it, turn refusals into one line.
@@ -25,7 +27,7 @@ def open_door(main: Callable[[str], int | None], description: str, what: str) ->
 
 
 def run_or_refuse(work: Callable[[], int | None]) -> NoReturn:
-    """Exit with 0 after `work`, or with 1 and the message of its `Refusal` or of the disk's; 130 after Ctrl-C.
+    """Exit with 0 after `work`, 1 with the message of its `Refusal`, the disk's or the device's, 130 after Ctrl-C.
 
     How long the work of a stage took, and of how many epochs `work` says that it was, is noted for `vision plan`.
     """
@@ -35,8 +37,8 @@ def run_or_refuse(work: Callable[[], int | None]) -> NoReturn:
     except Refusal as refusal:
         print(f"ERROR: {refusal}", file=sys.stderr, flush=True)
         sys.exit(1)
-    except OSError as error:
-        if (said := disk_refuses(error)) is None:
+    except (OSError, RuntimeError) as error:
+        if (said := disk_refuses(error) if isinstance(error, OSError) else _unrepeatable(error)) is None:
             raise
         print(f"ERROR: {said}", file=sys.stderr, flush=True)
         sys.exit(1)
@@ -44,3 +46,11 @@ def run_or_refuse(work: Callable[[], int | None]) -> NoReturn:
         print("stopped by Ctrl-C", file=sys.stderr, flush=True)
         sys.exit(130)
     sys.exit(0)
+
+
+def _unrepeatable(error: RuntimeError) -> str | None:
+    """What to say of an operation that gives other bits each time; None where the error is another one."""
+    operation, words, _ = str(error).partition(_UNREPEATABLE)
+    if not words:
+        return None
+    return f"{operation}{words} here; `deterministic: false` in params.yaml allows it, with other bits each time"

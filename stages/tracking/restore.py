@@ -16,7 +16,7 @@ from stages.tracking.store import Store
 # of train.json, as `train` tags them
 _FACTS = (
     "key", "code", "dataset", "data", "provenance", "synthetic", "synthetic_images", "device", "machine", "precision",
-    "precision_by", "threads", "devices",
+    "precision_by", "threads", "deterministic", "devices",
 )  # fmt: skip
 
 

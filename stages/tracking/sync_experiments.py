@@ -17,7 +17,7 @@ from stages.tracking.search import finished
 from stages.tracking.store import Store
 
 # of train.json, what `train` keeps in a model's settings beside its params
-_RAN_ON = ("device", "machine", "precision", "precision_by", "threads", "devices")
+_RAN_ON = ("device", "machine", "precision", "precision_by", "threads", "deterministic", "devices")
 
 
 def sync_experiment(store: Store, experiment: Experiment) -> dict[str, int]:

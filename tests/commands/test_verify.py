@@ -174,7 +174,7 @@ def test_a_model_that_params_yaml_has_no_more_is_left_out(place: Path) -> None:
 
 def record(made: str, accuracy: float = 0.9, **changes: Any) -> Record:
     """Of a model `m`, all of whose outputs have the hash `made`; changes of its params, data, code or train.json."""
-    given = {"lr": 0.1, "data": "d", "code": "c", "threads": 2, **changes}
+    given = {"lr": 0.1, "data": "d", "code": "c", "threads": 2, "deterministic": True, **changes}
     code = {"path": "stages/a.py", "md5": given["code"]}
     lock = {
         "stages": {
@@ -191,7 +191,8 @@ def record(made: str, accuracy: float = 0.9, **changes: Any) -> Record:
         }
     }  # fmt: skip
     metrics = {"accuracy": accuracy, "accuracy_low": 0.88, "accuracy_high": 0.92, "seeds": 1}
-    reports = {"m": {"train": {"threads": given["threads"], "device": "cpu"}, "metrics": metrics}}
+    train = {"threads": given["threads"], "deterministic": given["deterministic"], "device": "cpu"}
+    reports = {"m": {"train": train, "metrics": metrics}}
     return Record(DvcLock(json.dumps(lock)), ["m"], reports, {}, {"m": []}, "")
 
 
@@ -219,6 +220,13 @@ def test_other_bits_are_within_the_band_or_different_by_the_accuracy(monkeypatch
     assert judged(record("x"), record("x"), monkeypatch) == (IDENTICAL, [])
     (status, (unknown,)) = judged(record("x"), record("y"), monkeypatch)
     assert status == WITHIN and unknown.startswith("nothing that is recorded differs")
+
+
+def test_a_training_that_was_not_to_be_repeatable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after = (record(made, deterministic=False) for made in "xy")
+    cause = "deterministic: false in the commit's train.json, so that each training may end in other bits"
+    assert judged(before, after, monkeypatch) == (WITHIN, [cause])
+    assert judged(before, before, monkeypatch) == (IDENTICAL, [])
 
 
 def test_other_params_or_data_are_different_whatever_came_out(monkeypatch: pytest.MonkeyPatch) -> None:

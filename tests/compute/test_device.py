@@ -43,6 +43,15 @@ def test_what_is_asked_for_is_given(precision):
     assert (facts["precision"], facts["precision_by"]) == (precision, "asked for")
 
 
+def test_the_fastest_way_is_taken_only_where_the_bits_may_differ() -> None:
+    found = []
+    for deterministic in (False, True):
+        machine = set_up("cpu", "fp32", 1, convolutions=True, deterministic=deterministic)
+        modes = torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
+        found.append((machine.facts()["deterministic"], *modes))
+    assert found == [(False, 0, True, False), (True, 2, False, False)]
+
+
 @pytest.mark.parametrize(("threads", "places"), [(1, 4), (2, 2), (3, 1), (4, 1), (8, 1)])
 def test_as_many_stages_at_once_as_there_are_cores_for_their_threads(
     threads: int, places: int, monkeypatch: pytest.MonkeyPatch

@@ -57,6 +57,7 @@ def test_the_machine_asked_for_is_there_or_refused():
     assert (machine.device.type, machine.precision, machine.threads) == ("cpu", "fp32", 2)
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    assert (machine.facts()["deterministic"], torch.backends.cudnn.benchmark) == (True, False)
     assert set_up("cpu", "bf16", 1, convolutions=False).precision == "bf16"
     if not torch.cuda.is_available():
         with pytest.raises(Refusal, match="device is 'cuda', which this machine lacks; it has: cpu"):

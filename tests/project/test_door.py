@@ -1,7 +1,9 @@
 """How a stage script ends."""
 
 import pytest
+import torch
 
+from stages.compute.device import choose_algorithms
 from stages.project.console import Refusal
 from stages.project.door import run_or_refuse
 
@@ -30,5 +32,20 @@ def test_success_and_a_defect_are_told_apart():
     with pytest.raises(SystemExit) as ended:
         run_or_refuse(lambda: None)
     assert ended.value.code == 0
-    with pytest.raises(ZeroDivisionError):
-        run_or_refuse(raising(ZeroDivisionError()))
+    for defect in (ZeroDivisionError, RuntimeError):
+        with pytest.raises(defect):
+            run_or_refuse(raising(defect()))
+
+
+def test_an_operation_without_a_repeatable_way_names_the_param_that_allows_it(capsys):
+    def work() -> None:
+        choose_algorithms(deterministic=True)
+        torch.zeros(4).put_(torch.tensor([0, 1]), torch.ones(2))
+
+    with pytest.raises(SystemExit) as ended:
+        run_or_refuse(work)
+    assert (ended.value.code, capsys.readouterr().err) == (
+        1,
+        "ERROR: put_ does not have a deterministic implementation here; "
+        "`deterministic: false` in params.yaml allows it, with other bits each time\n",
+    )

@@ -10,7 +10,19 @@ from stages.project.requirements import other_versions
 from stages.project.versions import versions
 
 # of train.json: what a training's key is made of, beside the params, which dvc.lock has
-_FACTS = ("seed", "data", "code", "synthetic", "device", "machine", "precision", "precision_by", "threads", "devices")
+_FACTS = (
+    "seed",
+    "data",
+    "code",
+    "synthetic",
+    "device",
+    "machine",
+    "precision",
+    "precision_by",
+    "threads",
+    "deterministic",
+    "devices",
+)
 _SHOWN = 6  # packages
 
 
@@ -74,6 +86,8 @@ def causes(name: str, commit: str, trained: bool, before: Record, after: Record)
         for fact in _FACTS
         if fact in recorded and fact in here and recorded[fact] != here[fact]
     ]
+    if recorded.get("deterministic") is False:
+        told.append("deterministic: false in the commit's train.json, so that each training may end in other bits")
     return [*told, *_packages(trained_with(name, commit), before.requirements)]
 
 
