@@ -40,8 +40,10 @@ _DECAY = 0.999  # of the average of the generator's weights
 def main(name: str) -> None:
     """Write data/synthetic/NAME/: images/, samples/, generator.safetensors, losses.csv, training.json."""
     of = f"generators.{name}"
-    seed, device, precision, threads, deterministic = load("seed", "device", "precision", "threads", "deterministic")
-    dataset, fraction, per_class, gan = load(*(f"{of}.{key}" for key in ("dataset", "fraction", "per_class", "gan")))
+    seed, device, precision, threads, deterministic, dataset, fraction, per_class, gan = load(
+        "seed", "device", "precision", "threads", "deterministic",
+        f"{of}.dataset", f"{of}.fraction", f"{of}.per_class", f"{of}.gan",
+    )  # fmt: skip
     folder = PREPARED / dataset
     data = open_set(folder)
     _refuse_unfit(name, dataset, data)
