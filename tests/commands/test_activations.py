@@ -70,11 +70,9 @@ def test_the_command_draws_and_prints_all_six(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "a.png").size[0] > 900
 
 
-@pytest.mark.parametrize("output", ["a-folder", "a-file/x.png", "x" * 300 + ".png"])
-def test_a_name_that_cannot_be_a_files_is_told_in_one_line(output: str, tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_a_files_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a-folder").mkdir()
-    (tmp_path / "a-file").touch()
-    command = [sys.executable, "-m", "stages.commands.main", "activations", "--output", output]
+    command = [sys.executable, "-m", "stages.commands.main", "activations", "--output", "a-folder"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1

@@ -61,7 +61,9 @@ def test_values_that_are_not_valid_leave_the_file_as_it_is(project: Path) -> Non
     assert (project / "params.yaml").read_bytes() == before
 
 
-trees = st.recursive(st.integers() | st.text(max_size=3), lambda inner: st.dictionaries(st.text(max_size=2), inner))
+trees = st.recursive(
+    st.integers() | st.text(max_size=3), lambda inner: st.dictionaries(st.text(max_size=2), inner), max_leaves=8
+)
 sections = st.dictionaries(st.text(max_size=2), trees)
 
 

@@ -23,6 +23,10 @@ def test_values_come_in_the_order_of_the_keys() -> None:
     assert (seed, lr, model.hidden) == (0, 0.003, [128, 64])
 
 
+def test_results_are_repeatable_unless_somebody_asks_otherwise() -> None:
+    assert load("deterministic", path=ROOT / "params.yaml") == (True,)
+
+
 @pytest.mark.parametrize(
     ("key", "message"),
     [

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stages.project.console import Refusal
-from stages.project.files import read_json, replacing_folder, sha256, write_csv, write_json, write_text
+from stages.project.files import disk_refuses, read_json, replacing_folder, sha256, write_csv, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -16,6 +16,15 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
         write_json(path, {"accuracy": float("nan")})
     assert json.loads(path.read_text()) == {"accuracy": 0.5}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["a-folder", "a-file/x.png", "x" * 300 + ".png"])
+def test_a_name_that_cannot_be_a_files_is_told(name, tmp_path):
+    (tmp_path / "a-folder" / "full").mkdir(parents=True)
+    (tmp_path / "a-file").touch()
+    with pytest.raises(OSError) as raised:
+        write_text(tmp_path / name, "text")
+    assert str(disk_refuses(raised.value)).endswith("; name another file")
 
 
 @pytest.mark.parametrize("value", [torch.tensor(0.5), np.float32(0.5)])
