@@ -8,6 +8,7 @@ import numpy as np
 import typer
 from PIL import Image
 
+from stages.params.policy_checks import SMALLEST
 from stages.project.console import Refusal, bar, say
 from stages.project.files import read_json, replacing
 from stages.project.paths import WEIGHTS
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _REPORTS = 5  # losses printed
-_SMALLEST = 32  # pixels of a side that a backbone takes
 
 
 def style(
@@ -26,7 +26,7 @@ def style(
     backbone: Annotated[str, typer.Option(help="One of `backbones`: efficientnet_lite0, or a VGG19.")] = (
         "efficientnet_lite0"
     ),
-    size: Annotated[int, typer.Option(min=_SMALLEST, max=2048, help="Longest side, pixels.")] = 400,
+    size: Annotated[int, typer.Option(min=SMALLEST, max=2048, help="Longest side, pixels.")] = 400,
     steps: Annotated[int, typer.Option(min=1, help="Of Adam, on the pixels.")] = 2000,
     rate: Annotated[float, typer.Option(min=1e-6, max=1.0, help="Of Adam, pixels being 0 to 1.")] = 0.003,
     style_weight: Annotated[
@@ -79,9 +79,9 @@ def _picture(path: Path, size: int) -> Image.Image:
         raise Refusal(f"{path}: {error}; name a picture (JPEG, PNG, GIF, BMP, WebP or TIFF)") from error
     scale = min(1, size / max(picture.size))
     width, height = (round(side * scale) for side in picture.size)
-    if min(width, height) < _SMALLEST:
+    if min(width, height) < SMALLEST:
         mend = "raise --size" if scale < 1 else "name a larger picture"
-        raise Refusal(f"{path} comes to {width}x{height} pixels; allowed: {_SMALLEST} and above, so {mend}")
+        raise Refusal(f"{path} comes to {width}x{height} pixels; allowed: {SMALLEST} and above, so {mend}")
     return picture.resize((width, height), Image.Resampling.BICUBIC)
 
 
