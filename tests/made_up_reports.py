@@ -35,7 +35,8 @@ def write_training(folder: Path, more: dict[str, Any]) -> None:
     HISTORY.to_csv(folder / "history.csv", index=False)
     figures = {"seed": 0, "key": "0123456789abcdef", "epochs": 3, "best_epoch": 2, "val_accuracy": 0.75}
     sizes = {"parameters": 7850, "trainable_parameters": 7850, "synthetic": "none", "synthetic_images": 0}
-    write_json(folder / "train.json", figures | sizes | {"device": "cpu", "precision": "fp32", "threads": 1} | more)
+    ran_on = {"device": "cpu", "precision": "fp32", "threads": 1, "deterministic": True}
+    write_json(folder / "train.json", figures | sizes | ran_on | more)
 
 
 def write_reports(

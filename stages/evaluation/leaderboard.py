@@ -14,7 +14,7 @@ from stages.project.files import read_json
 # Other tools read the first seven by position.
 FROM_METRICS = ("dataset", "provenance", "accuracy", "accuracy_low", "accuracy_high", "parameters")
 MORE_METRICS = ("loss", "ece", "macro_f1")
-FROM_TRAIN = ("device", "precision", "epochs", "trainable_parameters", "synthetic_images")
+FROM_TRAIN = ("device", "precision", "deterministic", "epochs", "trainable_parameters", "synthetic_images")
 OVER_SEEDS = ("accuracy_mean", "accuracy_mean_sd", "accuracy_mean_low", "accuracy_mean_high")  # where it has several
 COLUMNS = ("model", *FROM_METRICS, *MORE_METRICS, *FROM_TRAIN, "seeds", *OVER_SEEDS)
 
@@ -75,6 +75,8 @@ def warnings(table: pd.DataFrame, facts: dict[str, dict[str, Any]]) -> list[str]
         for dataset, name in by_dataset.items()
         if "test" in facts[name]["not_held_out"]
     ]
+    if free := ", ".join(table.loc[~table["deterministic"].astype(bool), "model"]):
+        lines.append(f"{free}: trained with `deterministic: false`; trained again, the figures may be others.")
     return lines + [
         f"{name}: its backbone {facts[name]['backbone']['name']} has random weights, not pretrained ones."
         for name in table["model"]

@@ -12,7 +12,7 @@ from stages.project.console import Refusal
 
 HEADER = (
     "model,dataset,provenance,accuracy,accuracy_low,accuracy_high,parameters,"
-    "loss,ece,macro_f1,device,precision,epochs,trainable_parameters,synthetic_images,"
+    "loss,ece,macro_f1,device,precision,deterministic,epochs,trainable_parameters,synthetic_images,"
     "seeds,accuracy_mean,accuracy_mean_sd,accuracy_mean_low,accuracy_mean_high"
 )
 
@@ -22,7 +22,8 @@ def report(folder: Path, name: str, dataset: str, accuracy: float, status: str =
     metrics = {"dataset": dataset, "provenance": status, "accuracy": accuracy, "parameters": 7850, "device": "mps"}
     interval = {"accuracy_low": accuracy - 0.01, "accuracy_high": accuracy + 0.01}
     more = {"loss": 0.25, "ece": 0.02, "macro_f1": 0.9, "images": 100, "seeds": 1}
-    train = {"device": "cuda", "precision": "bf16", "epochs": 5, "trainable_parameters": 7850, "synthetic_images": made}
+    train = {"device": "cuda", "precision": "bf16", "deterministic": True, "epochs": 5}
+    train |= {"trainable_parameters": 7850, "synthetic_images": made}
     (folder / name / "metrics.json").write_text(json.dumps(metrics | interval | more))
     (folder / name / "train.json").write_text(json.dumps(train))
 
@@ -49,7 +50,7 @@ def test_csv_header_and_order(reports: Path, tmp_path: Path) -> None:
     assert lines[0] == HEADER
     assert [line.split(",")[0] for line in lines[1:]] == ["b-fast", "c-fast", "a-slow", "pets"]
     assert lines[1] == (
-        "b-fast,mnist,official,0.950000,0.940000,0.960000,7850,0.250000,0.020000,0.900000,cuda,bf16,5,7850,0,1,,,,"
+        "b-fast,mnist,official,0.950000,0.940000,0.960000,7850,0.250000,0.020000,0.900000,cuda,bf16,True,5,7850,0,1,,,,"
     )
 
 
@@ -60,7 +61,7 @@ def test_only_listed_models_are_ranked_and_missing_ones_are_named(reports: Path)
 
 def test_a_report_without_a_figure_is_refused_by_name(reports: Path) -> None:
     (reports / "pets" / "train.json").write_text(
-        '{"device": "cpu", "precision": "fp32", "epochs": 1, "synthetic_images": 0}'
+        '{"device": "cpu", "precision": "fp32", "deterministic": true, "epochs": 1, "synthetic_images": 0}'
     )
     with pytest.raises(Refusal, match=r"pets/train.json lacks trainable_parameters"):
         leaderboard(NAMES, reports)
@@ -75,6 +76,15 @@ def test_warnings_name_stand_ins_and_random_weights(reports: Path) -> None:
     ]
     real = {"name": "densenet121", "weights": {"status": "pretrained"}}
     assert warnings(leaderboard(["a-slow"], reports), {"a-slow": {"backbone": real, "not_held_out": []}}) == []
+
+
+def test_figures_that_may_not_come_again_are_told(reports: Path) -> None:
+    for name in ("a-slow", "pets"):
+        train = json.loads((reports / name / "train.json").read_text())
+        (reports / name / "train.json").write_text(json.dumps(train | {"deterministic": False}))
+    assert warnings(leaderboard(NAMES, reports), facts())[1:] == [
+        "a-slow, pets: trained with `deterministic: false`; trained again, the figures may be others."
+    ]
 
 
 def test_a_test_text_that_was_trained_on_is_told(reports: Path) -> None:
