@@ -27,7 +27,7 @@ def line(error: Any) -> str:
         return f"{key}.{_choice(error)} is missing"
     if kind == "union_tag_invalid":
         tags = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
-        return f"{key}.{_choice(error)} is {error['ctx']['tag']!r}; {did_you_mean(error['ctx']['tag'], tags)}"
+        return f"{key}.{_choice(error)} is {_shown(error['ctx']['tag'])}; {did_you_mean(error['ctx']['tag'], tags)}"
     if kind in _SECTION_TYPES:
         return f"{key} is {'empty' if error['input'] is None else shown}; allowed: a section of `key: value` lines"
     if where[-1:] == ["[key]"]:  # the path holds the name, then this mark

@@ -150,6 +150,11 @@ def test_an_unknown_key_gets_a_hint(key: str, hint: str | None, after: Check) ->
         ("models/mnist-mlp/architecture", ..., "models.mnist-mlp.architecture is missing"),
         ("models/mnist-mlp/train/epochs", ..., "models.mnist-mlp.train.epochs is missing"),
         ("models/mnist-mlp/train/optimizer", "sdg", "models.mnist-mlp.train.optimizer is 'sdg'; did you mean 'sgd'?"),
+        (
+            "models/mnist-mlp/train/optimizer",
+            "s" * 99,
+            f"models.mnist-mlp.train.optimizer is '{'s' * 12}...{'s' * 13}'; allowed: adam, adamw, lbfgs, muon, sgd",
+        ),
         ("models/mnist-mlp/train/optimizer", ..., "models.mnist-mlp.train.optimizer is missing"),
         ("models/mnist-mlp/train", None, "models.mnist-mlp.train is empty; allowed: a section of `key: value` lines"),
         (

@@ -137,7 +137,7 @@ def test_two_clones_share_a_sweep(team):
         with (clone.root / "reports/sweeps/tiny/trials.csv").open(newline="") as file:
             tables.append({row["trial"]: row["state"] for row in csv.DictReader(file)})
     trials = max(tables, key=len)  # one may have ended before the other's last trial began
-    assert len(trials) in (5, 6)
+    assert len(trials) in (9, 10)  # of both the last one may be begun
     assert set(trials.values()) <= {"finished", "pruned"}
     ran = [{name for name in trials if f"] {name}: " in output} for output in outputs]
     assert ran[0] | ran[1] == set(trials)
