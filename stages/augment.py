@@ -3,19 +3,17 @@
 A stage of dvc.yaml: `dvc repro augment@NAME`. Training on the plain images depends on `policy.json` alone.
 """
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stages.datasets.format import PreparedSet, array_file, describe, open_set, read_rows, write_targets
-from stages.datasets.statistics import mean_and_std
+from stages.datasets.augmented import write_views
+from stages.datasets.format import PreparedSet, open_set
 from stages.params import load
-from stages.project.console import Refusal, bar
+from stages.project.console import Refusal
 from stages.project.door import open_door
-from stages.project.files import read_json, replacing_folder, write_bytes, write_json, write_text
+from stages.project.files import read_json, replacing_folder, write_bytes, write_json
 from stages.project.paths import AUGMENTED, PREPARED, WEIGHTS
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ def main(name: str) -> None:
         if settings.views:
             copies = views(policy, images, seed, settings.views, restyle)
             about = {"policy": name, "views": settings.views, "style": _style(policy.steps)}
-            _write_views(into, prepared, copies, settings.views, about)
+            write_views(into, prepared, copies, settings.views, about)
 
 
 def _restyle(
@@ -84,27 +82,6 @@ def _style(steps: "Steps") -> dict[str, Any] | None:
     if steps.style is None:
         return None
     return steps.style.model_dump() | {"weights": read_json(WEIGHTS / steps.style.backbone / "provenance.json")}
-
-
-def _write_views(
-    folder: Path, prepared: PreparedSet, copies: Iterator[np.ndarray], count: int, about: dict[str, Any]
-) -> None:
-    """A data set whose train is `count` augmented copies of each image; val and test stay as they are."""
-    stored = array_file(folder, "train", len(prepared.targets("train")) * count, prepared.about.shape, "images")
-    with bar(len(stored), f"views of {prepared.folder.name}") as shown:
-        for batch in copies:
-            stored[shown.n : shown.n + len(batch)] = batch
-            shown.update(len(batch))
-    mean, std = mean_and_std(stored)
-    write_targets(folder, "train", np.tile(prepared.targets("train"), count))
-    header, rows = read_rows(prepared.folder, "train")
-    write_text(folder / "train" / "rows.csv", header + "".join(rows) * count)
-    for split in ("val", "test"):
-        (folder / split).mkdir()
-        for file in (prepared.folder / split).iterdir():
-            shutil.copyfile(file, folder / split / file.name)
-    provenance = prepared.about.provenance | {"augmentation": about}
-    describe(folder, "images", prepared.about.class_names, mean, std, provenance)
 
 
 if __name__ == "__main__":
