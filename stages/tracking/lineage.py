@@ -11,6 +11,8 @@ from stages.project.versions import versions
 from stages.tracking.git import git, patch
 from stages.tracking.secrets import masked
 
+# of train.json and of a model's settings beside its params: what a training ran on
+RAN_ON = ("device", "machine", "precision", "precision_by", "threads", "deterministic", "devices")
 _LARGEST = 1_000_000  # characters of a patch; longer, it is data that somebody has put into git
 
 

@@ -7,6 +7,7 @@ from stages.project.console import Refusal
 from stages.project.files import read_json
 from stages.project.nested import flat
 from stages.tracking.absent import absent
+from stages.tracking.lineage import RAN_ON
 from stages.tracking.records import training
 from stages.tracking.run import Run
 from stages.tracking.search import create
@@ -14,10 +15,7 @@ from stages.tracking.secrets import masked
 from stages.tracking.store import Store
 
 # of train.json, as `train` tags them
-_FACTS = (
-    "key", "code", "dataset", "data", "provenance", "synthetic", "synthetic_images", "device", "machine", "precision",
-    "precision_by", "threads", "deterministic", "devices",
-)  # fmt: skip
+_FACTS = ("key", "code", "dataset", "data", "provenance", "synthetic", "synthetic_images", *RAN_ON)
 
 
 def restored(

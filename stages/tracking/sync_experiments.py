@@ -10,14 +10,12 @@ from stages.project.paths import MODELS, model_report
 from stages.tracking.dvc_lock import DvcLock
 from stages.tracking.experiments import Experiment, states
 from stages.tracking.git import git, unpack
+from stages.tracking.lineage import RAN_ON
 from stages.tracking.records import evaluation
 from stages.tracking.restore import restored
 from stages.tracking.run import Run
 from stages.tracking.search import finished
 from stages.tracking.store import Store
-
-# of train.json, what `train` keeps in a model's settings beside its params
-_RAN_ON = ("device", "machine", "precision", "precision_by", "threads", "deterministic", "devices")
 
 
 def sync_experiment(store: Store, experiment: Experiment) -> dict[str, int]:
@@ -63,7 +61,7 @@ def _restored(store: Store, experiment: Experiment, name: str, lock: DvcLock, ma
     with TemporaryDirectory() as folder:
         reports = unpack(experiment.commit, model_report(name), Path(folder))
         report = json.loads((reports / "train.json").read_text(encoding="utf-8"))
-        settings = _settings(name, ran_with) | {fact: report[fact] for fact in _RAN_ON if fact in report}
+        settings = _settings(name, ran_with) | {fact: report[fact] for fact in RAN_ON if fact in report}
         run = Run(store, restored(store, settings, reports, None, tags))
         if (reports / "metrics.json").exists() and lock.later(f"evaluate@{name}", f"train@{name}", MODELS / name):
             run.record(evaluation(reports, lock.params(f"evaluate@{name}").get("evaluate", {})))

@@ -8,21 +8,10 @@ from stages.commands.verification.record import Record, trained_with
 from stages.project.nested import flat
 from stages.project.requirements import other_versions
 from stages.project.versions import versions
+from stages.tracking.lineage import RAN_ON
 
 # of train.json: what a training's key is made of, beside the params, which dvc.lock has
-_FACTS = (
-    "seed",
-    "data",
-    "code",
-    "synthetic",
-    "device",
-    "machine",
-    "precision",
-    "precision_by",
-    "threads",
-    "deterministic",
-    "devices",
-)
+_FACTS = ("seed", "data", "code", "synthetic", *RAN_ON)
 _SHOWN = 6  # packages
 
 
