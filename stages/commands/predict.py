@@ -125,7 +125,7 @@ def predict_all(checkpoint: "Checkpoint", images: Iterable[Asked]) -> Iterator[A
 
     machine = set_up("auto", "fp32", 0, convolutions=False)
     network = from_pixels(checkpoint).to(machine.device)
-    size = rows_at_once(checkpoint.input_shape)
+    size = rows_at_once(checkpoint.input_shape, machine.device)
     waiting = iter(images)
     while batch := list(islice(waiting, size)):
         pixels = [image.pixels for image in batch if image.pixels is not None]

@@ -9,6 +9,7 @@ from torch import nn
 
 from stages.compute.device import Machine
 from stages.compute.inference import outputs
+from stages.compute.turns import turn_for
 from stages.project.console import Refusal
 
 
@@ -44,17 +45,17 @@ def parity(
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             return outputs(network.to(machine.device), inputs, machine, what=what).numpy()
 
-    expected = logits(reference, "reference")
-    if not np.isfinite(expected).all():
-        raise Refusal("the model gives scores that are not finite; train it with a lower lr")
+    with turn_for(reference, machine):
+        expected = logits(reference, "reference")
+        if not np.isfinite(expected).all():
+            raise Refusal("the model gives scores that are not finite; train it with a lower lr")
+        found = {name: compare(name, logits(load(), name), expected, targets, bound) for name, load in formats.items()}
     return {
         "images": len(inputs),
         "device": machine.device.type,
         "max_logit_gap_allowed": bound,
         "reference": {"accuracy": accuracy(expected, targets)},
-        "formats": {
-            name: compare(name, logits(load(), name), expected, targets, bound) for name, load in formats.items()
-        },
+        "formats": found,
     }
 
 

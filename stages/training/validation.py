@@ -14,9 +14,10 @@ from stages.training.world import World
 def validate(network: nn.Module, task: Task, machine: Machine, world: World) -> tuple[float, float]:
     """Mean cross-entropy and accuracy (0 to 1) on the task's validation split, of which each rank does its part."""
     losses, rights, val = [], [], task.val
-    batches = (
-        val.in_order() if isinstance(val, Passage) else val.in_order(rows_at_once(val.shape), world.rank, world.size)
-    )
+    if isinstance(val, Passage):
+        batches = val.in_order()
+    else:
+        batches = val.in_order(rows_at_once(val.shape, machine.device), world.rank, world.size)
     world.broadcast_buffers(network)
     with evaluating(network), torch.inference_mode():
         for inputs, targets in batches:
