@@ -8,7 +8,6 @@ from stages.params import load
 from stages.project.console import Refusal, say
 from stages.project.door import open_door
 from stages.project.files import read_json, write_json
-from stages.project.locks import turn
 from stages.project.paths import MODELS, SYNTHETIC, forget_training
 
 
@@ -29,8 +28,7 @@ def main(name: str) -> None:
     checkpoint = load_checkpoint(MODELS / grader / "checkpoint.pth")
     if checkpoint.input_shape != list(images.shape[1:]):
         raise Refusal(f"{MODELS / grader} takes other images than {folder}; `dvc repro` makes both again")
-    with turn(machine.places):
-        logits = outputs(from_pixels(checkpoint).to(machine.device), images, machine, what=f"grading {name}").numpy()
+    logits = outputs(from_pixels(checkpoint).to(machine.device), images, machine, what=f"grading {name}").numpy()
     found = {"grader": grader, **grade(logits, targets, checkpoint.class_names)}
     write_json(folder / "grade.json", found)
     say(f"{name}: {grader} takes {found['as_intended']:.2%} of {len(images):,} images for the class asked for")

@@ -15,7 +15,7 @@ from typing import Annotated
 import psutil
 import typer
 
-from stages.commands.pipeline.dvc import command, environment, graph_of, repository
+from stages.commands.pipeline.dvc import YIELDING, command, environment, graph_of, repository
 from stages.commands.pipeline.jobs import stages_at_once
 from stages.commands.pipeline.lines import named
 from stages.commands.pipeline.schedule import Chain, Schedule, chains, out_of_date
@@ -89,7 +89,7 @@ def run_chain(chain: Chain, begun: Callable[["subprocess.Popen[str]"], None]) ->
         begun: is told the process.
     """
     process = subprocess.Popen(
-        command("--wait-for-lock", "repro", "-s", *chain), env=environment(),
+        command("--wait-for-lock", "repro", "-s", *chain), env=YIELDING | environment(),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
     begun(process)

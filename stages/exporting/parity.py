@@ -9,8 +9,8 @@ from torch import nn
 
 from stages.compute.device import Machine
 from stages.compute.inference import outputs
+from stages.compute.turns import turn_for
 from stages.project.console import Refusal
-from stages.project.locks import turn
 
 
 def parity(
@@ -21,7 +21,7 @@ def parity(
     machine: Machine,
     bound: float,
 ) -> dict[str, Any]:
-    """Run every format over the test set, in one turn at the cores, and compare its logits with the fp32 eager model's.
+    """Run every format over the test set and compare its logits with the fp32 eager model's.
 
     Args:
         reference: the eager model on the CPU, stored inputs to logits; it is moved to the machine's device.
@@ -45,7 +45,7 @@ def parity(
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             return outputs(network.to(machine.device), inputs, machine, what=what).numpy()
 
-    with turn(machine.places):
+    with turn_for(reference, machine):
         expected = logits(reference, "reference")
         if not np.isfinite(expected).all():
             raise Refusal("the model gives scores that are not finite; train it with a lower lr")

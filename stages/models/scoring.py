@@ -4,14 +4,14 @@ import numpy as np
 
 from stages.compute.device import Machine
 from stages.compute.inference import outputs
+from stages.compute.turns import turn_for
 from stages.compute.views import Averaged
 from stages.models.checkpoint import Checkpoint, from_stored, rebuild
 from stages.project.console import Refusal
-from stages.project.locks import turn
 
 
 def logits_of(checkpoint: Checkpoint, inputs: np.ndarray, features: bool, machine: Machine, views: str) -> np.ndarray:
-    """float32 (N, classes), with a progress bar, computed in its turn at the cores.
+    """float32 (N, classes), with a progress bar.
 
     Args:
         checkpoint: of the model.
@@ -28,7 +28,7 @@ def logits_of(checkpoint: Checkpoint, inputs: np.ndarray, features: bool, machin
         inputs = (inputs.astype(np.float32) - mean) / std
     network = rebuild(checkpoint) if features else from_stored(checkpoint)
     network = Averaged(network, views) if views else network
-    with turn(machine.places):
+    with turn_for(network, machine):
         logits: np.ndarray = outputs(network.to(machine.device), inputs, machine, what="evaluating").numpy()
     if not np.isfinite(logits).all():
         raise Refusal(f"{checkpoint.name} gives scores that are not finite; train it with a lower lr")

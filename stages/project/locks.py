@@ -42,9 +42,8 @@ def exclusive(name: str, waiting_for: str = "", while_waiting: Callable[[], None
 def turn(places: int, while_waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold one of `places` places for heavy work on the processor, waiting until one is free.
 
-    Threads wait for one another by spinning. Two trainings on the same cores spin for a thread that the other one
-    keeps from running: measured on 2 cores, two of a CNN got 3 steps a second each, where one alone gets 17; a CNN
-    beside an MLP got 4, and the MLP 32 where it gets 139 alone.
+    Convolutions' threads wait for one another by spinning. Two trainings on the same cores spin for a thread that
+    the other one keeps from running: measured, each took three to seven times as long, not twice.
 
     Args:
         places: how many may work at once, at least 1; the same number in all processes.

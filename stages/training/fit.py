@@ -24,15 +24,16 @@ def fit_task(
     keeper: Keeper,
     world: World,
     stop: StopFlag,
+    convolutions: bool,
 ) -> Outcome:
-    """As `fit`, or as `fit_regression` for L-BFGS, in its turn at the cores.
+    """As `fit`, or as `fit_regression` for L-BFGS; a network with convolutions waits for its turn at the cores.
 
     Args:
         task, settings, machine, after_epoch, keeper, world: as of both.
         stop: ends the waiting.
+        convolutions: whether the network has some. Several processes of one training share the cores by themselves.
     """
-    # several processes of one training share the cores by themselves
-    with turn(machine.places, stop.check) if world.size == 1 else nullcontext():
+    with turn(machine.places, stop.check) if convolutions and world.size == 1 else nullcontext():
         if isinstance(settings, Lbfgs):
             return fit_regression(task, settings, machine, after_epoch, keeper, world)
         return fit(task, settings, machine, after_epoch, keeper, world)

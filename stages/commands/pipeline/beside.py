@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-from stages.commands.pipeline.dvc import command, environment
+from stages.commands.pipeline.dvc import YIELDING, command, environment
 from stages.params.load import PARAMS, parsed
 from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal, say
@@ -52,7 +52,7 @@ def run_beside(
         _wait_for_stages()
         process = subprocess.Popen(
             command("--wait-for-lock", "exp", "run", "--temp", "--name", name, *options, *stages),
-            env={**environment(), **(variables or {})},
+            env={**YIELDING, **environment(), **(variables or {})},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         )  # fmt: skip
         assert process.stdout is not None

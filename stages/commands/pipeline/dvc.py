@@ -11,6 +11,10 @@ from stages.commands.pipeline import child
 from stages.commands.pipeline.schedule import Graph
 from stages.project.console import Refusal
 
+# A waiting thread of OpenMP spins, which takes the core from another stage's threads: two trainings at once
+# were a hundred times slower. Yielding changes no result.
+YIELDING = {"OMP_WAIT_POLICY": "passive"}
+
 
 def command(*arguments: str) -> list[str]:
     """The command line of `dvc` with `arguments`."""
