@@ -1,14 +1,18 @@
-"""Which networks wait for a turn at the cores, and how many rows go through them at a time."""
+"""Networks with convolutions are tested and exported in their turn at the cores."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from tiny_model import images, tiny_checkpoint
 from torch import nn
 
 from stages.compute.device import Machine
-from stages.compute.inference import rows_at_once
 from stages.compute.turns import turn_for
+from stages.exporting.parity import parity
+from stages.models.checkpoint import from_pixels
+from stages.models.scoring import logits_of
 from stages.project.cores import usable_cores
 from stages.project.locks import turn
 
@@ -16,40 +20,55 @@ ALL_CORES = Machine(torch.device("cpu"), "fp32", usable_cores(), "any")
 CONVOLUTION, LINEAR = nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 1)), nn.Linear(1, 1)
 
 
+class _Taken(Exception):
+    pass
+
+
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
 
 
-def _free() -> bool:
-    class Taken(Exception):
-        pass
-
+def _taken() -> bool:
     def give_up() -> None:
-        raise Taken
+        raise _Taken
 
     try:
         with turn(1, give_up):
-            return True
-    except Taken:
-        return False
+            return False
+    except _Taken:
+        return True
 
 
-def test_a_network_with_convolutions_holds_the_place_and_gives_it_back() -> None:
-    with turn_for(CONVOLUTION, ALL_CORES):
-        assert not _free()
-    assert _free()
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each pass over a test set, whether the one place was taken meanwhile."""
+    found: list[bool] = []
+
+    def outputs(network: nn.Module, inputs: np.ndarray, *_: object, **__: object) -> torch.Tensor:
+        found.append(_taken())
+        return torch.zeros(len(inputs), 2)
+
+    monkeypatch.setattr("stages.models.scoring.outputs", outputs)
+    monkeypatch.setattr("stages.exporting.parity.outputs", outputs)
+    return found
 
 
-def test_a_network_without_any_takes_none() -> None:
-    with turn_for(LINEAR, ALL_CORES):
-        assert _free()
+@pytest.mark.parametrize(("network", "taken"), [(CONVOLUTION, True), (LINEAR, False)])
+def test_convolutions_hold_the_place_and_give_it_back(network: nn.Module, taken: bool) -> None:
+    with turn_for(network, ALL_CORES):
+        assert _taken() is taken
+    assert not _taken()
 
 
-@pytest.mark.parametrize(
-    ("shape", "on_a_cpu", "elsewhere"),
-    [([224, 224, 3], 8, 16), ([32, 32, 3], 392, 784), ([28, 28, 1], 512, 1000), ([1024], 1000, 1000)],
-)
-def test_half_as_many_pixels_go_through_at_a_time_on_a_cpu(shape: list[int], on_a_cpu: int, elsewhere: int) -> None:
-    assert rows_at_once(shape, torch.device("cpu")) == on_a_cpu
-    assert rows_at_once(shape, torch.device("cuda")) == elsewhere
+@pytest.mark.parametrize(("architecture", "taken"), [("cnn", True), ("mlp", False)])
+def test_a_model_is_tested_in_its_turn(architecture: str, taken: bool, seen: list[bool]) -> None:
+    logits_of(tiny_checkpoint(architecture), images(5)[0], False, ALL_CORES, "")
+    assert seen == [taken]
+
+
+@pytest.mark.parametrize(("architecture", "taken"), [("cnn", True), ("mlp", False)])
+def test_all_formats_are_run_in_one_turn(architecture: str, taken: bool, seen: list[bool]) -> None:
+    network, (pixels, targets) = from_pixels(tiny_checkpoint(architecture)), images(5)
+    parity(network, {"one": lambda: network, "two": lambda: network}, pixels, targets, ALL_CORES, 1e-3)
+    assert seen == [taken] * 3
