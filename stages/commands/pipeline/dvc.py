@@ -13,7 +13,7 @@ from stages.project.console import Refusal
 
 # A waiting thread of OpenMP spins, which takes the core from another stage's threads. It changes no result to spin for
 # 20 microseconds, not milliseconds, and sleep then. Measured on 2 cores, as a share of the speed alone: a CNN beside an
-# MLP 55 and 48 %, not 26 and 20; without any spinning 60 and 58 %, but then DenseNet121's features take 1.5 times as long.
+# MLP 55 and 48 %, not 26 and 20; with no spinning 60 and 58 %, but then DenseNet121's features take 1.4 times as long.
 YIELDING = {"GOMP_SPINCOUNT": "1000"}
 
 
