@@ -11,8 +11,8 @@ from stages.project.locks import turn
 def turn_for(network: nn.Module, machine: Machine) -> AbstractContextManager[None]:
     """A context that holds one of the machine's places for a network with convolutions; for others, nothing.
 
-    See `turn` for why. Measured on 2 cores: the test of a SpeedNet took 81 seconds beside the features of a DenseNet121,
-    45 alone; the export of the DenseNet121 412 beside others, 225 alone.
+    See `turn` for why. Measured on 2 cores: the test of a SpeedNet took 81 seconds beside DenseNet121's features, 45
+    alone; the export of that DenseNet121 412 beside others, 225 alone.
     """
     if any(isinstance(module, nn.Conv2d) for module in network.modules()):
         return turn(machine.places)
