@@ -16,6 +16,7 @@ def main(name: str) -> None:
     device, threads, deterministic, grader = load("device", "threads", "deterministic", f"generators.{name}.grader")
     from stages.compute.device import set_up
     from stages.compute.inference import outputs
+    from stages.compute.turns import turn_for
     from stages.generation.grading import grade
     from stages.models.checkpoint import from_pixels, load_checkpoint
     from stages.tracking.runs import attach_generator
@@ -28,7 +29,9 @@ def main(name: str) -> None:
     checkpoint = load_checkpoint(MODELS / grader / "checkpoint.pth")
     if checkpoint.input_shape != list(images.shape[1:]):
         raise Refusal(f"{MODELS / grader} takes other images than {folder}; `dvc repro` makes both again")
-    logits = outputs(from_pixels(checkpoint).to(machine.device), images, machine, what=f"grading {name}").numpy()
+    network = from_pixels(checkpoint).to(machine.device)
+    with turn_for(network, machine):
+        logits = outputs(network, images, machine, what=f"grading {name}").numpy()
     found = {"grader": grader, **grade(logits, targets, checkpoint.class_names)}
     write_json(folder / "grade.json", found)
     say(f"{name}: {grader} takes {found['as_intended']:.2%} of {len(images):,} images for the class asked for")

@@ -71,7 +71,7 @@ def _train(training: Training, parent: str | None, machine: Machine, world: Worl
     ):
         outcome = fit_task(
             task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()),
-            Keeper(state, stop, world), world, stop, training.convolutional,
+            Keeper(state, stop, world), world, stop,
         )  # fmt: skip
         if world.rank == 0:
             parameters, trainable = count_parameters(task.network)

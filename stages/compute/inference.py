@@ -13,7 +13,7 @@ from stages.compute.tokens import in_streams
 from stages.project.console import bar
 
 _PIXELS_AT_ONCE = 16 * 224 * 224
-_ON_A_CPU = 8 * 224 * 224
+_PIXELS_ON_A_CPU = 8 * 224 * 224
 _MOST_ROWS = 1000
 STREAMS_AT_ONCE = 16  # of a text, each of 1,000 symbols or more
 
@@ -61,7 +61,7 @@ def rows_at_once(shape: list[int], device: torch.device) -> int:
     DenseNet121 and Lite0 at 224 px, SpeedNet at 32 and a CNN at 28, with the same bits).
     """
     pixels = math.prod(shape[:2]) if len(shape) == 3 else 1
-    most = _ON_A_CPU if device.type == "cpu" else _PIXELS_AT_ONCE
+    most = _PIXELS_ON_A_CPU if device.type == "cpu" else _PIXELS_AT_ONCE
     return max(1, min(_MOST_ROWS, most // pixels))
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 from stages.compute.device import Machine
+from stages.compute.turns import turn_for
 from stages.params.training import AnyTrain, Lbfgs
-from stages.project.locks import turn
 from stages.project.stopping import StopFlag
 from stages.training.history import Epoch
 from stages.training.lbfgs import fit_regression
@@ -24,16 +24,15 @@ def fit_task(
     keeper: Keeper,
     world: World,
     stop: StopFlag,
-    convolutions: bool,
 ) -> Outcome:
     """As `fit`, or as `fit_regression` for L-BFGS; a network with convolutions waits for its turn at the cores.
 
     Args:
         task, settings, machine, after_epoch, keeper, world: as of both.
         stop: ends the waiting.
-        convolutions: whether the network has some. Several processes of one training share the cores by themselves.
     """
-    with turn(machine.places, stop.check) if convolutions and world.size == 1 else nullcontext():
+    # several processes of one training share the cores by themselves
+    with turn_for(task.network, machine, stop.check) if world.size == 1 else nullcontext():
         if isinstance(settings, Lbfgs):
             return fit_regression(task, settings, machine, after_epoch, keeper, world)
         return fit(task, settings, machine, after_epoch, keeper, world)

@@ -1,6 +1,7 @@
-"""Networks with convolutions are tested and exported in their turn at the cores."""
+"""Networks with convolutions are trained, tested and exported in their turn at the cores."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from stages.models.checkpoint import from_pixels
 from stages.models.scoring import logits_of
 from stages.project.cores import usable_cores
 from stages.project.locks import turn
+from stages.project.stopping import StopFlag
+from stages.training.fit import fit_task
 
 ALL_CORES = Machine(torch.device("cpu"), "fp32", usable_cores(), "any")
 CONVOLUTION, LINEAR = nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 1)), nn.Linear(1, 1)
@@ -72,3 +75,14 @@ def test_all_formats_are_run_in_one_turn(architecture: str, taken: bool, seen: l
     network, (pixels, targets) = from_pixels(tiny_checkpoint(architecture)), images(5)
     parity(network, {"one": lambda: network, "two": lambda: network}, pixels, targets, ALL_CORES, 1e-3)
     assert seen == [taken] * 3
+
+
+@pytest.mark.parametrize(
+    ("network", "ranks", "taken"), [(CONVOLUTION, 1, True), (LINEAR, 1, False), (CONVOLUTION, 2, False)]
+)
+def test_a_training_holds_it_but_the_ranks_of_one_share_the_cores(
+    network: nn.Module, ranks: int, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.training.fit.fit", lambda *_: _taken())
+    task, world = SimpleNamespace(network=network), SimpleNamespace(size=ranks)
+    assert fit_task(task, None, ALL_CORES, None, None, world, StopFlag()) is taken

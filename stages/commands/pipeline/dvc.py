@@ -11,10 +11,11 @@ from stages.commands.pipeline import child
 from stages.commands.pipeline.schedule import Graph
 from stages.project.console import Refusal
 
-# A waiting thread of OpenMP spins, which takes the core from another stage's threads. It changes no result to spin for
-# 20 microseconds, not milliseconds, and sleep then. Measured on 2 cores, as a share of the speed alone: a CNN beside an
-# MLP 55 and 48 %, not 26 and 20; with no spinning 60 and 58 %, but then DenseNet121's features take 1.4 times as long.
-YIELDING = {"GOMP_SPINCOUNT": "1000"}
+# A waiting thread of OpenMP spins, which takes the core from another stage's threads; how long changes no result. GNU's
+# OpenMP (torch's on Linux) spins 300,000 times before it sleeps; here a thousand times, others' not at all. Measured on
+# 2 cores, as a share of the speed alone: a CNN beside an MLP 55 and 48 %, not 26 and 20; with no spinning 60 and 58 %,
+# but then DenseNet121's features take 1.4 times as long.
+YIELDING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 
 
 def command(*arguments: str) -> list[str]:
