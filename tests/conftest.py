@@ -17,6 +17,9 @@ settings.load_profile("project")
 # before torch starts its threads: where other work runs, threads that spin while they wait take minutes for nothing
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# no DVC of a test reports to its makers or asks for a newer one: there is no network, and what does so outlives it
+os.environ["DVC_TEST"] = "true"
+
 ROOT = Path(__file__).resolve().parent.parent
 _PIPELINE = "tests/pipeline/"
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from stages.commands.main import app
 from stages.commands.verification import causes as verify_causes
 from stages.commands.verification.band import band_of
+from stages.commands.verification.clone import clean_clone
 from stages.commands.verification.record import Record, recorded
 from stages.commands.verification.verdict import DIFFERENT, IDENTICAL, WITHIN, judge, judge_data
 from stages.tracking.dvc_lock import DvcLock
@@ -115,6 +116,15 @@ def test_a_training_made_again_is_identical_and_nothing_here_is_touched(place: P
     }  # fmt: skip
     assert (found["verdict"], found["causes"]) == (IDENTICAL, [])
     assert files(place) == before
+
+
+def test_dvc_starts_nothing_in_the_clone_that_would_write_there_while_it_is_removed(place: Path) -> None:
+    from dvc.config import Config
+
+    with clean_clone("HEAD") as root:
+        core = Config(str(root / ".dvc"))["core"]
+    assert (core["analytics"], core["check_update"]) == (False, False)
+    assert not root.exists()
 
 
 def test_a_record_that_was_changed_is_different_and_what_differs_is_named(place: Path) -> None:

@@ -22,7 +22,8 @@ _OF_A_STAGE = ("DVC_STAGE", "DVC_EXP_", "DVC_SITE_CACHE_DIR")
 def clean_clone(commit: str) -> Iterator[Path]:
     """A clone of the repository here at `commit`, in a temporary folder; it reads DVC's cache here.
 
-    Files are copied out of the cache, so that nothing in the clone is a link to it.
+    Files are copied out of the cache, so that nothing in the clone is a link to it. DVC starts nothing there that
+    outlives it, to report or to look for a newer DVC: that writes into the folder while it is removed.
     """
     from dvc.config import Config
 
@@ -34,7 +35,7 @@ def clean_clone(commit: str) -> Iterator[Path]:
         asked_git("-C", str(root), "checkout", "--quiet", "--detach", commit)
         with Config(str(root / ".dvc")).edit("local") as local:
             local["cache"] = {"dir": cache, "type": "reflink,copy"}
-            local["core"] = {"site_cache_dir": str(root / STATE)}
+            local["core"] = {"site_cache_dir": str(root / STATE), "analytics": False, "check_update": False}
         yield root
 
 
