@@ -32,7 +32,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 test: setup  ## run the tests, minutes
 	$(BIN)/python -m pytest
 
-test-slow: setup  ## run the tests that take long, an hour
+test-slow: setup  ## run the tests that take long, half an hour
 	$(BIN)/python -m pytest -m slow
 
 lint: setup  ## check style and types
