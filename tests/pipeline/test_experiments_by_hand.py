@@ -68,7 +68,7 @@ def test_a_queue_of_a_range_and_choices_is_run_by_two_workers(clone):
     before = set(experiments(clone))
     clone.run("dvc", "exp", "run", "--queue", "-S", f"{RATE}=range(0.01,0.03,0.01)", f"evaluate@{MODEL}")
     clone.run("dvc", "exp", "run", "--queue", "-S", f"{RATE}=choice(0.04,0.05)", f"evaluate@{MODEL}")
-    clone.run("dvc", "queue", "start", "-j", "2", GOMP_SPINCOUNT="1000")
+    clone.run("dvc", "queue", "start", "-j", "2", OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="1000")
     end = time.monotonic() + 300
     while any(word in clone.run("dvc", "queue", "status") for word in ("Queued", "Running")):
         assert time.monotonic() < end, clone.run("dvc", "queue", "status")
