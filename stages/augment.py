@@ -55,6 +55,7 @@ def _restyle(
     from stages.compute.device import set_up
     from stages.models.backbones import load_backbone
     from stages.models.taps import Taps, style_layers
+    from stages.sources.image_files import files_below
     from stages.styling.pictures import pictures
     from stages.styling.transfer import Transfer
 
@@ -63,7 +64,7 @@ def _restyle(
     about = read_json(weights / "backbone.json")
     layers = list(style_layers(about["network"]).style)
     network = load_backbone(about["library"], about["network"], weights / "weights.safetensors")
-    drawn = pictures(Path(steps.style.pictures), prepared.about.shape[0], _read_picture)
+    drawn = pictures(Path(steps.style.pictures), prepared.about.shape[0], _read_picture, files_below)
     transfer = Transfer(Taps(network, about, layers, machine.device), drawn, machine.device)
     return Restyle(steps.style, transfer, transfer.count)
 

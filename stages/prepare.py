@@ -6,9 +6,9 @@ from typing import Any
 from stages.datasets.clean import clean
 from stages.datasets.copying import prepare_copy
 from stages.datasets.format import describe
-from stages.datasets.raw import raw_provenance
+from stages.datasets.raw import left_out, raw_provenance
 from stages.datasets.readers import read_raw
-from stages.datasets.scan import scan
+from stages.datasets.scan import Reject, scan
 from stages.datasets.split import limited, split
 from stages.datasets.statistics import mean_and_std
 from stages.datasets.summary import report, report_text
@@ -55,9 +55,10 @@ def _images(name: str, folder: Path, settings: Prepare, limit: int, provenance: 
     kept, dropped = clean(found.rows)
     splits = split(limited(kept, limit), settings.validation, settings.test, raw.class_names)
     train = write_images(folder, raw, found.fitted, splits, settings.size, settings.channels)
-    write_rejects(folder / "rejects.csv", found.rejects + dropped)
+    rejects = [*found.rejects, *dropped, *(Reject(*row) for row in left_out(RAW / name))]
+    write_rejects(folder / "rejects.csv", rejects)
     mean, std = mean_and_std(train)
-    report(name, describe(folder, "images", raw.class_names, mean, std, provenance), len(found.rejects) + len(dropped))
+    report(name, describe(folder, "images", raw.class_names, mean, std, provenance), len(rejects))
 
 
 def known_provenance(raw: dict[str, Any]) -> dict[str, Any]:

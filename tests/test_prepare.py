@@ -132,6 +132,16 @@ def test_planted_duplicates_leaks_and_disagreements(prepare: Prepare, capsys: py
     assert not (set(hashes["train"]) | set(hashes["val"])) & set(hashes["test"])
 
 
+def test_what_download_left_out_is_listed_with_the_rejects(
+    prepare: Prepare, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_digits(*digits())
+    (raw("mnist") / "left_out.csv").write_text('file,reason\n"3/a, b.heic",the format is not read (HEIC)\n')
+    prepare("mnist")
+    assert rejects("mnist") == [("3/a, b.heic", "the format is not read (HEIC)")]
+    assert "1 images left out: see data/prepared/mnist/rejects.csv" in capsys.readouterr().out
+
+
 def test_cifar_binary_and_its_parquet_copy_give_the_same_bits(prepare: Prepare) -> None:
     images, labels = random_images(60, 32, 32, 3), np.arange(60) % 10
     names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

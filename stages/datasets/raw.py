@@ -1,5 +1,6 @@
 """A raw data set as a reader hands it over: labelled images in a fixed order, read one at a time."""
 
+import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,23 @@ def raw_provenance(folder: Path) -> dict[str, Any]:
     if not isinstance(provenance, dict) or "format" not in provenance:
         raise damaged(folder / "provenance.json", "no format is named")
     return provenance
+
+
+def left_out(folder: Path) -> list[tuple[str, str]]:
+    """Return the images that download left out of a raw folder, each with the reason.
+
+    Raises:
+        Refusal: the list is damaged.
+    """
+    path = folder / "left_out.csv"
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            _, *rows = csv.reader(file)
+        return [(name, reason) for name, reason in rows]
+    except (ValueError, csv.Error) as error:  # ValueError: of another number of columns, too
+        raise damaged(path, error) from error
 
 
 def damaged(path: Path, why: object) -> Refusal:

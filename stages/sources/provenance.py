@@ -7,6 +7,7 @@ from typing import Any
 from stages.project.files import sha256
 
 FILE = "provenance.json"
+LEFT_OUT = "left_out.csv"  # images of a user's folder that are not used; no part of the data, nor of their digest
 
 
 def provenance(
@@ -28,13 +29,13 @@ def provenance(
             text) or "drawn" (a task that the project makes up).
         source: "official", "mirror", "stand-in", "folder", "file", "address" or "drawn".
         kind: the files' format: "idx", "cifar-binary", "zip", "parquet", "text" or "copy".
-        folder: holds the files, and no others.
+        folder: holds the files, and no others but the list of what is left out.
         licence: of the data.
         class_names: by target index; of a text none.
         note: what a reader should know, or "".
         url: where the publisher has the files, or "".
     """
-    files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.name != FILE}
+    files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.name not in (FILE, LEFT_OUT)}
     listing = "".join(f"{digest}  {file}\n" for file, digest in files.items())
     return {
         "name": name,

@@ -16,6 +16,7 @@ from stages.styling.motifs import MOTIFS, draw
 
 _Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$")]
 Read = Callable[[Path, int], np.ndarray]
+FilesBelow = Callable[[Path], list[Path]]
 
 
 class Catalogue(Strict):
@@ -25,27 +26,24 @@ class Catalogue(Strict):
     palettes: Annotated[dict[str, Annotated[list[_Colour], Field(min_length=2)]], Field(min_length=1)]
 
 
-def pictures(path: Path, size: int, read: Read) -> Iterator[np.ndarray]:
+def pictures(path: Path, size: int, read: Read, files_below: FilesBelow) -> Iterator[np.ndarray]:
     """Yield style pictures, uint8 (size, size, 3), always the same in the same order.
 
     Args:
-        path: a catalogue of what is drawn, or a folder of pictures, in which hidden files are skipped.
+        path: a catalogue of what is drawn, or a folder of pictures.
         size: height and width, pixels.
         read: a picture's file and the size to its pixels.
+        files_below: a folder to the files below it, sorted, without hidden ones and those of systems.
 
     Raises:
         Refusal: there is nothing at `path`, or it is no catalogue; the message names what is wrong.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path)))
+        files = files_below(path)
         if not files:
             raise Refusal(f"{path} holds no style pictures")
         return (read(file, size) for file in files)
     return _drawn(_catalogue(path), size)
-
-
-def _hidden(file: Path) -> bool:
-    return any(part.startswith(".") for part in file.parts)
 
 
 def _drawn(catalogue: Catalogue, size: int) -> Iterator[np.ndarray]:

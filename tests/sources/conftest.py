@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from own_folder import fill
 from tiny_set import Tiny
 
 from stages.sources import fetch as fetching
@@ -23,6 +24,13 @@ def into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "into"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two classes with two images each."""
+    fill(tmp_path / "own", "rose/b.jpg", "rose/a.PNG", "daisy/1.jpeg", "daisy/deep/2.webp")
+    return tmp_path / "own"
 
 
 @pytest.fixture

@@ -3,36 +3,11 @@
 import os
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from own_folder import fill, packed
 
 from stages.project.console import Refusal
 from stages.sources.folder import pack_folder
-
-
-def fill(root: Path, *files: str) -> None:
-    """Make files that hold their own names."""
-    for name in files:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.fsencode(name))
-
-
-def packed(into: Path, split: str) -> list[tuple[str, str, int]]:
-    """(path, content, label) of every row."""
-    table = pq.read_table(into / f"{split}-00000-of-00001.parquet")
-    images = table["image"].to_pylist()
-    return [
-        (i["path"], i["bytes"].decode(errors="replace"), label)
-        for i, label in zip(images, table["label"].to_pylist(), strict=True)
-    ]
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Two classes with two images each."""
-    fill(tmp_path / "own", "rose/b.jpg", "rose/a.PNG", "daisy/1.jpeg", "daisy/deep/2.webp")
-    return tmp_path / "own"
 
 
 def test_rows_are_sorted_and_labelled(root: Path, into: Path) -> None:
@@ -65,11 +40,12 @@ def test_the_same_images_give_the_same_bytes(root: Path, tmp_path: Path) -> None
 
 
 def test_what_is_no_image_is_left_out_and_named(root: Path, into: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fill(root, "rose/Thumbs.db")
+    fill(root, "rose/notes.txt", "rose/a.json", "daisy/b.JSON", "daisy/\x1b[31m.odd name")
     pack_folder(root, into)
     assert len(packed(into, "train")) == 4
-    assert f"1 files are no images by their names and are left out, such as {root}/rose/Thumbs.db" in (
-        capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        f"{root}: left out as no images by their names: .json 2, .txt 1, other names 1, "
+        f"such as {root}/daisy/?[31m.odd name\n"
     )
 
 
@@ -81,7 +57,7 @@ def test_what_is_no_image_is_left_out_and_named(root: Path, into: Path, capsys: 
         (["a/1.png"], "too few class folders .found: a"),
         (["a/1.png", "b/notes.txt"], "/b has no images"),
         (["a/1.png", "b/.hidden.png"], "/b has no images"),
-        (["train/a/1.png", "train/b/2.png", "val/a/3.png"], "val stands beside train/"),
+        (["train/a/1.png", "train/b/2.png", "val/a/3.png"], "holds train/, val/, named as splits"),
         (["train/a/1.png", "train/b/2.png", "test/a/3.png"], "test/b has no images"),
         (["train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png", "test/c/5.png"], "c is a class that"),
     ],
@@ -103,6 +79,15 @@ def test_a_link_that_leads_out_or_to_a_folder_is_refused(root: Path, into: Path,
     fill(root.parent, "secret.jpg")
     (root / "rose/link.jpg").symlink_to(target)
     with pytest.raises(Refusal, match=r"rose/link\.jpg is a link"):
+        pack_folder(root, into)
+
+
+def test_a_link_into_the_cache_of_dvc_names_dvc_unprotect(root: Path, into: Path) -> None:
+    fill(root.parent, "cache/files/md5/7c/87a27b1eed500bd67ba90739a1dfdb")
+    (root / "rose/c.jpg").symlink_to(root.parent / "cache/files/md5/7c/87a27b1eed500bd67ba90739a1dfdb")
+    with pytest.raises(
+        Refusal, match=rf"c\.jpg is a link into DVC's cache .* `dvc unprotect {root}` puts .* cache.type"
+    ):
         pack_folder(root, into)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stages.project.console import Refusal
+from stages.sources.image_files import files_below
 from stages.styling.pictures import pictures
 
 
@@ -14,7 +15,7 @@ def _not_read(path: Path, size: int) -> np.ndarray:
 
 
 def test_the_projects_catalogue_draws_every_motif_in_every_palette(repository: Path) -> None:
-    drawn = list(pictures(repository / "data/catalog/styles.yaml", 16, _not_read))
+    drawn = list(pictures(repository / "data/catalog/styles.yaml", 16, _not_read, files_below))
     assert [picture.shape for picture in drawn] == [(16, 16, 3)] * 64
     assert len({picture.tobytes() for picture in drawn}) == 64
 
@@ -22,14 +23,23 @@ def test_the_projects_catalogue_draws_every_motif_in_every_palette(repository: P
 def test_another_palette_leaves_the_others_pictures_as_they_are(tmp_path: Path) -> None:
     catalogue = tmp_path / "styles.yaml"
     catalogue.write_text('motifs: [dabs]\npalettes: {ink: ["#000000", "#ffffff"]}\n')
-    (alone,) = pictures(catalogue, 16, _not_read)
+    (alone,) = pictures(catalogue, 16, _not_read, files_below)
     catalogue.write_text('motifs: [dabs]\npalettes: {sea: ["#001020", "#80f0ff"], ink: ["#000000", "#ffffff"]}\n')
-    assert np.array_equal(list(pictures(catalogue, 16, _not_read))[1], alone)
+    assert np.array_equal(list(pictures(catalogue, 16, _not_read, files_below))[1], alone)
 
 
 def test_a_folders_pictures_come_by_name(tmp_path: Path) -> None:
-    for name in ("b/2.png", "a.png", "b/1.png", ".DS_Store", ".thumbs/a.png", "b/._1.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in (
+        "b/2.png",
+        "a.png",
+        "b/1.png",
+        ".DS_Store",
+        ".thumbs/a.png",
+        "b/._1.png",
+        "b/@eaDir/1.png",
+        "Thumbs.db",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     asked = []
 
@@ -37,7 +47,7 @@ def test_a_folders_pictures_come_by_name(tmp_path: Path) -> None:
         asked.append((path.relative_to(tmp_path).as_posix(), size))
         return np.zeros((size, size, 3), np.uint8)
 
-    assert len(list(pictures(tmp_path, 8, read))) == 3
+    assert len(list(pictures(tmp_path, 8, read, files_below))) == 3
     assert asked == [("a.png", 8), ("b/1.png", 8), ("b/2.png", 8)]
 
 
@@ -54,11 +64,11 @@ def test_a_folders_pictures_come_by_name(tmp_path: Path) -> None:
 def test_what_is_no_catalogue_is_refused(content: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "styles.yaml").write_text(content)
     with pytest.raises(Refusal, match=rf"styles\.yaml.*{why}"):
-        pictures(tmp_path / "styles.yaml", 16, _not_read)
+        pictures(tmp_path / "styles.yaml", 16, _not_read, files_below)
 
 
 def test_an_empty_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="holds no style pictures"):
-        pictures(tmp_path, 16, _not_read)
+        pictures(tmp_path, 16, _not_read, files_below)
     with pytest.raises(Refusal, match=r"none\.yaml is missing"):
-        pictures(tmp_path / "none.yaml", 16, _not_read)
+        pictures(tmp_path / "none.yaml", 16, _not_read, files_below)
