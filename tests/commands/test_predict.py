@@ -183,6 +183,30 @@ def test_folders_are_listed_by_name_and_files_as_given(place: Path) -> None:
     assert [str(path) for path in files_in([Path("z.txt"), Path("d")])] == ["z.txt", "d/a.JPG", "d/b.png", "d/c/0.webp"]
 
 
+def test_a_folders_images_are_those_of_a_training(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (
+        "d/a.jfif",
+        "d/b.jpe",
+        "d/x.jpg/c.png",
+        "d/._a.jpg",
+        "d/@eaDir/a.jpg/SYNOPHOTO_THUMB_S.jpg",
+        "d/e.HEIC",
+    ):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    assert [str(path) for path in files_in([Path("d")])] == ["d/a.jfif", "d/b.jpe", "d/x.jpg/c.png"]
+    assert "WARNING: d: left out because their formats are not read: .heic 1; convert" in capsys.readouterr().err
+    Path("only").mkdir()
+    Path("d/e.HEIC").rename("only/e.HEIC")
+    with pytest.raises(Refusal, match=r"only holds no images \(.*\.heic 1; convert them to JPEG or PNG"):
+        files_in([Path("only")])
+
+
+def test_a_format_that_is_not_read_is_named(place: Path) -> None:
+    Path("photo.heic").write_bytes(b"no JPEG")
+    assert "the format is not read (HEIC); convert it to JPEG or PNG" in run("small", "photo.heic").stdout
+
+
 def test_a_name_that_is_not_utf8_is_written_as_near_as_can_be(place: Path) -> None:
     name = os.fsdecode(b"caf\xe9.png")
     result = run("small", str(grey(name, 9)), "--json", "out.json")

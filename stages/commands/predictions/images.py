@@ -10,9 +10,8 @@ import numpy as np
 from stages.datasets.decode import Unreadable, fit
 from stages.datasets.decode import read as read_pixels
 from stages.datasets.format import open_set
-from stages.project.console import Refusal
-
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+from stages.project.console import Refusal, warn
+from stages.sources.image_files import SUFFIXES, LeftOut, files_below, only_images, unread_format
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,19 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise Refusal(f"{path} does not exist")
-        found = (
-            sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES) if path.is_dir() else [path]
-        )
-        if not found:
-            raise Refusal(f"{path} holds no images ({', '.join(sorted(_SUFFIXES))})")
-        files += found
+        files += _images_below(path) if path.is_dir() else [path]
+    return files
+
+
+def _images_below(folder: Path) -> list[Path]:
+    """Return the images that a training would take from a folder; warn of those in formats that are not read."""
+    left = LeftOut()
+    files = only_images(files_below(folder, left), left)
+    unread = list(LeftOut(unread=left.unread).lines(folder))
+    if not files:
+        raise Refusal("; ".join([f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})", *unread]))
+    for line in unread:
+        warn(line)
     return files
 
 
@@ -65,7 +71,7 @@ def read(files: Sequence[Path], shape: Sequence[int], class_names: Sequence[str]
         try:
             yield Asked(str(file), fit(read_pixels(file), shape[0], shape[2]), known)
         except Unreadable as error:
-            yield Asked(str(file), None, known, str(error))
+            yield Asked(str(file), None, known, unread_format(file) or str(error))
 
 
 def draw(folder: Path, count: int, seed: int, shape: list[int], class_names: list[str]) -> Iterator[Asked]:
