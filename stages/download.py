@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.params.load import load
-from stages.project.console import say, warn
+from stages.params.path_checks import absent_path
+from stages.project.console import Refusal, say, warn
 from stages.project.door import open_door
 from stages.project.files import replacing_folder, write_json
 from stages.project.paths import RAW
@@ -13,6 +14,8 @@ from stages.project.paths import RAW
 def main(name: str) -> None:
     """Download one data set of params.yaml, or pack the user's own folder."""
     kind, path, source = load(f"datasets.{name}.kind", f"datasets.{name}.path", f"datasets.{name}.source")
+    if line := absent_path(f"datasets.{name}.path", path, kind):
+        raise Refusal(line)
     with replacing_folder(RAW / name) as folder:
         about = _obtained(name, kind, path, source, folder)
         write_json(folder / "provenance.json", about)

@@ -16,7 +16,8 @@ from stages.project.console import Refusal
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
     """A folder with params.yaml and the catalogue, without a mirror."""
     shutil.copy(repository / "params.yaml", tmp_path)
-    shutil.copytree(repository / "data/catalog", tmp_path / "data/catalog")
+    for folder in ("data/catalog", "data/texts"):
+        shutil.copytree(repository / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATA_MIRROR", raising=False)
     monkeypatch.delenv("DVC_ROOT", raising=False)
@@ -43,6 +44,13 @@ def test_it_names_everything_wrong_with_the_params(project: Path) -> None:
     (project / "params.yaml").write_text(text.replace("bins: 15", "bins: 0").replace("worst: 24", "worst: 0"))
     with pytest.raises(Refusal, match=r"evaluate\.bins is 0(.|\n)*evaluate\.worst is 0"):
         main()
+
+
+def test_a_path_that_is_not_there_is_a_warning(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("data/texts/hello.txt", "data/texts/helo.txt"))
+    main()
+    assert "WARNING: datasets.hello.path is 'data/texts/helo.txt', which does not exist" in capsys.readouterr().err
 
 
 def test_a_mirror_that_is_not_there_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ import typer
 
 from stages.commands.pipeline.dvc import command, environment, repository
 from stages.params import load
+from stages.params.load import PARAMS, parsed, refuse_unusable
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal, say, warn
 from stages.project.paths import RAW, WEIGHTS
 from stages.sources.notices import Notice, data_notices, weight_notices
@@ -17,6 +19,7 @@ def check(
     offline: Annotated[bool, typer.Option("--offline", help="Ask no host, only DATA_MIRROR.")] = False,
 ) -> None:
     """Validate params.yaml and dvc.yaml, and compare the data at hand with what can be had."""
+    refuse_unusable(parsed(PARAMS, read_yaml))
     sections = ("datasets", "policies", "backbones", "features", "generators", "models")
     values = dict(zip(sections, load(*sections), strict=True))
     stages = _stages()

@@ -12,7 +12,7 @@ import typer
 
 from stages.commands.pipeline.jobs import stages_at_once
 from stages.commands.plans.forecast import expected, seconds_at_once, spoken
-from stages.params.load import PARAMS, parsed, refuse_invalid
+from stages.params.load import PARAMS, parsed, refuse_unusable
 from stages.params.plain_yaml import read_yaml
 from stages.project.console import say
 from stages.project.durations import durations
@@ -31,11 +31,12 @@ def plan(
 
     jobs = jobs or stages_at_once()
     params = changed_params(set_param) if set_param else None
+    epochs = _epochs(params)
     graph, reasons = work(params)
     if not graph:
         say("everything is up to date")
         return
-    past, epochs = durations(), _epochs(params)
+    past = durations()
     found = {stage: expected(past.get(stage, []), epochs.get(stage)) for stage in graph}
     known = {stage: seconds for stage, seconds in found.items() if seconds is not None}
     width = max(map(len, graph))
@@ -53,11 +54,13 @@ def plan(
 
 
 def _epochs(params: bytes | None) -> dict[str, int]:
-    """By stage, the epochs that it would be asked for, of all seeds."""
-    if params:  # `changed_params` has validated them
-        values = read_yaml(params.decode())
-    else:
-        refuse_invalid(values := parsed(PARAMS, read_yaml))
+    """Return by stage the epochs that it would be asked for, of all seeds.
+
+    Raises:
+        Refusal: the params are not valid, or name a path that is not there.
+    """
+    values = read_yaml(params.decode()) if params else parsed(PARAMS, read_yaml)
+    refuse_unusable(values)
     return {
         f"train@{name}": model["train"]["epochs"] * len(model.get("seeds") or [None])
         for name, model in values["models"].items()

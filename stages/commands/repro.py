@@ -19,6 +19,8 @@ from stages.commands.pipeline.dvc import YIELDING, command, environment, graph_o
 from stages.commands.pipeline.jobs import stages_at_once
 from stages.commands.pipeline.lines import named
 from stages.commands.pipeline.schedule import Chain, Schedule, chains, out_of_date
+from stages.params.load import PARAMS, parsed, refuse_unusable
+from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal, say
 from stages.project.locks import exclusive
 
@@ -30,6 +32,7 @@ def repro(
 ) -> None:
     """Run the stages that are out of date, independent ones at once; else as `dvc repro`."""
     started = time.monotonic()
+    refuse_unusable(parsed(PARAMS, read_yaml))
     with exclusive("repro", "runs the pipeline"):
         with repository() as repo:
             work = out_of_date(graph_of(repo), set(repo.status()))

@@ -6,6 +6,7 @@ from stages.params.data import Prepare, PrepareCopy
 from stages.params.fields import did_you_mean, unknown
 from stages.params.generator_checks import generator_checks
 from stages.params.model_checks import model_checks
+from stages.params.path_checks import path_checks
 from stages.params.policy_checks import SMALLEST, policy_checks, policy_fits
 from stages.params.schema import Params
 from stages.params.symbol_checks import no_images
@@ -14,6 +15,7 @@ from stages.params.symbol_checks import no_images
 def cross_checks(params: Params) -> Iterator[str]:
     """Yield one line for each place where a key names something that is not there or does not fit."""
     yield from _datasets(params)
+    yield from path_checks(params)
     yield from policy_checks(params)
     yield from _backbones(params)
     yield from _features(params)

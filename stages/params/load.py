@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from stages.params.checks import cross_checks
 from stages.params.fields import did_you_mean
 from stages.params.messages import line
+from stages.params.path_checks import absent
 from stages.params.schema import Params
 from stages.project.console import Refusal
 
@@ -51,6 +52,19 @@ def refuse_invalid(content: Any) -> None:
         Refusal: `content` is something else; every problem is named.
     """
     if wrong := problems_in(content):
+        raise _invalid(PARAMS, wrong)
+
+
+def refuse_unusable(content: Any) -> None:
+    """Refuse what `refuse_invalid` refuses, and params that name a file or a folder that is not there.
+
+    For what runs stages: in a clone whose data come from DVC's cache, a user's folder need not be there.
+
+    Raises:
+        Refusal: every problem is named by its key.
+    """
+    params, wrong = _validated(content)
+    if wrong := wrong or list(absent(params.datasets, params.policies) if params else []):
         raise _invalid(PARAMS, wrong)
 
 

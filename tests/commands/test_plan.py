@@ -53,7 +53,7 @@ def pipeline(made, monkeypatch):
     """The repository as working folder; its files are put back afterwards."""
     monkeypatch.chdir(made)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.setattr("stages.commands.plan.refuse_invalid", lambda params: None)  # they are no real ones
+    monkeypatch.setattr("stages.commands.plan.refuse_unusable", lambda params: None)  # they are no real ones
     (made / ".cache").mkdir(exist_ok=True)
     (made / ".cache/durations.json").write_text(json.dumps(PAST))
     before = {name: (made / name).read_bytes() for name in ("params.yaml", "raw", "dvc.yaml", "dvc.lock")}

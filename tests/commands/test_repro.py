@@ -1,6 +1,7 @@
 """`vision repro` on a small repository whose stages are a line of shell each."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,9 @@ def pipeline(tmp_path: Path, monkeypatch) -> Path:
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, check=True)
     (tmp_path / "dvc.yaml").write_text(DVC_YAML % "cat first > right")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    for folder in ("data/catalog", "data/texts"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
 
 

@@ -29,7 +29,8 @@ stages:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
     """A DVC repository with params.yaml, the catalogue and one stage for each data set; no mirror, no network."""
     shutil.copy(repository / "params.yaml", tmp_path)
-    shutil.copytree(repository / "data/catalog", tmp_path / "data/catalog")
+    for folder in ("data/catalog", "data/texts"):
+        shutil.copytree(repository / folder, tmp_path / folder)
     (tmp_path / "dvc.yaml").write_text(_DVC)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text(
@@ -84,6 +85,19 @@ def test_everything_wrong_with_the_params_is_named_at_once(project: Path) -> Non
     message = str(_check().exception)
     assert "evaluate.bins is 0" in message
     assert "evaluate.wurst: unknown key 'wurst'; did you mean 'worst'?" in message
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "repro"])
+@pytest.mark.parametrize("path", ["s3://bucket/x", "~/photos", "data/raw/mnist", "no_images"])
+def test_a_path_that_cannot_be_used_is_named_before_dvc_reads_it(project: Path, command: str, path: str) -> None:
+    params = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(
+        params.replace("kind: catalog  ", "kind: folder  ", 1).replace("data/catalog/mnist.yaml", path)
+    )
+    (project / "dvc.yaml").write_text(_DVC.replace("outs:", 'deps: ["${item.path}"]\n      outs:'))
+    refusal = CliRunner().invoke(console.app, [command]).exception
+    assert isinstance(refusal, Refusal)
+    assert f"datasets.mnist.path is '{path}'" in str(refusal)
 
 
 def test_outside_the_repository_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

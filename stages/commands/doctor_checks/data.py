@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from stages.commands.doctor_checks.finding import Finding, note, ok, problem
 from stages.params import load, problems
 from stages.params.data import Dataset
+from stages.params.path_checks import absent
 from stages.project.files import write_json
 from stages.project.paths import RAW, WEIGHTS
 from stages.sources.entries import read_entry
@@ -15,8 +16,8 @@ from stages.sources.offer import better_source
 
 
 def params() -> Iterator[Finding]:
-    """Whether params.yaml is valid."""
-    wrong = problems()
+    """Whether params.yaml is valid, and every path that it names is there."""
+    wrong = problems() or list(absent(*load("datasets", "policies")))
     if wrong:
         yield problem(f"params.yaml: {'; '.join(wrong)}", "change that; `git diff params.yaml` shows your edits")
     else:
@@ -33,18 +34,14 @@ def sources(offline: bool) -> Iterator[Finding]:
     notices = [*data_notices(datasets, RAW, not offline), *weight_notices(backbones, WEIGHTS, not offline)]
     found = [note(one.about, "vision check --fix" if one.better else f"dvc repro -f -s {one.stage}") for one in notices]
     for name, dataset in datasets.items():
-        if not (RAW / name).exists():
+        if dataset.kind == "catalog" and not (RAW / name).exists():
             found += _absent(name, dataset, offline)
     yield from found or [ok("nothing is missing that could be had" if offline else "the best that can be had")]
 
 
 def _absent(name: str, dataset: Dataset, offline: bool) -> list[Finding]:
-    """What stands in the way of a data set that is not here yet."""
-    if dataset.kind == "catalog":
-        return [] if offline and dataset.source in ("auto", "official") else _offered(name, dataset, offline)
-    if dataset.kind in ("folder", "text") and "://" not in dataset.path and not Path(dataset.path).exists():
-        return [problem(f"{dataset.path}, where {name} is to come from, is not there", f"correct datasets.{name}.path")]
-    return []
+    """What stands in the way of a public data set that is not here yet."""
+    return [] if offline and dataset.source in ("auto", "official") else _offered(name, dataset, offline)
 
 
 def _offered(name: str, dataset: Dataset, offline: bool) -> list[Finding]:

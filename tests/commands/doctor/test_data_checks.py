@@ -11,18 +11,23 @@ from stages.commands.doctor_checks.finding import NOTE, PROBLEM
 
 
 def test_data_that_cannot_be_had(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def edit(params: dict) -> None:
-        params["datasets"]["mnist"]["source"] = "mirror"
-        params["datasets"]["hello"] |= {"kind": "text", "path": "gone.txt"}
-
-    change(place, edit)
+    change(place, lambda params: params["datasets"]["mnist"].update(source="mirror"))
     monkeypatch.setattr(data, "better_source", lambda name, *rest: "official" if name == "cifar10" else None)
     found = [(one.level, one.about) for one in data.sources(offline=False)]
     assert (PROBLEM, "mnist: neither DATA_MIRROR nor a host has it, and datasets.mnist.source is 'mirror'") in found
-    assert (PROBLEM, "gone.txt, where hello is to come from, is not there") in found
     nowhere = "cats_dogs: neither DATA_MIRROR nor a host has it, so a small stand-in is drawn, where there is one"
     assert (NOTE, nowhere) in found
     assert not any("cifar10" in about for _, about in found)
+
+
+def test_a_path_that_is_not_there(place: Path) -> None:
+    change(place, lambda params: params["datasets"]["hello"].update(kind="text", path="data/texts/helo.txt"))
+    (found,) = data.params()
+    assert (found.level, found.about) == (
+        PROBLEM,
+        "params.yaml: datasets.hello.path is 'data/texts/helo.txt', which does not exist; "
+        "did you mean 'data/texts/hello.txt'?",
+    )
 
 
 def test_a_stand_in_at_hand_is_noted(place: Path) -> None:
