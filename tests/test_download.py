@@ -19,12 +19,14 @@ def workspace(tmp_path: Path, repository: Path) -> Path:
     return tmp_path
 
 
-def download(workspace: Path, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def download(
+    workspace: Path, name: str, through: tuple[str, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the stage with no way out: every connection goes to a port where nobody listens."""
     clean = {key: value for key, value in os.environ.items() if key not in ("DATA_MIRROR", "DVC_ROOT")}
     closed = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
     return subprocess.run(
-        [sys.executable, "-m", "stages.download", name],
+        [*through, sys.executable, "-m", "stages.download", name],
         cwd=workspace,
         env={**clean, **closed, "PYTHONPATH": str(workspace), **environment},
         capture_output=True,
@@ -76,6 +78,36 @@ def test_a_folder_of_one_s_own(workspace: Path) -> None:
     assert (about["name"], about["status"], about["source"], about["format"]) == ("mnist", "own", "folder", "parquet")
     assert about["class_names"] == ["daisy", "rose"]
     assert list(about["files"]) == ["train-00000-of-00001.parquet"]
+
+
+@pytest.mark.parametrize("closed", ["own/rose/1.png", "own/rose", "own/rose/deep", "own"])
+def test_what_may_not_be_read_is_named(workspace: Path, closed: str) -> None:
+    through: tuple[str, ...] = ()
+    if os.geteuid() == 0:  # whom no mode keeps out, unless it gives that up
+        through = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+        if not shutil.which("setpriv"):
+            pytest.skip("root may read everything here")
+    for name in ("rose/1.png", "rose/deep/3.png", "daisy/2.png"):
+        (workspace / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / "own" / name).write_text(name)
+    change(workspace, "kind: catalog ", "kind: folder ")
+    change(workspace, "path: data/catalog/mnist.yaml", "path: own")
+    mode = (workspace / closed).stat().st_mode
+    (workspace / closed).chmod(0)
+    done = download(workspace, "mnist", through)
+    (workspace / closed).chmod(mode)
+    assert done.returncode == 1
+    assert (
+        done.stderr.startswith(f"ERROR: {closed}: user ") and " may not read it, because it belongs to " in done.stderr
+    )
+    assert done.stderr.count("\n") == 1
+    assert not (workspace / "data/raw/mnist").exists()
+
+
+def test_a_folder_that_is_not_there_is_named_by_its_key(workspace: Path) -> None:
+    change(workspace, "kind: catalog ", "kind: folder ")
+    change(workspace, "path: data/catalog/mnist.yaml", "path: own")
+    assert "ERROR: datasets.mnist.path is 'own', which does not exist" in download(workspace, "mnist").stderr
 
 
 def test_an_unknown_name_is_refused_with_a_hint(workspace: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import pwd
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from stages.project.console import Refusal
 _CHUNK = 1 << 20
 PARTIAL = re.compile(r"\..+?(?:\.(\d+))?\.partial")  # a temporary name; of a file it has the writer's process
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+_CLOSED = {errno.EACCES, errno.EPERM}
 _NO_PLACE = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG}
 
 
@@ -64,7 +66,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def disk_refuses(error: OSError) -> str | None:
-    """What to say of a disk that is full, read-only or closed to this user, and of a name that cannot be a file's.
+    """What to say of a disk that is full or read-only, what is closed to this user, and a name that cannot be a file's.
 
     None where the error is another one.
     """
@@ -73,7 +75,33 @@ def disk_refuses(error: OSError) -> str | None:
         return f"{path}: {error.strerror}; name another file"
     if error.errno not in _UNWRITABLE:
         return None
+    if error.errno in _CLOSED and (closed := _closed(Path(path))):
+        return closed
     return f"{path}: {error.strerror}; make room or let it be written, and run this again: nothing is left half-written"
+
+
+def _closed(path: Path) -> str | None:
+    """Return who may not read what, and the fix; None where reading is not what was refused."""
+    for folder in reversed(path.absolute().parents):
+        if not os.access(folder, os.X_OK):
+            return _let_in(folder)
+    needed = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
+    return _let_in(path) if path.exists() and not os.access(path, needed) else None
+
+
+def _let_in(path: Path) -> str:
+    status = path.stat()
+    return (
+        f"{path}: user {_user(os.geteuid())} may not read it, because it belongs to {_user(status.st_uid)} "
+        f"(mode {status.st_mode & 0o777:03o}); `sudo chmod -R a+rX {path}` allows it"
+    )
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # in a container a user may have no name
+        return str(number)
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -25,6 +27,21 @@ def test_a_name_that_cannot_be_a_files_is_told(name, tmp_path):
     with pytest.raises(OSError) as raised:
         write_text(tmp_path / name, "text")
     assert str(disk_refuses(raised.value)).endswith("; name another file")
+
+
+def test_what_this_user_may_not_read_is_named_with_its_owner(tmp_path, monkeypatch):
+    file = tmp_path / "cat" / "1.png"
+    file.parent.mkdir()
+    file.touch(0o600)
+    error = PermissionError(errno.EACCES, "Permission denied", str(file))
+    closed = {str(file): os.R_OK}
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & closed.get(str(path), 0))
+    assert disk_refuses(error).startswith(f"{file}: user ")
+    assert f" may not read it, because it belongs to {file.owner()} (mode 600); `sudo chmod" in disk_refuses(error)
+    closed = {str(file.parent): os.X_OK}
+    assert disk_refuses(error).startswith(f"{file.parent}: user ")
+    closed = {}
+    assert "make room or let it be written" in disk_refuses(error)
 
 
 @pytest.mark.parametrize("value", [torch.tensor(0.5), np.float32(0.5)])
