@@ -2,7 +2,8 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,30 @@ def _note(figures: dict[str, Any]) -> str:
 
 
 def f1_by_class(path: Path) -> dict[str, float]:
-    """F1 of each class as `f1.<class>`; characters that MLflow does not admit in a metric's name become `_`."""
-    return {"f1." + re.sub(r"[^-\w. ]", "_", row["class"])[:100]: float(row["f1"]) for row in rows(path)}
+    """Return F1 of each class as `f1.<class>`, by names that MLflow admits."""
+    table = list(rows(path))
+    names = metric_names([row["class"] for row in table])
+    return {f"f1.{name}": float(row["f1"]) for name, row in zip(names, table, strict=True)}
+
+
+def metric_names(classes: Sequence[str]) -> list[str]:
+    """Return a name for each class that MLflow admits in a metric's name, all different.
+
+    Characters that it does not admit become `_`, and at most 100 are kept. Classes that then have the name of another
+    get their index at its end.
+    """
+    admitted = [re.sub(r"[^-\w. ]", "_", name)[:100] for name in classes]
+    taken = {name for name, class_name in zip(admitted, classes, strict=True) if name == class_name}
+    counts = Counter(admitted)
+    names = []
+    for index, (name, class_name) in enumerate(zip(admitted, classes, strict=True)):
+        if name != class_name:
+            name = f"{name}.{index}" if counts[name] > 1 else name
+            while name in taken:
+                name = f"{name}.{index}"
+            taken.add(name)
+        names.append(name)
+    return names
 
 
 def exports(folder: Path, settings: dict[str, Any]) -> Record:

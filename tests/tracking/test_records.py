@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
-from stages.tracking.records import evaluation, exports, f1_by_class, training
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.tracking.records import evaluation, exports, f1_by_class, metric_names, training
 
 REPORTS = Path("reports/models/mnist-mlp")
 
@@ -36,6 +39,37 @@ def test_a_text_has_no_figures_of_each_symbol(workspace):
 def test_class_names_become_names_that_mlflow_admits(tmp_path):
     (tmp_path / "per_class.csv").write_text("class,f1\nT-shirt/top,1.0\n<b>,0.5\n")
     assert f1_by_class(tmp_path / "per_class.csv") == {"f1.T-shirt_top": 1.0, "f1._b_": 0.5}
+
+
+def test_classes_that_come_to_one_name_get_their_index(tmp_path):
+    classes = ["(", ")", "+", "-", ",", "=", "cat"]
+    (tmp_path / "per_class.csv").write_text(
+        "class,f1\n" + "".join(f'"{name}",{index / 10}\n' for index, name in enumerate(classes))
+    )
+    assert f1_by_class(tmp_path / "per_class.csv") == {
+        "f1._.0": 0.0, "f1._.1": 0.1, "f1._.2": 0.2, "f1.-": 0.3, "f1._.4": 0.4, "f1._.5": 0.5, "f1.cat": 0.6
+    }  # fmt: skip
+
+
+def test_a_class_whose_name_mlflow_admits_keeps_it():
+    assert metric_names(["a/b", "a_b", "a:b"]) == ["a_b.0", "a_b", "a_b.2"]
+    assert metric_names(["_.2", "(", ")"]) == ["_.2", "_.1", "_.2.2"]
+    assert metric_names(["T-shirt/top", "Ankle boot", "猫"]) == ["T-shirt_top", "Ankle boot", "猫"]
+
+
+def test_long_names_that_begin_alike_get_their_index():
+    names = metric_names(["a" * 100 + "b", "a" * 100 + "c", "d" * 150, "a" * 100])
+    assert names == ["a" * 100 + ".0", "a" * 100 + ".1", "d" * 100, "a" * 100]
+
+
+@given(st.lists(st.text(min_size=1, max_size=120), max_size=30, unique=True))
+def test_every_class_has_a_metric_of_its_own_that_mlflow_admits(classes):
+    from mlflow.utils.validation import _validate_metric_name
+
+    names = metric_names(classes)
+    assert len(set(names)) == len(classes)
+    for name in names:
+        _validate_metric_name(f"test.f1.{name}")
 
 
 def test_of_exports_the_widest_gap_is_logged(workspace):
