@@ -1,6 +1,5 @@
 """The preview sheet: originals above what training really sees of them."""
 
-import io
 import textwrap
 
 import matplotlib as mpl
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from stages.augmentation.policy import Policy
 from stages.augmentation.steps import Steps
 from stages.augmentation.style import Restyle
+from stages.project.fonts import render_png, shortened
 
 _COLUMNS = 10
 _EPOCHS = 4
@@ -124,7 +124,5 @@ def _drawn(rows: list[tuple[str, np.ndarray]], titles: list[str], heading: str, 
             )
             axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="auto")
             if index == 0:
-                axes.set_title(textwrap.shorten(titles[column], 16, placeholder="…"), fontsize=9, pad=4)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
-    return content.getvalue()
+                axes.set_title(shortened(titles[column], 16), fontsize=9, pad=4)
+    return render_png(figure)

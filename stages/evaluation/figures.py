@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from stages.evaluation.metrics import Reliability, Scores
-from stages.evaluation.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, look, save, shortened
+from stages.evaluation.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, look, save
+from stages.project.fonts import shortened
 
 _NUMBERED = 20  # classes; in a larger confusion matrix numbers could not be read
 _NAMED = 40  # classes; in a larger one names could not be read

@@ -1,6 +1,5 @@
 """One look for all figures, and PNG files whose bytes depend on the figure alone."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from stages.project.files import write_bytes
+from stages.project.fonts import render_png
 
 INK, MUTED, GRID = "#1f2933", "#5f6b7a", "#e4e7eb"
 BLUE, ORANGE, GREEN, RED = "#2f6fb4", "#d9730d", "#2f8f5b", "#c0392b"
@@ -52,12 +52,4 @@ def look() -> Iterator[None]:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, without the name and version of the software."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.12, metadata={"Software": None})
-    write_bytes(path, buffer.getvalue())
-
-
-def shortened(text: str, length: int) -> str:
-    """At most `length` characters on one line, with an ellipsis where something is left out."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
+    write_bytes(path, render_png(figure, dpi=DPI, bbox_inches="tight", pad_inches=0.12))

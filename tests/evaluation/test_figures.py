@@ -10,7 +10,7 @@ from PIL import Image
 
 from stages.evaluation.figures import draw_confusion, draw_learning_curves, draw_mistakes, draw_reliability
 from stages.evaluation.metrics import reliability, score
-from stages.evaluation.style import shortened
+from stages.project.fonts import shortened
 
 # A class may be called anything: mathematics that matplotlib would parse, markup, very long names.
 HOSTILE = ["$x_{", "<script>", "a" * 200, "two\nlines"]

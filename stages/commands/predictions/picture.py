@@ -10,11 +10,12 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from stages.commands.predictions.images import Asked
 from stages.commands.predictions.report import Answer, printable
-from stages.evaluation.style import BLUE, GREEN, INK, MUTED, RED, look, save, shortened
+from stages.evaluation.style import BLUE, GREEN, INK, MUTED, RED, look, save
+from stages.project.fonts import cut, shortened, width
 
 _BARS = 5  # classes beside an image
 _COLUMNS = 3
-_NAME = 26  # characters
+_NAME = 26  # Latin letters
 _OTHER = "#c3cbd5"
 
 
@@ -51,7 +52,7 @@ def _image(axes: Axes, image: Asked) -> None:
 def _ending(name: str) -> str:
     """The end of a name: rows and photos of a series differ there."""
     line = printable(name)
-    return line if len(line) <= _NAME else "…" + line[1 - _NAME :]
+    return line if width(line) <= _NAME else "…" + cut(line[::-1], _NAME - 1)[::-1]
 
 
 def _bars(axes: Axes, answer: Answer, class_names: Sequence[str]) -> None:
