@@ -54,10 +54,11 @@ def _images(name: str, folder: Path, settings: Prepare, limit: int, provenance: 
     found = scan(raw, settings.size, settings.channels)
     kept, dropped = clean(found.rows)
     splits = split(limited(kept, limit), settings.validation, settings.test, raw.class_names)
-    train = write_images(folder, raw, found.fitted, splits, settings.size, settings.channels)
+    train = write_images(folder, raw, found.fitted, splits, settings.size, settings.channels, found.bits)
     rejects = [*found.rejects, *dropped, *(Reject(*row) for row in left_out(RAW / name))]
     write_rejects(folder / "rejects.csv", rejects)
     mean, std = mean_and_std(train)
+    provenance |= {"grey_bits": found.bits} if found.bits else {}
     report(name, describe(folder, "images", raw.class_names, mean, std, provenance), len(rejects))
 
 

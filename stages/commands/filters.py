@@ -8,6 +8,7 @@ import typer
 
 from stages.commands.predict import checkpoint_path
 from stages.commands.predictions.images import Asked, draw, read
+from stages.datasets.decode import grey_bits
 from stages.project.console import Refusal, say
 from stages.project.paths import PREPARED
 
@@ -80,7 +81,7 @@ def _image(checkpoint: "Checkpoint", path: Path | None, seed: int) -> Asked:
         return next(draw(PREPARED / str(checkpoint.training.get("dataset")), 1, seed, shape, names))
     if not path.is_file():
         raise Refusal(f"{path} is no file; name an image")
-    asked = next(read([path], shape, names))
+    asked = next(read([path], shape, names, grey_bits(checkpoint.provenance)))
     if asked.error:
         raise Refusal(f"{path} cannot be read: {asked.error}")
     return asked

@@ -14,6 +14,7 @@ import typer
 from stages.commands.predictions.images import Asked, draw, files_in, read
 from stages.commands.predictions.report import Answer, as_json, printable, table
 from stages.commands.predictions.text import LENGTH, go_on
+from stages.datasets.decode import grey_bits
 from stages.params.fields import did_you_mean
 from stages.project.console import Refusal, progress, say, warn
 from stages.project.files import write_text
@@ -66,7 +67,7 @@ def predict(
     asked = (
         draw(_test_set(checkpoint), random, seed, checkpoint.input_shape, checkpoint.class_names)
         if random
-        else read(files, checkpoint.input_shape, checkpoint.class_names)
+        else read(files, checkpoint.input_shape, checkpoint.class_names, grey_bits(checkpoint.provenance))
     )
     shown = progress(asked, "predicting", random or len(files))
     answers = [_thin(place, answer) for place, answer in enumerate(predict_all(checkpoint, shown))]

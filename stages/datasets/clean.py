@@ -25,10 +25,14 @@ def clean(rows: list[Row]) -> tuple[list[Row], list[Reject]]:
 def _judge(twins: list[Row], test_name: str | None) -> tuple[list[Row], list[Reject]]:
     """Rows of the same pixels, sorted by name: which stay, which go and why."""
     if test_name is not None:
-        return [], [Reject(row.name, f"also in test: {test_name}") for row in twins]
+        return [], [_reject(row, f"also in test: {test_name}") for row in twins]
     if len({row.label for row in twins}) > 1:
-        return [], [Reject(row.name, f"labels disagree: {_others(row, twins)}") for row in twins]
-    return twins[:1], [Reject(row.name, f"twice in train: {twins[0].name}") for row in twins[1:]]
+        return [], [_reject(row, f"labels disagree: {_others(row, twins)}") for row in twins]
+    return twins[:1], [_reject(row, f"twice in train: {twins[0].name}") for row in twins[1:]]
+
+
+def _reject(row: Row, reason: str) -> Reject:
+    return Reject(row.name, reason, row.part, row.label)
 
 
 def _others(row: Row, twins: list[Row]) -> str:

@@ -1,17 +1,21 @@
 """Encoded images of any kind to plain pixels, and pixels to the size a data set has."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from stages.project.console import Refusal
 
 MAX_BYTES = 64 << 20  # of an encoded image
 MAX_PIXELS = 50_000_000  # of a decoded one; a decompression bomb has more
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
-# `decode` compares the size in the header with the stricter MAX_PIXELS before a pixel is decoded,
-# and names it; Pillow's own check would raise first, without naming it.
+# The size in the header is compared with the limits above before a pixel is decoded, and is named in the reason;
+# Pillow's own check would raise first, without naming it.
 Image.MAX_IMAGE_PIXELS = None
 
 _ORIENTATION = 0x0112  # EXIF tag; 1 is upright
@@ -30,8 +34,17 @@ class Unreadable(Exception):
     """An image that cannot be used; the message is the reason in plain words."""
 
 
-def read(path: Path) -> np.ndarray:
-    """All pixels of an image's file, as `decode` gives them.
+def read(path: Path, bits: int | None = None) -> np.ndarray:
+    """Return all pixels of an image's file, as `decode` does.
+
+    Raises:
+        Unreadable: likewise, or there is no such file that can be read.
+    """
+    return eight_bits(read_exact(path), bits)
+
+
+def read_exact(path: Path) -> np.ndarray:
+    """Return all pixels of an image's file, as `decode_exact` does.
 
     Raises:
         Unreadable: likewise, or there is no such file that can be read.
@@ -41,14 +54,23 @@ def read(path: Path) -> np.ndarray:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Unreadable(error.strerror or "unreadable") from error
-    return decode(content)
+    return decode_exact(content)
 
 
-def decode(content: bytes) -> np.ndarray:
-    """All pixels of an encoded image, upright: uint8 (height, width, 1) if it is grey, else (height, width, 3).
+def decode(content: bytes, bits: int | None = None) -> np.ndarray:
+    """Return `decode_exact` on the scale of 8 bits: uint8; `bits` as `eight_bits` takes them.
 
-    Palettes and CMYK become RGB, transparent pixels are laid on white, of 16 bits the upper 8 are kept
-    (as Pillow does for colours), of animations the first frame.
+    Raises:
+        Unreadable: no image, cut off, damaged or too large.
+    """
+    return eight_bits(decode_exact(content), bits)
+
+
+def decode_exact(content: bytes) -> np.ndarray:
+    """Return all pixels of an encoded image, upright: (height, width, 1) if it is grey, else (height, width, 3).
+
+    They are uint8, of a grey image of 16 bits uint16. Palettes and CMYK become RGB, transparent pixels are laid on
+    white, of colours of 16 bits the upper 8 are kept (Pillow reads no more), of animations the first frame.
 
     Raises:
         Unreadable: no image, cut off, damaged or too large.
@@ -67,6 +89,36 @@ def decode(content: bytes) -> np.ndarray:
         raise
     except Exception as error:  # a hostile file can raise anything inside its parser
         raise Unreadable(_reason(error)) from error
+
+
+def eight_bits(pixels: np.ndarray, bits: int | None) -> np.ndarray:
+    """Return uint16 pixels on the scale of 8 bits, uint8; uint8 pixels as they are.
+
+    Args:
+        pixels: as `decode_exact` returns them.
+        bits: of the range that becomes 0 to 255, whiter pixels being 255; None: the range that this image uses.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    shift = (range_bits(int(pixels.max())) if bits is None else bits) - 8
+    return np.minimum(pixels >> shift, 255).astype(np.uint8)
+
+
+def range_bits(largest: int) -> int:
+    """Return the bits of the smallest range, of 8 bits at least, that holds a pixel's `largest` value."""
+    return max(8, largest.bit_length())
+
+
+def grey_bits(provenance: Mapping[str, Any]) -> int | None:
+    """Return the bits of the range that a data set's 16-bit images use; None where it has no such images.
+
+    Raises:
+        Refusal: the number is none that `prepare` writes.
+    """
+    bits = provenance.get("grey_bits")
+    if bits is not None and (type(bits) is not int or not 8 <= bits <= 16):
+        raise Refusal(f"the data's provenance has grey_bits {bits!r}, which is not 8 to 16; train the model again")
+    return bits
 
 
 def fit(pixels: np.ndarray, size: int, channels: int) -> np.ndarray:
@@ -88,6 +140,8 @@ def fit(pixels: np.ndarray, size: int, channels: int) -> np.ndarray:
 
 def _pixels(image: Image.Image) -> np.ndarray:
     pixels = np.asarray(image)
+    if pixels.dtype.itemsize == 2:
+        pixels = pixels.astype(np.uint16)  # the bytes may be swapped
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
@@ -102,11 +156,11 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Mode L or RGB."""
+    """Return it in the mode L or RGB; grey of 16 bits as it is."""
     if image.mode in ("I", "F"):
-        raise Unreadable("its pixels have 32 bits")
+        raise Unreadable("its pixels have 32 bits, or a sign")
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        return image
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
         layer = image.convert("RGBA")

@@ -42,7 +42,8 @@ class Description:
         provenance: of the raw data: `name`, `status` (official, variant or stand-in), `source`,
             `digest` and `licence`; a text adds `not_held_out` (the splits that are the training text itself), features
             `backbone` (its name and the provenance of its weights), augmented views `augmentation` (their `policy`,
-            how many `views`, and their `style` or None).
+            how many `views`, and their `style` or None); where some of the images are grey of 16 bits, there is
+            `grey_bits`, the bits of the range that these use, which became 0 to 255.
         digest: SHA-256 over the arrays of all splits, in hexadecimal.
     """
 

@@ -1,13 +1,14 @@
 """The first pass over a raw data set: every image decoded in full and hashed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from stages.datasets.decode import Unreadable, decode, fit
+from stages.datasets.decode import Unreadable, decode, decode_exact, eight_bits, fit, range_bits
 from stages.datasets.raw import Item, Part, RawSet
 from stages.datasets.workers import in_chunks
 from stages.project.console import bar
@@ -29,10 +30,23 @@ class Row:
 
 
 class Reject(NamedTuple):
-    """An image that is left out, and why."""
+    """An image that is left out, why, and its part and label where they are known."""
 
     file: str
     reason: str
+    part: Part | None = None
+    label: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Deep:
+    """A grey image of 16 bits, whose scale is not known before all such images have been decoded."""
+
+    index: int
+    largest: int
+
+
+_Result = Row | Reject | _Deep
 
 
 @dataclass(frozen=True)
@@ -43,49 +57,66 @@ class Scan:
         rows: readable images, in the raw set's order.
         rejects: the others.
         fitted: images as they will be stored, by index; empty where all together would take much memory.
+        bits: of the range that grey images of 16 bits use, the same for all of them; None where there are none.
     """
 
     rows: list[Row]
     rejects: list[Reject]
     fitted: dict[int, np.ndarray]
+    bits: int | None
 
 
 def scan(raw: RawSet, size: int, channels: int) -> Scan:
-    """Decode and hash all images of `raw`, on all cores.
+    """Decode and hash all images of `raw`, on all cores; grey images of 16 bits a second time, on their common scale.
 
     A small data set is fitted to `size` and `channels` on the way, which saves decoding it again.
     """
     keep = raw.count * size * size * channels <= _KEEP_BYTES
-    found = Scan([], [], {})
+    fitted: dict[int, np.ndarray] = {}
 
-    def scan_image(index: int, item: Item, content: Content) -> Row | Reject:
+    def scan_image(bits: int | None, index: int, item: Item, content: Content) -> _Result:
         try:
-            pixels = pixels_of(content)
+            exact = decode_exact(content) if isinstance(content, bytes) else content
         except Unreadable as error:
-            return Reject(item.name, str(error))
+            return Reject(item.name, str(error), item.part, item.label)
+        if exact.dtype == np.uint16 and bits is None:
+            return _Deep(index, int(exact.max()))
+        pixels = eight_bits(exact, bits)
         if keep:
-            found.fitted[index] = fit(pixels, size, channels)
+            fitted[index] = fit(pixels, size, channels)
         return Row(index, item.part, item.label, item.name, pixel_hash(pixels))
 
-    def scan_chunk(chunk: Sequence[tuple[tuple[int, Item], Content]]) -> list[Row | Reject]:
-        return [scan_image(index, item, content) for (index, item), content in chunk]
-
-    images = (((index, item), item.read()) for index, item in enumerate(raw.items()))
-    with bar(raw.count, "decode") as shown:
-        for results in in_chunks(scan_chunk, images):
-            found.rows.extend(result for result in results if isinstance(result, Row))
-            found.rejects.extend(result for result in results if isinstance(result, Reject))
-            shown.update(len(results))
-    return found
+    results = _each(raw, range(raw.count), partial(scan_image, None))
+    deep = {result.index: result.largest for result in results if isinstance(result, _Deep)}
+    bits = range_bits(max(deep.values())) if deep else None
+    if deep:
+        results += _each(raw, deep, partial(scan_image, bits))
+    rows = sorted((result for result in results if isinstance(result, Row)), key=lambda row: row.index)
+    return Scan(rows, [result for result in results if isinstance(result, Reject)], fitted, bits)
 
 
-def pixels_of(content: Content) -> np.ndarray:
-    """Pixels uint8 (height, width, 1 or 3) of what a raw item reads.
+def _each(raw: RawSet, chosen: Collection[int], work: Callable[[int, Item, Content], _Result]) -> list[_Result]:
+    """Return the results of `work` on the images of `raw` whose index is `chosen`, in the raw set's order."""
+
+    def work_chunk(chunk: Sequence[tuple[tuple[int, Item], Content]]) -> list[_Result]:
+        return [work(index, item, content) for (index, item), content in chunk]
+
+    images = (((index, item), item.read()) for index, item in enumerate(raw.items()) if index in chosen)
+    results: list[_Result] = []
+    with bar(len(chosen), "decode") as shown:
+        for chunk in in_chunks(work_chunk, images):
+            results += chunk
+            shown.update(len(chunk))
+    return results
+
+
+def pixels_of(content: Content, bits: int | None) -> np.ndarray:
+    """Return pixels uint8 (height, width, 1 or 3) of a raw item's content, with the `bits` of a `Scan`.
 
     Raises:
         Unreadable: it cannot be decoded.
     """
-    return decode(content) if isinstance(content, bytes) else content
+    return decode(content, bits) if isinstance(content, bytes) else content
 
 
 def pixel_hash(pixels: np.ndarray) -> str:

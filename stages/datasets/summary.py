@@ -10,6 +10,8 @@ def report(name: str, about: Description, rejected: int) -> None:
     """Print counts per class and split, how many images were left out, and how even the classes are."""
     for line in _table(about):
         say(line)
+    if bits := about.provenance.get("grey_bits"):
+        say(f"grey images of 16 bits use {bits} of them: 0 to {2**bits - 1:,} is scaled to 0 to 255")
     if rejected:
         say(f"{rejected} images left out: see data/prepared/{name}/rejects.csv")
     report_balance(about.counts["train"])

@@ -23,11 +23,12 @@ def write_images(
     splits: dict[Split, list[Row]],
     size: int,
     channels: int,
+    bits: int | None,
 ) -> np.ndarray:
     """Write `inputs.npy`, `targets.npy` and `rows.csv` of every split; gives the inputs of train.
 
-    Images come from `fitted`, else from `raw`. Pixels go through memory maps, so the memory in use does
-    not grow with the number of images.
+    Images come from `fitted`, else from `raw`, with the scan's `bits`. Pixels go through memory maps, so the memory
+    in use does not grow with the number of images.
     """
     arrays = {
         name: array_file(folder, name, len(rows), [size, size, channels], "images") for name, rows in splits.items()
@@ -38,7 +39,7 @@ def write_images(
 
     def write_chunk(chunk: Sequence[tuple[Place, Content]]) -> int:
         for (name, place), content in chunk:
-            arrays[name][place] = fit(pixels_of(content), size, channels)
+            arrays[name][place] = fit(pixels_of(content, bits), size, channels)
         return len(chunk)
 
     with bar(len(places), "write") as shown:
@@ -57,7 +58,7 @@ def write_rows(folder: Path, split: Split, rows: Iterable[tuple[str, str]]) -> N
 
 def write_rejects(path: Path, rejects: list[Reject]) -> None:
     """Write `rejects.csv`: file and reason, sorted."""
-    write_csv(path, ("file", "reason"), sorted(rejects))
+    write_csv(path, ("file", "reason"), sorted((reject.file, reject.reason) for reject in rejects))
 
 
 def _chosen(raw: RawSet, fitted: dict[int, np.ndarray], places: dict[int, Place]) -> Iterator[tuple[Place, Content]]:

@@ -212,3 +212,27 @@ def test_a_name_that_is_not_utf8_is_written_as_near_as_can_be(place: Path) -> No
     result = run("small", str(grey(name, 9)), "--json", "out.json")
     assert result.exit_code == 0, result.exception
     assert json.loads(Path("out.json").read_text())["images"][0]["image"] == "caf\ufffd.png"
+
+
+def deep(path: str, level: int) -> Path:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((20, 30), level, np.uint16)).save(path)
+    return Path(path)
+
+
+def test_sixteen_bits_are_scaled_as_the_model_learnt_them(place: Path) -> None:
+    """4000 of 4095 is bright, and 4000 of 65535 is dark; 1000 is darker than either half."""
+    for bits, bright in ((12, True), (16, False)):
+        checkpoint = brightness_checkpoint()
+        save_checkpoint(Path("m.pth"), replace(checkpoint, provenance=checkpoint.provenance | {"grey_bits": bits}))
+        high, low, plain = answers(
+            "m.pth", *(str(deep(f"{level}.tif", level)) for level in (4000, 1000)), str(grey("p.png", 250))
+        )
+        assert (high["class"] == plain["class"]) == bright
+        assert low["class"] != plain["class"]
+
+
+def test_sixteen_bits_for_a_model_of_eight_are_warned_of(place: Path) -> None:
+    result = run("small", str(deep("a.tif", 4000)))
+    assert "WARNING: a.tif has 16 bits a pixel, and the model learnt from images of 8: its 12 bits" in result.stderr
+    assert answers("small", "a.tif")[0]["class"] == answers("small", str(grey("p.png", 250)))[0]["class"]

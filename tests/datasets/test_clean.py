@@ -28,11 +28,11 @@ def test_each_reason() -> None:
     kept, rejects = clean(rows)
     assert [one.index for one in kept] == [0, 1, 7, 8, 9]
     assert rejects == [
-        Reject("train-2", "twice in train: train-1"),
-        Reject("train-3", "also in test: test-7"),
-        Reject("train-4", "labels disagree: train-5, train-6"),
-        Reject("train-5", "labels disagree: train-4"),
-        Reject("train-6", "labels disagree: train-4"),
+        Reject("train-2", "twice in train: train-1", "train", 0),
+        Reject("train-3", "also in test: test-7", "train", 0),
+        Reject("train-4", "labels disagree: train-5, train-6", "train", 0),
+        Reject("train-5", "labels disagree: train-4", "train", 1),
+        Reject("train-6", "labels disagree: train-4", "train", 1),
     ]
 
 

@@ -49,12 +49,6 @@ def test_one_bit_becomes_black_and_white() -> None:
     assert np.array_equal(pixels[..., 0], np.asarray(bits) * np.uint8(255))
 
 
-def test_sixteen_bits_keep_the_upper_eight() -> None:
-    deep = np.array([[0, 255, 256, 511], [0x1234, 0x7FFF, 0xFF00, 0xFFFF]], np.uint16)
-    pixels = decode(saved(Image.fromarray(deep), "PNG"))
-    assert pixels[..., 0].tolist() == [[0, 0, 1, 1], [0x12, 0x7F, 0xFF, 0xFF]]
-
-
 def test_palette_becomes_rgb() -> None:
     image = Image.new("P", (2, 1))
     image.putpalette([10, 20, 30, 200, 100, 50])
@@ -177,7 +171,7 @@ def test_a_damaged_file_gives_pixels_or_a_reason(kind: str, damage: list[tuple[f
         pixels = decode(bytes(content))
     except Unreadable as unreadable:
         assert re.fullmatch(
-            r"not an image|cut off|damaged|too large: \d+ x \d+|its pixels have 32 bits", str(unreadable)
+            r"not an image|cut off|damaged|too large: \d+ x \d+|its pixels have 32 bits, or a sign", str(unreadable)
         )
     else:
         assert pixels.dtype == np.uint8

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.datasets.decode import Unreadable, fit
-from stages.datasets.decode import read as read_pixels
+from stages.datasets.decode import Unreadable, eight_bits, fit, range_bits, read_exact
 from stages.datasets.format import open_set
 from stages.project.console import Refusal, warn
 from stages.sources.image_files import SUFFIXES, LeftOut, files_below, only_images, unread_format
@@ -57,21 +56,34 @@ def _images_below(folder: Path) -> list[Path]:
     return files
 
 
-def read(files: Sequence[Path], shape: Sequence[int], class_names: Sequence[str]) -> Iterator[Asked]:
+def read(files: Sequence[Path], shape: Sequence[int], class_names: Sequence[str], bits: int | None) -> Iterator[Asked]:
     """Each file decoded and fitted as `prepare` does it; a file in a folder named like a class has that truth.
 
     Args:
         files: encoded images.
         shape: [height, width, channels] that the model takes.
         class_names: of the model.
+        bits: of the range that grey images of 16 bits use in the model's data set; None where that has none.
     """
     for file in files:
         truth = file.absolute().parent.name
         known = truth if truth in class_names else None
         try:
-            yield Asked(str(file), fit(read_pixels(file), shape[0], shape[2]), known)
+            yield Asked(str(file), fit(_pixels(file, bits), shape[0], shape[2]), known)
         except Unreadable as error:
             yield Asked(str(file), None, known, unread_format(file) or str(error))
+
+
+def _pixels(file: Path, bits: int | None) -> np.ndarray:
+    """Return a file's pixels, uint8; of a kind that the model has not learnt from, with a warning."""
+    exact = read_exact(file)
+    if exact.dtype == np.uint16 and bits is None:
+        bits = range_bits(int(exact.max()))
+        warn(
+            f"{file} has 16 bits a pixel, and the model learnt from images of 8: its {bits} bits are scaled to 8, so "
+            "it is as bright as its own largest value makes it"
+        )
+    return eight_bits(exact, bits)
 
 
 def draw(folder: Path, count: int, seed: int, shape: list[int], class_names: list[str]) -> Iterator[Asked]:
