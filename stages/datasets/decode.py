@@ -2,16 +2,21 @@
 
 import io
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from stages.project.console import Refusal
 
 MAX_BYTES = 64 << 20  # of an encoded image
-MAX_PIXELS = 50_000_000  # of a decoded one; a decompression bomb has more
+MAX_PIXELS = 50_000_000  # of a decoded one; a JPEG that has more is scaled down while it is decoded
+_MAX_JPEG_PIXELS = 250_000_000  # before that scaling; a decompression bomb has more
+_GIANT = Lock()  # held while more than MAX_PIXELS are decoded: a progressive JPEG of that size takes up to 2 GB
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 # The size in the header is compared with the limits above before a pixel is decoded, and is named in the reason;
@@ -71,6 +76,7 @@ def decode_exact(content: bytes) -> np.ndarray:
 
     They are uint8, of a grey image of 16 bits uint16. Palettes and CMYK become RGB, transparent pixels are laid on
     white, of colours of 16 bits the upper 8 are kept (Pillow reads no more), of animations the first frame.
+    A JPEG of more than 50 megapixels is read at 1/2, 1/4 or 1/8 of its height and width, the first that has fewer.
 
     Raises:
         Unreadable: no image, cut off, damaged or too large.
@@ -81,9 +87,8 @@ def decode_exact(content: bytes) -> np.ndarray:
         raise Unreadable(f"too large: more than {MAX_BYTES:,} bytes")
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Unreadable(f"too large: {image.width} x {image.height}")
-            image.load()
+            with _GIANT if _scaled_down(image) else nullcontext():
+                image.load()
             return _pixels(_plain(_upright(image)))
     except (Unreadable, MemoryError):
         raise
@@ -143,6 +148,23 @@ def _pixels(image: Image.Image) -> np.ndarray:
     if pixels.dtype.itemsize == 2:
         pixels = pixels.astype(np.uint16)  # the bytes may be swapped
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def _scaled_down(image: Image.Image) -> bool:
+    """Have a JPEG of more than MAX_PIXELS decoded at a fraction of its size, which its size alone decides.
+
+    Raises:
+        Unreadable: the image is too large for that, or is no JPEG.
+    """
+    width, height = image.size
+    if width * height <= MAX_PIXELS:
+        return False
+    if not isinstance(image, JpegImageFile) or width * height > _MAX_JPEG_PIXELS:
+        most = f"a JPEG may have {_MAX_JPEG_PIXELS // 10**6} megapixels, another image {MAX_PIXELS // 10**6}"
+        raise Unreadable(f"too large: {width} x {height}; {most}")
+    scale = next(scale for scale in (2, 4, 8) if -(-width // scale) * -(-height // scale) <= MAX_PIXELS)
+    image.draft(None, (width // scale, height // scale))
+    return True
 
 
 def _upright(image: Image.Image) -> Image.Image:
