@@ -1,9 +1,12 @@
 """Prepare a data set: raw images to arrays, with duplicates, leaks and broken files left out and listed; texts too."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stages.datasets.clean import clean
+from stages.datasets.complete import check_complete, reasons
 from stages.datasets.copying import prepare_copy
 from stages.datasets.format import describe
 from stages.datasets.raw import left_out, raw_provenance
@@ -53,13 +56,31 @@ def _images(name: str, folder: Path, settings: Prepare, limit: int, provenance: 
     raw = read_raw(RAW / name)
     found = scan(raw, settings.size, settings.channels)
     kept, dropped = clean(found.rows)
-    splits = split(limited(kept, limit), settings.validation, settings.test, raw.class_names)
-    train = write_images(folder, raw, found.fitted, splits, settings.size, settings.channels, found.bits)
     rejects = [*found.rejects, *dropped, *(Reject(*row) for row in left_out(RAW / name))]
+    chosen = limited(kept, limit)
+    with _listing(rejects, PREPARED / f"{name}.rejects.csv") as listed:
+        check_complete(kept, rejects, raw.class_names, listed)
+        splits = split(chosen, settings.validation, settings.test)
+    train = write_images(folder, raw, found.fitted, splits, settings.size, settings.channels, found.bits)
     write_rejects(folder / "rejects.csv", rejects)
     mean, std = mean_and_std(train)
     provenance |= {"grey_bits": found.bits} if found.bits else {}
     report(name, describe(folder, "images", raw.class_names, mean, std, provenance), len(rejects))
+
+
+@contextmanager
+def _listing(rejects: list[Reject], path: Path) -> Iterator[Path]:
+    """Yield `path`; where the block refuses the data, write the rejects there, which may be why.
+
+    It lies beside the data set's folder: in there DVC would not replace it without `--force`.
+    """
+    path.unlink(missing_ok=True)
+    try:
+        yield path
+    except Refusal as refusal:
+        write_rejects(path, rejects)
+        reason = "" if str(path) in str(refusal) else reasons(rejects, path)
+        raise Refusal(f"{refusal}{reason}") from refusal
 
 
 def known_provenance(raw: dict[str, Any]) -> dict[str, Any]:

@@ -21,11 +21,14 @@ def read_raw(folder: Path) -> RawSet:
     """Open the raw data set of `folder` with the reader for the format that its `provenance.json` names.
 
     Raises:
-        Refusal: a file is missing or damaged, or the format is not known.
+        Refusal: a file is missing or damaged, the format is not known, or two classes have one name.
     """
     provenance = raw_provenance(folder)
     reader = _READERS.get(provenance["format"])
     if reader is None:
         known = ", ".join(_READERS)
         raise damaged(folder / "provenance.json", f"format {provenance['format']!r}; known: {known}")
-    return reader(folder, [str(name) for name in provenance.get("class_names") or []])
+    raw = reader(folder, [str(name) for name in provenance.get("class_names") or []])
+    if twice := {name for name in raw.class_names if raw.class_names.count(name) > 1}:
+        raise damaged(folder / "provenance.json", f"two classes have the name {min(twice)!r}")
+    return raw

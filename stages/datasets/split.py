@@ -38,17 +38,16 @@ def limited(rows: list[Row], limit: int) -> list[Row]:
     return [row for cell, share in zip(cells.values(), shares, strict=True) for row in _first(cell, share, _content)]
 
 
-def split(rows: list[Row], validation: float, test: float, class_names: list[str]) -> dict[Split, list[Row]]:
+def split(rows: list[Row], validation: float, test: float) -> dict[Split, list[Row]]:
     """Rows of each split, in an order that mixes the classes.
 
     Args:
-        rows: clean ones, whose pixels differ within the source's train part.
+        rows: clean ones, whose pixels differ within the source's train part, which has an image of every class.
         validation: share of the source's train part held out.
         test: share of the same held out where the source has no test part.
-        class_names: by label.
 
     Raises:
-        Refusal: a class has no image to train on, or a split is empty.
+        Refusal: a split is empty.
     """
     train = [row for row in rows if row.part == "train"]
     held_out = [row for row in rows if row.part == "test"]
@@ -57,18 +56,10 @@ def split(rows: list[Row], validation: float, test: float, class_names: list[str
         train, held_out = _hold_out(train, part_of(whole, test), "test", leave=2)
     train, val = _hold_out(train, part_of(whole, validation), "validation", leave=1)
     splits: dict[Split, list[Row]] = {"train": train, "val": val, "test": held_out}
-    _check(splits, class_names)
-    return {name: _first(part, len(part), _keyed("order")) for name, part in splits.items()}
-
-
-def _check(splits: dict[Split, list[Row]], class_names: list[str]) -> None:
-    trained = {row.label for row in splits["train"]}
-    for label, name in enumerate(class_names):
-        if label not in trained:
-            raise Refusal(f"class {name!r} has no readable image to train on; add images or drop the class")
-    for split_name, part in splits.items():
+    for name, part in splits.items():
         if not part:
-            raise Refusal(f"the {split_name} split would be empty: there are too few images; add some")
+            raise Refusal(f"the {name} split would be empty: there are too few images; add some")
+    return {name: _first(part, len(part), _keyed("order")) for name, part in splits.items()}
 
 
 def part_of(count: int, share: float) -> int:
