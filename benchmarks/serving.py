@@ -53,7 +53,7 @@ def server(model: str, store: str) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
-    own = {"MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    own = {"MLFLOW_TRACKING_URI": store}
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     process = subprocess.Popen(
         [*command, "--port", str(port)], env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -6,6 +6,15 @@ import time
 
 STARTED = time.monotonic()  # when this process did, as near as it can tell
 
+# ONNX Runtime and MLflow report to their makers. Each reads its variable when it is imported, hence here, where every
+# stage, command and benchmark begins.
+for _variable, _value in {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}.items():
+    os.environ.setdefault(_variable, _value)
+
 # Importing torch and MLflow makes a million objects, all of which stay: by default the collector would look
 # through them time and again, a quarter of the time in which a stage starts.
 gc.set_threshold(200_000, 50, 50)

@@ -1,5 +1,6 @@
-"""The model as MLflow serves it: the ONNX file with signature, input example and pinned requirements."""
+"""The model as MLflow serves it: the ONNX file with signature, input example, class names and pinned requirements."""
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from stages.project.files import write_json
+
+_LOADER = Path(__file__).with_name("serving_loader.py")
 _REQUIREMENTS = ("mlflow", "numpy", "onnx", "onnxruntime")
 # Threads that spin while they wait for work keep a busy server's cores from reading the next request.
 _SESSION = {"extra_session_config": {"session.intra_op.allow_spinning": "0"}}
@@ -48,10 +52,20 @@ def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, input
             onnx_execution_providers=["CPUExecutionProvider"],
             onnx_session_options=_SESSION,
             save_as_external_data=False,
+            code_paths=[str(_LOADER)],
         )
+        about.flavors["python_function"]["loader_module"] = _LOADER.stem
+        about.save(str(path / "MLmodel"))
+        write_json(path / "classes.json", _class_names(model))
         client.log_model_artifacts(logged.model_id, str(path))
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+
+
+def _class_names(model: Any) -> list[str]:
+    """Return the classes of an ONNX model in the order of its logits, as `write_onnx` noted them."""
+    (names,) = (entry.value for entry in model.metadata_props if entry.key == "class_names")
+    return list(json.loads(names))
 
 
 def _signature(graph: Any) -> Any:

@@ -15,8 +15,6 @@ from stages.tracking.secrets import masked
 
 # Must be set before MLflow is imported. An unreachable server may cost seconds, not minutes.
 _SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",

@@ -1,6 +1,9 @@
 """The model in MLflow, loaded again as its server loads it, and served."""
 
 import http.client
+import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,8 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from tiny_model import images, tiny_checkpoint
+from no_network import hosts, without_network
+from tiny_model import CLASSES, images, tiny_checkpoint
 
 from benchmarks.serving import PARQUET, as_json, as_parquet, ask, post, server
 from stages.exporting.formats import trace, write_onnx
@@ -19,7 +23,7 @@ from stages.models.checkpoint import from_pixels
 
 def logged_model(folder: Path, network: torch.nn.Module, pixels: np.ndarray) -> tuple[Any, str]:
     """MLflow's client, and the run under which `network` is logged."""
-    write_onnx(folder / "model.onnx", trace(network, [8, 8, 1], 2), {})
+    write_onnx(folder / "model.onnx", trace(network, [8, 8, 1], 2), {"class_names": CLASSES})
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.create_experiment("any", (folder / "artifacts").as_uri())
     run = client.create_run(experiment).info.run_id
@@ -50,6 +54,29 @@ def test_the_model_is_logged_under_its_run_and_takes_any_number_of_images(tmp_pa
     assert [line.split("==")[0] for line in requirements] == ["mlflow", "numpy", "onnx", "onnxruntime"]
     with pytest.raises(mlflow.MlflowException, match="does not match expected shape"):
         model.predict(pixels[:, :4])
+
+
+def test_the_logged_model_names_its_classes_in_the_order_of_the_logits(tmp_path: Path) -> None:
+    client, run = logged_model(tmp_path, from_pixels(tiny_checkpoint()), images(5)[0])
+    (model,) = client.search_logged_models([client.get_run(run).info.experiment_id])
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    assert json.loads((folder / "classes.json").read_text()) == CLASSES
+
+
+def test_a_served_model_reports_to_nobody_where_this_project_is_not(tmp_path: Path) -> None:
+    client, run = logged_model(tmp_path, from_pixels(tiny_checkpoint()), images(5)[0])
+    (model,) = client.search_logged_models([client.get_run(run).info.experiment_id])
+    script = (
+        "import mlflow, numpy, sys\n"
+        f"mlflow.pyfunc.load_model({model.artifact_location!r}).predict(numpy.zeros((1, 8, 8, 1), 'uint8'))\n"
+        "assert 'onnxruntime' in sys.modules and 'stages' not in sys.modules"
+    )
+    cache = tmp_path / "cache"
+    quiet = {"XDG_CACHE_HOME": str(cache), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    asked = tmp_path / "hosts"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=without_network(asked, **quiet), check=True)
+    assert hosts(asked) == set()
+    assert not (cache / "Microsoft").exists()
 
 
 @pytest.mark.slow

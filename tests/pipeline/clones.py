@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from no_network import hosts, without_network
 from ruamel.yaml import YAML
 from tiny_project import git
 
@@ -25,9 +26,15 @@ class Clone:
 
     root: Path
 
+    @property
+    def asked(self) -> Path:
+        """The file in which the hosts are noted that its processes ask for."""
+        return self.root.with_name(f"{self.root.name}.hosts")
+
     def environment(self, **more: str) -> dict[str, str]:
-        """Of a person in the activated environment, without a mirror; tracking must work."""
-        kept = {k: v for k, v in os.environ.items() if k not in ("DATA_MIRROR", "MLFLOW_TRACKING_URI", "DVC_ROOT")}
+        """Of a person in the activated environment, without a mirror or a network; tracking must work."""
+        around = without_network(self.asked)
+        kept = {k: v for k, v in around.items() if k not in ("DATA_MIRROR", "MLFLOW_TRACKING_URI", "DVC_ROOT")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         return kept | {"PATH": path, "TRACKING": "strict", "PYTHONPATH": ""} | more
 
@@ -39,8 +46,10 @@ class Clone:
         )  # fmt: skip
 
     def run(self, *command: str, **environment: str) -> str:
-        """Run a command in the clone; its output, when it succeeds."""
-        return finished(self.start(*command, **environment))
+        """Run a command in the clone; its output, when it succeeds and has asked for no host."""
+        output = finished(self.start(*command, **environment))
+        assert hosts(self.asked) == set()
+        return output
 
     def commit(self, message: str) -> None:
         """Commit everything, for DVC's experiments start from a commit."""

@@ -19,7 +19,7 @@ def clones(tmp_path_factory, traces) -> tuple[Clone, Clone]:
     """Two clones: the first after `dvc repro`, the second after `vision repro`, which runs two stages at once."""
     first = make_clone(tmp_path_factory.mktemp("first"))
     second = make_clone(tmp_path_factory.mktemp("in") / "another folder")
-    tracing = {"PYTHONPATH": str(TRACING), "TRACE_FOLDER": str(traces)}
+    tracing = {"PYTHONPATH": str(TRACING), "TRACE_FOLDER": str(traces), "XDG_CACHE_HOME": str(traces / "cache")}
     running = [first.start("dvc", "repro", **tracing), second.start("python", "-m", "stages.commands.main", "repro")]
     for process in running:
         finished(process)
