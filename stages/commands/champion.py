@@ -1,7 +1,9 @@
 """`vision champion`: the model of each data set that is the one to serve, in MLflow's registry."""
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from stages.params import load
 from stages.project.console import say, warn
@@ -15,11 +17,16 @@ if TYPE_CHECKING:
     from stages.tracking.store import Store
 
 
-def champion() -> None:
+def champion(
+    new_classes: Annotated[
+        bool, typer.Option("--new-classes", help="Let one with other classes than the champion's take over, too.")
+    ] = False,
+) -> None:
     """Make the best exported model of each data set a version in MLflow's registry, and the champion if it has won.
 
     `mlflow.champion` in params.yaml has the rule: the alias moves only to a model that is told apart from the present
-    champion on the same test items (McNemar's exact test, with Holm's correction).
+    champion on the same test items (McNemar's exact test, with Holm's correction). Clients know the classes by their
+    order: one with others, or in another order, takes over with --new-classes only.
     """
     from stages.evaluation.leaderboard import evaluated, leaderboard
     from stages.evaluation.tables import records
@@ -34,11 +41,12 @@ def champion() -> None:
         for dataset in dict.fromkeys(row["dataset"] for row in rows):
             board = [row for row in rows if row["dataset"] == dataset]
             with answering(store, f"the champion of {dataset} was not chosen"):
-                say(f"{dataset}: {_chosen(store, dataset, board, settings.champion)}")
+                say(f"{dataset}: {_chosen(store, dataset, board, settings.champion, new_classes)}")
 
 
-def _chosen(store: "Store", dataset: str, board: list[dict[str, Any]], rule: "Champion") -> str:
+def _chosen(store: "Store", dataset: str, board: list[dict[str, Any]], rule: "Champion", new_classes: bool) -> str:
     """Register the best of a data set's models, move the alias if it has won, and say what became of it."""
+    from stages.tracking.classes import digest_tag, other_classes
     from stages.tracking.registry import champion, crown, version
 
     allowed = [row for row in board if row["provenance"] in rule.provenance]
@@ -50,10 +58,13 @@ def _chosen(store: "Store", dataset: str, board: list[dict[str, Any]], rule: "Ch
         return "no champion, for none of its models is in MLflow"
     row, model = best
     present = champion(store, dataset)
-    challenger = version(store, dataset, model, _tags(row, model), f"{row['model']}, {_accuracy(row)}")
+    tags = _tags(row, model) | digest_tag(store, model.model_id)
+    challenger = version(store, dataset, model, tags, f"{row['model']}, {_accuracy(row)}")
     if present == challenger:
         return f"{present} is the champion, {_accuracy(row)}"
     wins, why = _verdict(store, board, present, challenger, rule.told_apart)
+    if wins and present and not new_classes and (others := other_classes(store, present, challenger)):
+        wins, why = False, f"{others}; `vision champion --new-classes` lets it take over"
     if wins:
         crown(store, dataset, challenger)
         return f"{challenger} becomes the champion, {_accuracy(row)}: {why}"

@@ -1,8 +1,12 @@
 """Which model is a data set's champion, in a registry of its own."""
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import onnx
 import pytest
 from made_up_reports import write_reports
 from mlflow.exceptions import MlflowException
@@ -17,27 +21,43 @@ KEYS = {"mnist-mlp": "a" * 16, "mnist-cnn": "b" * 16, "mnist-logistic": "c" * 16
 FAIR, BETTER, SURE = 1.4, 1.5, 9.0  # how easily a model tells the classes; the first two are not told apart
 
 
-def export(name: str, key: str = "") -> str:
+CLASSES = ("cat", "dog")
+
+
+def export(name: str, key: str = "", classes: tuple[str, ...] = CLASSES, by: str = "classes.json") -> str:
     """A finished run with the test's predictions and an exported model; the run's id."""
     store = open_store()
     run = create(store, {"model": name}, {"key": key or KEYS[name]})
     store.client.set_tag(run, "git.commit", "d" * 40)
     store.client.set_terminated(run)
     store.client.log_artifact(run, f"reports/models/{name}/predictions.csv", "test")
-    export_again(run)
+    export_again(run, classes, by)
     return run
 
 
-def export_again(run: str) -> None:
+def export_again(run: str, classes: tuple[str, ...] = CLASSES, by: str = "classes.json") -> None:
+    """Log a model whose class names are recorded in the file `by`."""
     store = open_store()
     model = store.client.create_logged_model(store.experiment_id, "any", source_run_id=run)
+    with TemporaryDirectory() as folder:
+        if by == "classes.json":
+            Path(folder, by).write_text(json.dumps(classes))
+        if by == "model.onnx":
+            graph = onnx.helper.make_model(onnx.helper.make_graph([], "any", [], []))
+            graph.metadata_props.add(key="class_names", value=json.dumps(classes))
+            onnx.save(graph, Path(folder, by))
+        store.client.log_model_artifacts(model.model_id, folder)
     store.client.finalize_logged_model(model.model_id, "READY")
 
 
-def trained(name: str, ease: float, exported: bool = True, key: str = "", status: str = "official") -> None:
-    write_reports(Path("reports/models", name), ease=ease, status=status, train={"key": key or KEYS[name]})
+def trained(
+    name: str, ease: float, exported: bool = True, key: str = "", status: str = "official",
+    classes: tuple[str, ...] = CLASSES, by: str = "classes.json",
+) -> None:  # fmt: skip
+    folder = Path("reports/models", name)
+    write_reports(folder, ease=ease, status=status, class_names=classes, train={"key": key or KEYS[name]})
     if exported:
-        export(name, key)
+        export(name, key, classes, by)
 
 
 def chosen(capsys) -> str:
@@ -62,6 +82,7 @@ def test_the_first_best_is_champion_and_a_second_run_changes_nothing(workspace, 
     )
     (version,) = versions()
     tags = {"model": "mnist-cnn", "provenance": "official", "pipeline.key": KEYS["mnist-cnn"], "git.commit": "d" * 40}
+    tags["classes.digest"] = hashlib.sha256(b'["cat", "dog"]').hexdigest()[:16]
     assert version.tags == tags | {"accuracy": "1.000000", "accuracy_low": "0.939828", "accuracy_high": "1.000000"}
     assert version.description == "mnist-cnn, 100.00% (93.98% to 100.00%)"
     assert chosen(capsys) == "mnist: mnist-cnn (version 1) is the champion, 100.00% (93.98% to 100.00%)"
@@ -157,6 +178,47 @@ def test_the_same_training_exported_again_is_a_new_version(workspace, capsys):
     export_again(run)
     assert chosen(capsys).endswith("the same training as mnist-mlp (version 1), exported again")
     assert crowned() == "mnist-mlp (version 2)"
+
+
+@pytest.mark.parametrize(
+    ("classes", "difference"),
+    [
+        (("cat", "dog", "fox"), "new: 'fox'"),
+        (("cat", "fox"), "new: 'fox'; gone: 'dog'"),
+        (("dog", "cat"), "the same classes in another order: 'dog', 'cat', before 'cat', 'dog'"),
+    ],
+)
+def test_a_model_with_other_classes_takes_over_only_when_asked(workspace, capsys, classes, difference):
+    trained("mnist-mlp", FAIR)
+    champion()
+    trained("mnist-mlp", SURE, key="f" * 16, classes=classes)
+    stays = f"mnist: mnist-mlp (version 1) stays the champion; mnist-mlp (version 2): {difference}; "
+    assert chosen(capsys) == f"{stays}`vision champion --new-classes` lets it take over"
+    assert crowned() == "mnist-mlp (version 1)"
+    champion(new_classes=True)
+    assert crowned() == "mnist-mlp (version 2)"
+
+
+def test_a_champion_from_before_has_its_classes_in_its_onnx_file(workspace, capsys):
+    trained("mnist-mlp", FAIR, by="model.onnx")
+    champion()
+    trained("mnist-cnn", SURE)
+    assert "mnist-cnn (version 2) becomes the champion" in chosen(capsys)
+
+
+def test_a_champion_whose_classes_are_not_recorded_stays(workspace, capsys):
+    trained("mnist-mlp", FAIR, by="nothing")
+    champion()
+    trained("mnist-cnn", SURE)
+    assert "mnist-cnn (version 2): the classes of mnist-mlp (version 1) are not recorded; " in chosen(capsys)
+    assert crowned() == "mnist-mlp (version 1)"
+
+
+def test_many_new_classes_are_counted(workspace, capsys):
+    trained("mnist-mlp", FAIR)
+    champion()
+    trained("mnist-mlp", SURE, key="f" * 16, classes=tuple("abcdefgh"))
+    assert "new: 'a', 'b', 'c', 'd', 'e' and 3 more; gone: 'cat', 'dog'; " in chosen(capsys)
 
 
 def test_a_model_that_was_not_exported_is_passed_over(workspace, capsys):
