@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stages.commands.pipeline.commit import refuse_without_commit
 from stages.project.console import Refusal, say
 from stages.project.files import read_json
 from stages.project.paths import MODEL_REPORTS, model_report
@@ -20,6 +21,7 @@ def diff(
     """Compare each model's answers to the same test items before and after a change, by McNemar's exact test."""
     from stages.evaluation.comparisons import changes
 
+    refuse_without_commit()
     old, new = _keys(before), _keys(after)
     both = [name for name in new if name in old]
     if not both:

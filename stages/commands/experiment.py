@@ -7,6 +7,7 @@ import typer
 from stages.commands.experiments.file import EXPERIMENTS, read_experiment
 from stages.commands.experiments.variants import with_variants
 from stages.commands.pipeline.beside import params_here
+from stages.commands.pipeline.commit import refuse_without_commit
 from stages.commands.plans.forecast import trainings
 from stages.params.named_files import say_each
 from stages.project.console import say
@@ -28,6 +29,7 @@ def run_experiment(name: str) -> None:
     from stages.commands.experiments.run import figures, run_models
     from stages.commands.experiments.table import as_markdown, table
 
+    refuse_without_commit()
     asked, before = read_experiment(name), params_here()
     params, variants = with_variants(name, asked, before)
     models = [variant.name for variant in variants]

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from stages.commands.pipeline.commit import refuse_without_commit
 from stages.commands.show_rows import Row, rows
 from stages.project.console import say
 
@@ -17,6 +18,7 @@ def show(
     from stages.tracking.experiments import experiments, states
     from stages.tracking.git import git
 
+    refuse_without_commit()
     head = git("rev-parse", "HEAD")
     found = [one for one in experiments() if everywhere or one.baseline == head]
     if not found:

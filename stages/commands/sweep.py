@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stages.commands.pipeline.beside import params_here
+from stages.commands.pipeline.commit import refuse_without_commit
 from stages.commands.plans.forecast import trainings
 from stages.commands.sweeps.file import SWEEPS, Sweep, read_sweep
 from stages.params.named_files import say_each
@@ -32,6 +33,7 @@ def sweep(
     if not name:
         say_each(SWEEPS, lambda each: read_sweep(each, params).about)
         return
+    refuse_without_commit()
     from stages.commands.sweeps.study import Trials
     from stages.commands.sweeps.trial import left
     from stages.tracking.pruning import storage_told

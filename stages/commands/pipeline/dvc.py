@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.commands.pipeline import child
+from stages.commands.pipeline.commit import refuse_without_commit
 from stages.commands.pipeline.schedule import Graph
 from stages.project.console import Refusal
 
@@ -45,11 +46,13 @@ def repository(files: Any = None) -> Iterator[Any]:
         files: DVC's file system that it is read through; None: the plain one.
 
     Raises:
-        Refusal: there is no dvc.yaml, it does not fit params.yaml, or another DVC works on what is looked at.
+        Refusal: there is no dvc.yaml or no git repository, it does not fit params.yaml, or another DVC works on what
+            is looked at.
     """
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
     from dvc.repo import Repo
+    from dvc.scm import SCMError
 
     if not Path("dvc.yaml").exists():
         raise Refusal("dvc.yaml is missing; run from the repository's root")
@@ -59,6 +62,9 @@ def repository(files: Any = None) -> Iterator[Any]:
     except LockError as error:
         busy = " ".join(str(error).partition("\n\n")[0].split())  # after it stands how to remove the lock, unasked
         raise Refusal(f"another DVC is at work here ({busy}); run this again when it has ended") from error
+    except SCMError as error:
+        refuse_without_commit()
+        raise Refusal(f"DVC cannot use the git repository here: {error}") from error
     except DvcException as error:
         causes = [str(one) for one in (error, error.__cause__) if one]
         raise Refusal("dvc.yaml does not fit params.yaml: " + ": ".join(causes)) from error
