@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stages.commands.pipeline.dvc import command, environment, repository
+from stages.commands.pipeline.line_ends import FIX, converted, converted_files
 from stages.params import load
 from stages.params.load import PARAMS, parsed, refuse_unusable
 from stages.params.plain_yaml import read_yaml
@@ -29,6 +30,8 @@ def check(
         warn(str(notice))
     if fix:
         _fetch([notice for notice in notices if notice.better])
+    if files := converted_files():
+        warn(f"{converted(files)}; fix: {FIX}")
     counts = ", ".join(f"{len(values[section])} {section}" for section in sections)
     say(f"OK: params.yaml is valid ({counts}) and dvc.yaml fits it ({stages} stages)")
 

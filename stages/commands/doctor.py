@@ -34,6 +34,7 @@ def _checks(offline: bool) -> dict[str, Callable[[], Iterator[Finding]]]:
         "packages": environment.packages,
         "programs": environment.programs,
         "git": environment.git_repository,
+        "line ends": environment.line_ends,
         "params": data.params,
         "device": machine.device,
         "cores": machine.cores,

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+from stages.commands.pipeline.commit import refuse_without_commit
 from stages.commands.verification.clone import clean_clone, run_again
 from stages.commands.verification.plan import fetch_or_plan
-from stages.commands.verification.record import Record, recorded
+from stages.commands.verification.record import Record, recorded, recorded_in_git
 from stages.commands.verification.text import as_json, table
 from stages.commands.verification.verdict import DIFFERENT, judge, judge_data
 from stages.params.fields import did_you_mean
@@ -47,13 +48,14 @@ def verify(
     from stages.tracking.experiments import commit_of
     from stages.tracking.git import git
 
+    refuse_without_commit()
     commit = commit_of(rev)
     if git("status", "--porcelain", "--untracked-files=no"):
         warn(f"what is not committed is left out: this verifies commit {commit[:12]}")
     kinds = ["evaluate"] if evaluate else ["train", "evaluate"]
     kinds += ["export"] if export else []
     with clean_clone(commit) as root:
-        before = recorded(root)
+        before = recorded_in_git(root)
         names = _asked(models or [], before)
         stages = fetch_or_plan(root, [f"{kind}@{name}" for name in names for kind in kinds], not evaluate)
         run_again(root, stages)

@@ -17,6 +17,7 @@ from stages.commands.main import app
 from stages.commands.verification import causes as verify_causes
 from stages.commands.verification.band import band_of
 from stages.commands.verification.clone import clean_clone
+from stages.commands.verification.line_ends import with_other_line_ends
 from stages.commands.verification.record import Record, recorded
 from stages.commands.verification.verdict import DIFFERENT, IDENTICAL, WITHIN, judge, judge_data
 from stages.tracking.dvc_lock import DvcLock
@@ -215,6 +216,42 @@ def test_a_report_in_git_that_is_not_dvc_locks_is_different(place: Path) -> None
     assert done.exit_code == 1
     assert f"test accuracy {metrics['accuracy']:.2%} (recorded: 99.90%)" in done.output
     assert f"likely cause: reports/models/{MODEL}/metrics.json in git is not what dvc.lock has" in done.output
+
+
+def test_git_that_converts_line_ends_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = place.with_name("gitconfig")
+    settings.write_text("[core]\n\tautocrlf = true\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    done = CliRunner().invoke(app, ["verify", "--evaluate"])
+    assert done.exit_code == 0, done.output
+    assert f"{MODEL}  identical" in done.output and "likely cause" not in done.output
+
+
+def test_line_ends_that_git_converted_before_dvc_hashed_them_are_named(place: Path) -> None:
+    lock, report = place / "dvc.lock", place / f"reports/models/{MODEL}/train.json"
+    crlf = hashlib.md5(report.read_bytes().replace(b"\n", b"\r\n")).hexdigest()
+    lock.write_text(lock.read_text().replace(hashlib.md5(report.read_bytes()).hexdigest(), crlf))
+    git("commit", "-qam", "As a work tree with CRLF would have it")
+    done = CliRunner().invoke(app, ["verify", "--evaluate"])
+    assert f"likely cause: line ends: reports/models/{MODEL}/train.json had other line ends (CRLF or LF)" in done.output
+    assert "in git is not what dvc.lock has" not in done.output
+
+
+def test_a_folders_line_ends_are_known_from_its_hash(tmp_path: Path) -> None:
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import Tree
+
+    files = {("a.py",): b"one\ntwo\n", ("b", "c.png"): b"\0\n", ("b.py",): b"one\n"}
+    tree = Tree()
+    for parts, content in files.items():
+        path = tmp_path.joinpath("code", *parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        crlf = content if b"\0" in content else content.replace(b"\n", b"\r\n")
+        tree.add(parts, None, HashInfo("md5", hashlib.md5(crlf).hexdigest()))
+    tree.digest()
+    recorded = {"code": tree.hash_info.value, "code/a.py": hashlib.md5(b"other").hexdigest(), "gone": "0" * 32}
+    assert with_other_line_ends(tmp_path, recorded) == ["code"]
 
 
 def judged(before: Record, after: Record, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[str]]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from stages.commands.doctor_checks.finding import Finding, note, ok, problem
+from stages.commands.pipeline.commit import missing_commit
+from stages.commands.pipeline.line_ends import FIX, converted, converted_files
 from stages.project.requirements import other_versions
 
 _LOCK, _PROJECT = Path("requirements.lock"), Path("pyproject.toml")
@@ -67,12 +69,17 @@ def programs() -> Iterator[Finding]:
 
 
 def git_repository() -> Iterator[Finding]:
-    """Whether git is there, and takes this folder for a repository of its own user."""
-    if shutil.which("git") is None:
-        yield problem("git is not on PATH", "install it, as by `apt install git`")
+    """Whether git is there, and has a commit of this folder."""
+    if missing := missing_commit():
+        yield problem(*missing)
         return
     asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    if asked.returncode:
-        yield problem(f"git: {' '.join(asked.stderr.split())}", "work in a clone of your own that has a commit")
+    yield ok(f"commit {asked.stdout.strip()}")
+
+
+def line_ends() -> Iterator[Finding]:
+    """Whether the files have the line ends here that git has."""
+    if files := converted_files():
+        yield problem(converted(files), FIX)
     else:
-        yield ok(f"commit {asked.stdout.strip()}")
+        yield ok("line ends are as in git")

@@ -32,11 +32,11 @@ def other_inputs(stages: Sequence[str], before: Record, after: Record) -> Inputs
     """Compare what dvc.lock recorded with what the stages were given in the clone.
 
     Args:
-        stages: that were run again; what they hand to one another is no input.
+        stages: that were run again; what they hand to one another is no input, nor are other line ends.
         before: of the commit.
         after: of the clone once they have run.
     """
-    own = {path for stage in stages for path in before.lock.hashes(stage, "outs")}
+    own = before.converted | {path for stage in stages for path in before.lock.hashes(stage, "outs")}
     params: dict[str, None] = {}
     files: dict[str, None] = {}
     for stage in stages:

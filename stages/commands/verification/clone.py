@@ -31,7 +31,7 @@ def clean_clone(commit: str) -> Iterator[Path]:
         cache = repo.cache.local_cache_dir
     with TemporaryDirectory(prefix="vision-verify-") as folder:
         root = Path(folder).resolve() / "clone"
-        asked_git("clone", "--quiet", "--shared", "--no-checkout", ".", str(root))
+        asked_git("clone", "--config", "core.autocrlf=false", "--quiet", "--shared", "--no-checkout", ".", str(root))
         asked_git("-C", str(root), "checkout", "--quiet", "--detach", commit)
         with Config(str(root / ".dvc")).edit("local") as local:
             local["cache"] = {"dir": cache, "type": "reflink,copy"}

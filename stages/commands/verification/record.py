@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from stages.commands.verification.line_ends import with_other_line_ends
 from stages.params.load import PARAMS
 from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal
@@ -25,6 +26,7 @@ class Record:
         params: the whole of params.yaml.
         strays: by model, its outputs that lie here and are not those that the lock has.
         requirements: the text of requirements.lock, empty where there is none.
+        converted: what dvc.lock hashed with other line ends than it has here.
     """
 
     lock: DvcLock
@@ -33,6 +35,7 @@ class Record:
     params: dict[str, Any]
     strays: dict[str, list[str]]
     requirements: str
+    converted: frozenset[str] = frozenset()
 
 
 def recorded(root: Path) -> Record:
@@ -44,6 +47,14 @@ def recorded(root: Path) -> Record:
     strays = {name: _strays(root, lock, name) for name in models}
     reports = {name: _reports(root / model_report(name)) for name in models}
     return Record(lock, models, reports, params, strays, _text(root / "requirements.lock"))
+
+
+def recorded_in_git(root: Path) -> Record:
+    """What a fresh clone records, in which git's files alone lie, with what has other line ends in them."""
+    record = recorded(root)
+    sides = [record.lock.hashes(stage, side) for stage in record.lock.stages for side in ("deps", "outs")]
+    hashes = {path: md5 for side in sides for path, md5 in side.items()}
+    return replace(record, converted=frozenset(with_other_line_ends(root, hashes)))
 
 
 def _text(file: Path) -> str:

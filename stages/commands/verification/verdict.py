@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stages.commands.verification.band import Band, band_of
 from stages.commands.verification.causes import causes, other_inputs
+from stages.commands.verification.line_ends import likely_cause
 from stages.commands.verification.record import Record
 
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within the seed band", "different"
@@ -62,7 +63,7 @@ def judge(name: str, kinds: Sequence[str], commit: str, before: Record, after: R
     accuracy, band = (metrics[0]["accuracy"], metrics[1]["accuracy"]), band_of(metrics[0])
     same = all(output.identical for output in outputs)
     inputs = other_inputs(stages, before, after)
-    strays = [f"{path} in git is not what dvc.lock has" for path in before.strays[name]]
+    strays = [f"{path} in git is not what dvc.lock has" for path in before.strays[name] if path not in before.converted]
     if inputs.params or inputs.data or strays:
         status = DIFFERENT
     elif same:
@@ -70,7 +71,9 @@ def judge(name: str, kinds: Sequence[str], commit: str, before: Record, after: R
     else:
         status = WITHIN if band.has(accuracy[1]) else DIFFERENT
     told = [] if same else causes(name, commit, "train" in kinds, before, after)
-    return Verdict(name, status, outputs, accuracy, band, [*inputs.told(), *strays, *told] or [_UNKNOWN] * (not same))
+    read = {path for stage in stages for side in ("deps", "outs") for path in before.lock.hashes(stage, side)}
+    told = [*likely_cause(sorted(read & before.converted)), *inputs.told(), *strays, *told]
+    return Verdict(name, status, outputs, accuracy, band, told or [_UNKNOWN] * (not same))
 
 
 _UNKNOWN = "nothing that is recorded differs: a package that is not in requirements.lock, or a stage that draws anew"

@@ -7,7 +7,7 @@ import pytest
 from checking import only
 
 from stages.commands.doctor_checks import environment
-from stages.commands.doctor_checks.finding import NOTE, PROBLEM
+from stages.commands.doctor_checks.finding import NOTE, OK, PROBLEM
 
 
 def test_another_python_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,5 +44,16 @@ def test_the_python_of_another_environment_is_a_problem(place: Path, monkeypatch
 
 def test_a_folder_that_is_no_repository_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    level, about, _ = only(environment.git_repository())
-    assert level == PROBLEM and "not a git repository" in about
+    level, about, fix = only(environment.git_repository())
+    assert level == PROBLEM and about == f"{tmp_path} is no git repository, as when it was downloaded as a ZIP file"
+    assert fix.startswith("git init && git add -A && git commit")
+
+
+def test_files_that_git_converted_are_a_problem(place: Path) -> None:
+    assert only(environment.line_ends())[0] == OK
+    for name in ("params.yaml", "pyproject.toml"):
+        path = place / name
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    level, about, fix = only(environment.line_ends())
+    assert level == PROBLEM and about.startswith("params.yaml and 1 more have the line ends CRLF here, LF in git")
+    assert fix.startswith("git config core.autocrlf false && git rm -rq --cached . && git reset -q --hard")
