@@ -64,7 +64,9 @@ def other_classes(store: Store, champion: Version, challenger: Version) -> str:
         return ""
     sides = {"new": [name for name in now if name not in before], "gone": [name for name in before if name not in now]}
     changes = [f"{side}: {_few(names)}" for side, names in sides.items() if names]
-    return "; ".join(changes) or f"the same classes in another order: {_few(now)}, before {_few(before)}"
+    if changes:
+        return f"its classes are not the champion's ({'; '.join(changes)})"
+    return f"it has the champion's classes in another order ({_few(now)}; before {_few(before)})"
 
 
 def _few(names: list[str]) -> str:

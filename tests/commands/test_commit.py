@@ -19,7 +19,7 @@ _FIX = "git init && git add -A && git commit -m 'As downloaded'"
 def unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
     """What is in a ZIP file of the project, as far as these commands read it; the working folder."""
     root = tmp_path / "unpacked"
-    for folder in (".dvc", "data/catalog", "experiments", "sweeps"):
+    for folder in (".dvc", "data/catalog", "data/texts", "experiments", "sweeps"):
         shutil.copytree(repository / folder, root / folder, ignore=shutil.ignore_patterns("tmp", "cache", "*.local"))
     for name in ("dvc.yaml", "params.yaml", "stages/dvc.yaml"):
         (root / name).parent.mkdir(exist_ok=True)

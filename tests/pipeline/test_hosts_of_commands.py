@@ -36,7 +36,7 @@ _COMMANDS = (
     ["filters", "mnist-cnn"],
     ["gradients", "hello-elman"],
     ["invariance", "mnist-mlp", "--policy", "mnist-shift", "--copies", "1"],
-    ["style", "predictions.png", "filters.png", "--size", "64", "--steps", "2"],
+    ["style", "docs/report.png", "docs/mlflow.png", "--size", "128", "--steps", "2"],
     ["tour", "a-batch"],
 )
 # the other tests of this folder run those, in clones that note whom they ask, too; `doctor` asks as `check` does

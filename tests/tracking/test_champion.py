@@ -183,9 +183,9 @@ def test_the_same_training_exported_again_is_a_new_version(workspace, capsys):
 @pytest.mark.parametrize(
     ("classes", "difference"),
     [
-        (("cat", "dog", "fox"), "new: 'fox'"),
-        (("cat", "fox"), "new: 'fox'; gone: 'dog'"),
-        (("dog", "cat"), "the same classes in another order: 'dog', 'cat', before 'cat', 'dog'"),
+        (("cat", "dog", "fox"), "its classes are not the champion's (new: 'fox')"),
+        (("cat", "fox"), "its classes are not the champion's (new: 'fox'; gone: 'dog')"),
+        (("dog", "cat"), "it has the champion's classes in another order ('dog', 'cat'; before 'cat', 'dog')"),
     ],
 )
 def test_a_model_with_other_classes_takes_over_only_when_asked(workspace, capsys, classes, difference):
@@ -218,7 +218,7 @@ def test_many_new_classes_are_counted(workspace, capsys):
     trained("mnist-mlp", FAIR)
     champion()
     trained("mnist-mlp", SURE, key="f" * 16, classes=tuple("abcdefgh"))
-    assert "new: 'a', 'b', 'c', 'd', 'e' and 3 more; gone: 'cat', 'dog'; " in chosen(capsys)
+    assert "new: 'a', 'b', 'c', 'd', 'e' and 3 more; gone: 'cat', 'dog'); " in chosen(capsys)
 
 
 def test_a_model_that_was_not_exported_is_passed_over(workspace, capsys):
