@@ -13,6 +13,7 @@ from stages.project.files import naming
 from stages.project.paths import home
 
 _SECONDS_BETWEEN_TRIES = 0.1
+_own: set[str] = set()  # names of the exclusive locks that this process holds
 
 
 @contextmanager
@@ -35,7 +36,31 @@ def exclusive(name: str, waiting_for: str = "", while_waiting: Callable[[], None
         file.truncate(0)
         with naming(Path(file.name)):
             os.write(file.fileno(), str(os.getpid()).encode())  # at once: what a full disk refused would come again
-        yield
+        _own.add(name)
+        try:
+            yield
+        finally:
+            _own.discard(name)
+
+
+def lock_file(name: str) -> Path:
+    """Return the file of the lock `name`."""
+    return _folder() / name
+
+
+def is_own(name: str) -> bool:
+    """Return whether this process holds the exclusive lock `name`."""
+    return name in _own
+
+
+def is_held(file: Path) -> bool:
+    """Return whether a process holds a file's lock, be it in another container; tried for a moment, shared."""
+    with file.open() as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @contextmanager

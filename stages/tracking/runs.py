@@ -17,7 +17,7 @@ from stages.tracking.lineage import experiment_mark, lineage_tags, uncommitted
 from stages.tracking.pruning import PRUNED, watched
 from stages.tracking.restore import restored
 from stages.tracking.run import Run
-from stages.tracking.search import child_of, close_dead_runs, create, finished, left_open, runs
+from stages.tracking.search import child_of, close_dead_runs, create, finished, left_open, lock_tag, runs
 from stages.tracking.store import Store, mode, open_store
 
 
@@ -168,6 +168,6 @@ def _begin(run: Run, store: Store, named: dict[str, str], facts: dict[str, Any],
     run.id = before[0].info.run_id
     store.client.update_run(run.id, status="RUNNING")
     marks = {"resumed": "true"} | ({PRUNED: "false"} if PRUNED in before[0].data.tags else {})
-    set_tags(store.client, run.id, lineage_tags() | marks)
+    set_tags(store.client, run.id, lineage_tags() | lock_tag(facts["key"]) | marks)
     history = store.client.get_metric_history(run.id, counted_by)
     run.epochs = max((point.step for point in history), default=0)

@@ -3,14 +3,17 @@
 import os
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
+from stages.project.locks import is_held, is_own, lock_file
 from stages.tracking.lineage import lineage_tags
 from stages.tracking.store import Store
 
 # `key` alone would say little in a table of runs
 _TAGS = {"key": "pipeline.key"}
 TITLE = "mlflow.runName"
+_LOCK = "host.lock"  # the lock that a run's process holds: its file's inode, a space, its path
 _SILENCE = 24 * 3600 * 1000  # milliseconds; a container that is gone has taken its host's name with it
 _ALL = 50_000  # MLflow's own limit; unless told it gives a thousand
 
@@ -23,10 +26,19 @@ def create(store: Store, named: dict[str, str], facts: dict[str, Any]) -> str:
         named: what it is of, such as {"model": "mnist-cnn"}.
         facts: that runs are filtered by; its `key` becomes the tag `pipeline.key`.
     """
-    tags = lineage_tags() | named | {_TAGS.get(fact, fact): str(value) for fact, value in facts.items()}
+    tags = lineage_tags() | lock_tag(facts.get("key", "")) | named
+    tags |= {_TAGS.get(fact, fact): str(value) for fact, value in facts.items()}
     (name,) = named.values()
     title = tags.pop(TITLE, name)
     return store.client.create_run(store.experiment_id, tags=tags, run_name=title).info.run_id
+
+
+def lock_tag(key: str) -> dict[str, str]:
+    """Return, as a tag of a run of the training `key`, the lock that this process holds while the run is open."""
+    for name in filter(is_own, (f"train-{key}", f"run-{key}")):
+        file = lock_file(name)
+        return {_LOCK: f"{file.stat().st_ino} {file}"}
+    return {}
 
 
 def child_of(parent: str | None, name: str, seed: int) -> dict[str, str]:
@@ -82,12 +94,33 @@ def dead_runs(store: Store, among: str = "") -> list[str]:
 
 
 def _dead(store: Store, run: Any) -> bool:
-    """Whether its process is gone; of another machine's, whether it has logged nothing for a day."""
+    """Return whether a run's process is gone, or where that cannot be seen, whether it has logged nothing for a day.
+
+    The kernel answers for a lock in every container of the machine; a process has another number in each of them.
+    """
     tags = run.data.tags
     if tags.get("host") == socket.gethostname():
-        return not alive(int(tags.get("host.pid", 0)))
+        held = _held(tags[_LOCK]) if _LOCK in tags else alive(int(tags.get("host.pid", 0)))
+        if held is not None:
+            return not held
     logged = [store.client.get_metric_history(run.info.run_id, name)[-1].timestamp for name in run.data.metrics]
     return time.time() * 1000 - max([run.info.start_time, *logged]) > _SILENCE
+
+
+def _held(lock: str) -> bool | None:
+    """Return whether another process holds the lock that a tag names; None where it is not to be seen from here.
+
+    The folder may have moved, or be called otherwise in this container: the file is told by its inode.
+    """
+    inode, _, path = lock.partition(" ")
+    own = lock_file(Path(path).name)
+    for file in (own, Path(path)):
+        try:
+            if file.is_file() and str(file.stat().st_ino) == inode:
+                return is_held(file) and not (file == own and is_own(own.name))
+        except PermissionError:  # another user's
+            continue
+    return None
 
 
 def alive(pid: int) -> bool:

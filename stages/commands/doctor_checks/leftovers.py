@@ -1,13 +1,14 @@
 """What processes that were killed have left behind, and what those that run hold."""
 
-import fcntl
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stages.commands.doctor_checks.finding import Finding, note, ok, problem
 from stages.project.files import PARTIAL
+from stages.project.locks import is_held
 from stages.project.paths import DATA, EXPORTS, MODELS, REPORTS
 from stages.tracking.git import git
 from stages.tracking.search import alive
@@ -19,11 +20,11 @@ _PLACES = (DATA, MODELS, EXPORTS, REPORTS, Path(".ckpt"), Path(".cache"))
 def locks() -> Iterator[Finding]:
     """Those of DVC and of the stages: held by a process that runs, or noted by one that is gone."""
     lock, held = _TMP / "lock", sorted(_TMP.glob("locks/*"))
-    running = [f"{path.name} ({_holder(path)})" for path in (lock, *held) if path.exists() and _is_held(path)]
+    running = [f"{path.name} ({_holder(path)})" for path in (lock, *held) if path.exists() and is_held(path)]
     if running:
         yield note(f"held, so something runs here: {', '.join(running)}", "wait for it")
     if (dead := _hard_lock(lock)) is not None:
-        yield problem(f"{lock} is of process {dead}, which is gone", f"rm {lock}")
+        yield problem(f"{lock} is of process {dead}, which is gone", f"rm {lock}, unless it runs in another container")
     file = _TMP / "rwlock"
     try:
         noted = _noted(json.loads(file.read_text(encoding="utf-8") or "{}")) if file.exists() else set()
@@ -37,16 +38,6 @@ def locks() -> Iterator[Finding]:
         yield ok("none is held")
 
 
-def _is_held(path: Path) -> bool:
-    """Whether a process holds the file's lock, which vanishes with it; tried for a moment, shared."""
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
 def _holder(path: Path) -> str:
     """Its number, where it has written it."""
     text = path.read_text(errors="replace").strip()
@@ -54,10 +45,11 @@ def _holder(path: Path) -> str:
 
 
 def _hard_lock(path: Path) -> int | None:
-    """The dead holder of DVC's lock where `core.hardlink_lock` is on: the file names host and process."""
-    parts = path.read_text(errors="replace").strip().split("|") if path.exists() else []
-    pid = next((part for part in reversed(parts[:-1]) if part.isdigit()), None)
-    return int(pid) if pid and not alive(int(pid)) else None
+    """Return this host's dead holder of DVC's lock where `core.hardlink_lock` is on: PATH|HOST|PROCESS|NUMBER."""
+    claim = path.read_text(errors="replace").strip().rsplit("|", 3) if path.exists() else []
+    if len(claim) < 4 or claim[1] != socket.gethostname() or not claim[2].isdigit():
+        return None
+    return None if alive(int(claim[2])) else int(claim[2])
 
 
 def _noted(content: dict[str, Any]) -> set[int]:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import socket
 from pathlib import Path
 
 from checking import dead_process, only
@@ -22,8 +23,13 @@ def test_a_lock_that_is_held_is_noted_and_a_dead_holders_is_not_waited_for(place
             NOTE, f"held, so something runs here: lock (process {os.getpid()})", "wait for it"
         )  # fmt: skip
     dead = dead_process()
-    (tmp / "lock").write_text(f"/x/.dvc/tmp/lock|host|{dead}|1234")
+    (tmp / "lock").write_text(f"/x/.dvc/tmp/lock|{socket.gethostname()}|{dead}|1234")
     assert only(leftovers.locks())[0] == PROBLEM
+
+
+def test_a_lock_of_another_host_is_not_called_dead(place: Path) -> None:
+    (place / ".dvc/tmp/lock").write_text(f"/x/.dvc/tmp/lock|another-host|{dead_process()}|1234")
+    assert only(leftovers.locks())[0] == OK
 
 
 def test_what_dvc_noted_of_processes_that_are_gone(place: Path) -> None:
