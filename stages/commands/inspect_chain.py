@@ -6,6 +6,7 @@ from typing import Any
 
 from stages.datasets.format import digest_of
 from stages.models.checkpoint import Checkpoint
+from stages.project.console import Refusal
 from stages.project.files import read_json, sha256
 from stages.project.key import run_key, training_files
 from stages.project.paths import DATA, MODELS, RAW, model_report
@@ -27,10 +28,7 @@ def chain(checkpoint: Checkpoint, path: Path) -> Iterator[Link]:
     yield "model", _model(checkpoint, path)
     yield "test", _test(checkpoint)
     yield "prediction", [_prediction(checkpoint)]
-    yield (
-        "git",
-        commits_with(checkpoint.training["key"]) or ["no commit, branch or experiment here knows this training"],
-    )
+    yield "git", _commits(checkpoint.training["key"])
     yield "MLflow", _runs(checkpoint.training["key"])
 
 
@@ -124,6 +122,13 @@ def _prediction(checkpoint: Checkpoint) -> str:
     size = " × ".join(map(str, checkpoint.input_shape))
     mean, std = (", ".join(f"{value:.4f}" for value in checkpoint.normalize[key]) for key in ("mean", "std"))
     return f"uint8 {size} → / 255 → − ({mean}) → / ({std}) → {checkpoint.architecture} → {classes} logits → softmax"
+
+
+def _commits(key: str) -> list[str]:
+    try:
+        return commits_with(key) or ["no commit, branch or experiment here knows this training"]
+    except Refusal as refusal:
+        return [f"not known: {refusal}"]
 
 
 def _runs(key: str) -> list[str]:

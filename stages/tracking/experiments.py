@@ -55,7 +55,7 @@ def commits_with(key: str) -> list[str]:
     named = git(
         "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags", "refs/exps"
     ).splitlines()
-    found = {"HEAD": git("rev-parse", "HEAD")} | {
+    found = {"HEAD": git("rev-parse", "--verify", "--quiet", "HEAD")} | {
         name: commit for commit, name in (line.split(" ", 1) for line in named)
     }
     reports = f":(glob){MODEL_REPORTS}/*/train.json"
@@ -64,7 +64,8 @@ def commits_with(key: str) -> list[str]:
 
 
 def _grep(text: str, commits: list[str], place: str) -> list[str]:
-    return git("grep", "--files-with-matches", "--fixed-strings", text, *commits, "--", place).splitlines()
+    asked = ("grep", "--files-with-matches", "--fixed-strings", text, *commits, "--", place)
+    return git(*asked, seconds=None).splitlines()
 
 
 def _told(name: str, commit: str) -> str:

@@ -9,30 +9,35 @@ from pathlib import Path
 from stages.project.console import Refusal
 from stages.project.files import write_bytes
 
-_SECONDS = 10
+_SECONDS = 10  # for what a training asks; a command that reads many commits may take longer
 
 
-def git(*arguments: str) -> str:
-    """Git's answer, stripped; empty where it has none."""
-    return _asked(*arguments).decode(errors="replace").strip()
+def git(*arguments: str, seconds: float | None = _SECONDS) -> str:
+    """Return git's answer, stripped; empty where it has found nothing.
+
+    Raises:
+        Refusal: git did not answer; the message has its own, which often names the fix.
+    """
+    return _asked(*arguments, seconds=seconds).decode(errors="replace").strip()
 
 
 def patch(*arguments: str) -> str:
-    """`git diff` as `git apply` takes it, whatever the user's settings; empty where nothing differs."""
+    """Return `git diff` as `git apply` takes it, whatever the user's settings; empty where nothing differs.
+
+    Raises:
+        Refusal: as `git`.
+    """
     plain = ("--binary", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/")
-    return _asked("diff", *plain, *arguments).decode(errors="replace")
+    return _asked("diff", *plain, *arguments, seconds=_SECONDS).decode(errors="replace")
 
 
 def asked_git(*arguments: str) -> str:
-    """Git's answer, as it is.
+    """Return git's answer, as it is.
 
     Raises:
-        Refusal: it failed; the message has its own.
+        Refusal: as `git`, or it has found nothing.
     """
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Refusal(f"`git {' '.join(arguments)}` failed: {done.stderr.strip()}")
-    return done.stdout
+    return _asked(*arguments, nothing=False).decode(errors="replace")
 
 
 def file_of(commit: str, path: Path) -> str:
@@ -69,9 +74,16 @@ def unpack(commit: str, folder: Path, into: Path) -> Path:
     return into / folder
 
 
-def _asked(*arguments: str, given: bytes = b"") -> bytes:
+def _asked(*arguments: str, given: bytes = b"", seconds: float | None = None, nothing: bool = True) -> bytes:
+    """Return what git prints; with `nothing`, that it has found nothing is an answer: exit code 1, or no message."""
+    asked = f"`git {' '.join(arguments)}`"
     try:
-        done = subprocess.run(["git", *arguments], input=given, capture_output=True, timeout=_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return b""
-    return done.stdout if done.returncode == 0 else b""
+        done = subprocess.run(["git", *arguments], input=given, capture_output=True, timeout=seconds, check=False)
+    except OSError as error:
+        raise Refusal(f"git cannot be run ({error.strerror}); put it on PATH, as by `apt install git`") from None
+    except subprocess.TimeoutExpired:
+        raise Refusal(f"{asked} took over {seconds} s; run it once by hand, which often makes it quick") from None
+    said = " ".join(done.stderr.decode(errors="replace").split())
+    if done.returncode == 0 or (nothing and (done.returncode == 1 or (done.returncode > 0 and not said))):
+        return done.stdout
+    raise Refusal(f"{asked} failed: {said or f'exit code {done.returncode}'}")

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from stages.project.console import Refusal, warn
 from stages.project.files import read_json
 from stages.project.versions import versions
 from stages.tracking.git import git, patch
@@ -13,20 +14,18 @@ from stages.tracking.secrets import masked
 
 # of train.json and of a model's settings beside its params: what a training ran on
 RAN_ON = ("device", "machine", "precision", "precision_by", "threads", "deterministic", "devices")
+_warnings: list[Refusal] = []  # of this process
 _LARGEST = 1_000_000  # characters of a patch; longer, it is data that somebody has put into git
 
 
 def lineage_tags() -> dict[str, str]:
     """Tags of the code's and the machine's state; those that cannot be known are left out."""
-    commit, stage = git("rev-parse", "HEAD"), os.environ.get("DVC_STAGE", "")
-    tags = {
-        "git.commit": commit,
-        "git.dirty": str(bool(git("status", "--porcelain", "--untracked-files=no"))).lower(),
+    stage = os.environ.get("DVC_STAGE", "")
+    tags = _git_tags() | {
         "dvc.stage": stage,
-        # by these names MLflow's pages show them, as a run's source
+        # by this name MLflow's pages show it, as a run's source
         "mlflow.source.name": stage,
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": commit,
         "dvc.exp_name": os.environ.get("DVC_EXP_NAME", ""),
         "host": socket.gethostname(),
         "host.pid": str(os.getpid()),
@@ -36,12 +35,41 @@ def lineage_tags() -> dict[str, str]:
     return {name: value for name, value in tags.items() if value}
 
 
+def _git_tags() -> dict[str, str]:
+    """Return the tags of the commit, whose `git.dirty` says whether more was changed; none where git does not answer.
+
+    A commit without an answer about changes would pass for a clean one.
+    """
+    try:
+        commit = git("rev-parse", "--verify", "--quiet", "HEAD")
+        if not commit:
+            raise Refusal("the repository has no commit yet; `git add -A && git commit` makes one")
+        changed = bool(git("status", "--porcelain", "--untracked-files=no"))
+    except Refusal as refusal:
+        _warn_once(refusal)
+        return {}
+    # by the last name MLflow's pages show it
+    return {"git.commit": commit, "git.dirty": str(changed).lower(), "mlflow.source.git.commit": commit}
+
+
+def _warn_once(refusal: Refusal) -> None:
+    """Print why git did not answer, once in this process: it would fail each question, of each seed."""
+    if not _warnings:
+        warn(f"MLflow: the run is logged without what git knows of the code: {refusal}")
+    _warnings.append(refusal)
+
+
 def uncommitted() -> str:
     """What of the tracked files differs from the commit, as a patch for `git apply`; empty where nothing does.
 
     DVC's settings are left out, for they change no result and may hold a remote's keys; passwords are masked.
+    Where git does not answer, it is empty, too, and a warning says so.
     """
-    difference = masked(patch("HEAD", "--", ".", ":(exclude).dvc/config"))
+    try:
+        difference = masked(patch("HEAD", "--", ".", ":(exclude).dvc/config"))
+    except Refusal as refusal:
+        _warn_once(refusal)
+        return ""
     if len(difference) > _LARGEST:
         return difference[:_LARGEST] + f"\n... cut off: {len(difference):,} characters in all\n"
     return difference

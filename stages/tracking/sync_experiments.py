@@ -9,7 +9,7 @@ from stages.project.locks import exclusive
 from stages.project.paths import MODELS, model_report
 from stages.tracking.dvc_lock import DvcLock
 from stages.tracking.experiments import Experiment, states
-from stages.tracking.git import git, unpack
+from stages.tracking.git import contents, unpack
 from stages.tracking.lineage import RAN_ON
 from stages.tracking.records import evaluation
 from stages.tracking.restore import restored
@@ -25,7 +25,8 @@ def sync_experiment(store: Store, experiment: Experiment) -> dict[str, int]:
         How many were "present", "tagged", "restored", or "unknown": the experiment's dvc.lock has no such training.
     """
     counts = dict.fromkeys(("present", "tagged", "restored", "unknown"), 0)
-    lock = DvcLock(git("show", f"{experiment.commit}:dvc.lock"))
+    (text,) = contents([f"{experiment.commit}:dvc.lock"])
+    lock = DvcLock(text or "")
     reports = states([experiment.commit])[experiment.commit].reports
     for name, report in reports.items():
         if not report:
