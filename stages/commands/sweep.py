@@ -11,7 +11,7 @@ from stages.commands.sweeps.file import SWEEPS, Sweep, read_sweep
 from stages.params.named_files import say_each
 from stages.project.console import Refusal, say
 from stages.project.files import write_text
-from stages.project.paths import REPORTS, home
+from stages.project.paths import REPORTS
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -84,8 +84,11 @@ def _address(storage: str) -> str:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
+    from stages.tracking.addresses import in_repository
+
+    address = storage or "sqlite:///optuna.db"
     try:
-        url = make_url(storage or f"sqlite:///{home() / 'optuna.db'}")
+        url = make_url(address)
         url.get_dialect().import_dbapi()
     except ArgumentError:
         # what was typed is not shown: it may hold a password
@@ -93,7 +96,5 @@ def _address(storage: str) -> str:
     except ImportError as error:
         raise Refusal(f"--storage: {error}; install the database's driver, or name another's") from None
     if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise Refusal("--storage: a database in memory cannot be shared with the trainings; name a file")
-        url = url.set(database=str(home() / url.database))
+        return in_repository(address, "--storage")
     return url.render_as_string(hide_password=False)

@@ -49,6 +49,8 @@ def _say(server: str, runs: str) -> str:
 
 
 def _serve(uri: str, runs: str, port: int, browser: bool) -> None:
+    from stages.tracking.store import registry_uri
+
     address = _say(f"http://127.0.0.1:{port}", runs)
     say("Ctrl-C ends it.")
     if browser:
@@ -57,6 +59,8 @@ def _serve(uri: str, runs: str, port: int, browser: bool) -> None:
     # the address may hold a password, and a command's arguments can be read by all of the machine's users;
     # without MLflow's job queue there is one process less, and nothing here uses it
     told = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    if registry := registry_uri():
+        told["MLFLOW_REGISTRY_STORE_URI"] = registry
     try:
         ended = subprocess.run(server, check=False, env=os.environ | told)
     except KeyboardInterrupt:

@@ -29,6 +29,6 @@ def give_up(what: str, error: Exception) -> None:
 
 
 def told(error: Exception) -> str:
-    """Kind and first line of an error, without passwords."""
+    """Return kind and first line of an error, of a refusal the line alone, without passwords."""
     first_line = (str(error).splitlines() or [""])[0]
-    return masked(f"{type(error).__name__}: {first_line}")
+    return masked(first_line if isinstance(error, Refusal) else f"{type(error).__name__}: {first_line}")

@@ -4,13 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from stages.params import load
 from stages.project.console import Refusal
 from stages.project.locks import exclusive
-from stages.project.paths import home
+from stages.tracking.addresses import absolute, database_file
 from stages.tracking.secrets import masked
 
 # Must be set before MLflow is imported. An unreachable server may cost seconds, not minutes.
@@ -23,7 +22,7 @@ _SETTINGS = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 
-_FILE = "sqlite:///"
+_OWN = "sqlite:///mlflow.db"  # in the repository's root
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,35 @@ def mode() -> str:
 
 
 def tracking_uri() -> str:
-    """MLFLOW_TRACKING_URI, else the param; `auto` is a database in the repository's root.
+    """Return MLFLOW_TRACKING_URI, else the param, absolute; `auto` is a database in the repository's root.
 
-    The address is absolute: DVC runs experiments in throw-away copies, where a relative one is lost.
+    Raises:
+        Refusal: as `absolute`.
     """
     (settings,) = load("mlflow")
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
-    return f"sqlite:///{home() / 'mlflow.db'}" if uri == "auto" else uri
+    if address := os.environ.get("MLFLOW_TRACKING_URI"):
+        return absolute(address, "MLFLOW_TRACKING_URI")
+    address = settings.tracking_uri
+    return absolute(_OWN if address == "auto" else address, "mlflow.tracking_uri in params.yaml")
+
+
+def registry_uri() -> str | None:
+    """Return MLFLOW_REGISTRY_URI, absolute; None where models are registered in the store of the runs.
+
+    Raises:
+        Refusal: as `absolute`.
+    """
+    address = os.environ.get("MLFLOW_REGISTRY_URI")
+    return absolute(address, "MLFLOW_REGISTRY_URI") if address else None
 
 
 def open_store() -> Store:
     """Open the store, making database and experiment where there are none.
 
     Two processes that make the database at once break it, hence the lock.
+
+    Raises:
+        Refusal: the project's experiment was deleted, or as `absolute`.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -65,11 +80,25 @@ def open_store() -> Store:
     (settings,) = load("mlflow")
     uri = tracking_uri()
     with exclusive("mlflow-open"):
-        client = MlflowClient(tracking_uri=uri)
+        client = MlflowClient(tracking_uri=uri, registry_uri=registry_uri())
         experiment = client.get_experiment_by_name(settings.experiment)
         if experiment is None:
             return Store(client, uri, _created(client, settings.experiment, _artifact_location(uri)))
+    if experiment.lifecycle_stage == "deleted":
+        raise Refusal(
+            f"MLflow's experiment {settings.experiment} (id {experiment.experiment_id}) was deleted; "
+            f"`mlflow experiments restore -x {experiment.experiment_id}` brings it back{_of_address()}, "
+            "or name another one: mlflow.experiment in params.yaml"
+        )
     return Store(client, uri, experiment.experiment_id)
+
+
+def _of_address() -> str:
+    """Return what a command of MLflow's is to be told besides, which knows the variable and not params.yaml."""
+    (settings,) = load("mlflow")
+    if settings.tracking_uri == "auto" or os.environ.get("MLFLOW_TRACKING_URI"):
+        return ""
+    return masked(f" with MLFLOW_TRACKING_URI={tracking_uri()}")
 
 
 def _created(client: Any, name: str, artifacts: str | None) -> str:
@@ -92,6 +121,8 @@ def open_or_refuse() -> Store:
     """
     try:
         return open_store()
+    except Refusal:
+        raise
     except Exception as error:
         raise Refusal(masked(f"MLflow's store {tracking_uri()} cannot be opened: {error}")) from error
 
@@ -102,8 +133,7 @@ def open_if_there() -> Store | None:
     Raises:
         Refusal: it cannot be opened.
     """
-    uri = tracking_uri()
-    if mode() == "off" or (uri.startswith(_FILE) and not Path(uri.removeprefix(_FILE)).exists()):
+    if mode() == "off" or ((file := database_file(tracking_uri())) and not file.exists()):
         return None
     return open_or_refuse()
 
@@ -124,5 +154,6 @@ def answering(store: Store, what: str) -> Iterator[None]:
 
 
 def _artifact_location(uri: str) -> str | None:
-    """Beside the database; a server knows its own place."""
-    return (home() / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+    """Return the folder beside the database; a server knows its own."""
+    file = database_file(uri)
+    return (file.parent / "mlartifacts").as_uri() if file else None
