@@ -10,6 +10,7 @@ from stages.params import load
 from stages.project.console import Refusal
 from stages.project.locks import exclusive
 from stages.tracking.addresses import absolute, database_file
+from stages.tracking.moved import ARTIFACTS, follow
 from stages.tracking.secrets import masked
 
 # Must be set before MLflow is imported. An unreachable server may cost seconds, not minutes.
@@ -68,7 +69,8 @@ def registry_uri() -> str | None:
 def open_store() -> Store:
     """Open the store, making database and experiment where there are none.
 
-    Two processes that make the database at once break it, hence the lock.
+    Two processes that make the database at once break it, hence the lock. The database of a repository that was
+    copied or moved is mended.
 
     Raises:
         Refusal: the project's experiment was deleted, or as `absolute`.
@@ -81,6 +83,8 @@ def open_store() -> Store:
     uri = tracking_uri()
     with exclusive("mlflow-open"):
         client = MlflowClient(tracking_uri=uri, registry_uri=registry_uri())
+        if file := database_file(uri):
+            follow(file)
         experiment = client.get_experiment_by_name(settings.experiment)
         if experiment is None:
             return Store(client, uri, _created(client, settings.experiment, _artifact_location(uri)))
@@ -156,4 +160,4 @@ def answering(store: Store, what: str) -> Iterator[None]:
 def _artifact_location(uri: str) -> str | None:
     """Return the folder beside the database; a server knows its own."""
     file = database_file(uri)
-    return (file.parent / "mlartifacts").as_uri() if file else None
+    return (file.parent / ARTIFACTS).as_uri() if file else None

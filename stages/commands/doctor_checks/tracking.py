@@ -15,6 +15,12 @@ def mlflow() -> Iterator[Finding]:
     from stages.tracking.secrets import masked
     from stages.tracking.store import answering, open_if_there
 
+    if former := _former_places():
+        yield note(
+            f"this repository was at {former}, where MLflow's database still looks for the runs' files",
+            "vision sync, or any other command that opens it, points it to those here",
+        )
+        return
     store = open_if_there()
     if store is None:
         yield ok("no store yet, or TRACKING is off")
@@ -25,6 +31,20 @@ def mlflow() -> Iterator[Finding]:
         yield note(f"{len(dead)} runs are RUNNING, but their process is gone", "vision sync closes them")
     else:
         yield ok(f"{masked(store.uri)} opens")
+
+
+def _former_places() -> str:
+    """Return where the repository was when its database was written to, "" where it was here or there is none."""
+    from stages.tracking.addresses import database_file
+    from stages.tracking.moved import former_places
+    from stages.tracking.store import mode, tracking_uri
+
+    if mode() == "off" or (file := database_file(tracking_uri())) is None:
+        return ""
+    try:
+        return ", ".join(map(str, former_places(file)))
+    except sqlite3.DatabaseError:  # what is wrong with it, opening it says
+        return ""
 
 
 def optuna() -> Iterator[Finding]:
