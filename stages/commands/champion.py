@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stages.params import load
-from stages.project.console import say, warn
+from stages.project.console import Refusal, say, warn
 from stages.project.files import read_json
 from stages.project.locks import exclusive
 from stages.project.paths import MODEL_REPORTS, model_report
@@ -58,6 +58,7 @@ def _chosen(store: "Store", dataset: str, board: list[dict[str, Any]], rule: "Ch
         return "no champion, for none of its models is in MLflow"
     row, model = best
     present = champion(store, dataset)
+    _look_for_files(store, row["model"], model, present)
     tags = _tags(row, model) | digest_tag(store, model.model_id)
     challenger = version(store, dataset, model, tags, f"{row['model']}, {_accuracy(row)}")
     if present == challenger:
@@ -69,6 +70,26 @@ def _chosen(store: "Store", dataset: str, board: list[dict[str, Any]], rule: "Ch
         crown(store, dataset, challenger)
         return f"{challenger} becomes the champion, {_accuracy(row)}: {why}"
     return f"{present} stays the champion; {challenger}: {why}"
+
+
+def _look_for_files(store: "Store", challenger: str, model: "Exported", present: "Version | None") -> None:
+    """Warn of a present champion whose files are gone.
+
+    Raises:
+        Refusal: the challenger's are; what cannot be loaded is no champion.
+    """
+    from stages.tracking.registry import has_files
+
+    if present and present.model_id and present.model_id != model.model_id and not has_files(store, present.model_id):
+        warn(
+            f"the files of {present}, which is the champion, are gone, and it cannot be served; "
+            "`vision sync` logs them again where its training is here"
+        )
+    if not has_files(store, model.model_id):
+        raise Refusal(
+            f"the files of {challenger}'s exported model {model.model_id} are gone from MLflow, and what cannot be "
+            "loaded is no champion; `vision sync` logs them again"
+        )
 
 
 def _best_exported(store: "Store", board: list[dict[str, Any]]) -> "tuple[dict[str, Any], Exported] | None":

@@ -1,5 +1,8 @@
 """MLflow's model registry: of each data set the versions of exported models, one of which is its champion."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +13,7 @@ from stages.tracking.search import finished
 from stages.tracking.store import Store
 
 ALIAS = "champion"
+_DEFAULT = "MLFLOW_TRACKING_URI"
 _PREDICTIONS = "test/predictions.csv"  # where `evaluate` logs them
 
 
@@ -38,6 +42,7 @@ class Version:
         key: of its training.
         source: the address of the exported model.
         run_id: of its run.
+        model_id: of the exported model; "" where somebody has registered another address.
     """
 
     number: str
@@ -45,6 +50,7 @@ class Version:
     key: str
     source: str
     run_id: str
+    model_id: str
 
     def __str__(self) -> str:
         return f"{self.model} (version {self.number})"
@@ -78,7 +84,34 @@ def version(store: Store, dataset: str, model: Exported, tags: dict[str, str], d
         if found.source == source:
             return _version(found)
     named = {"run_id": model.run_id, "model_id": model.model_id, "tags": tags, "description": description}
-    return _version(store.client.create_model_version(dataset, source, **named))
+    with _default(store):
+        return _version(store.client.create_model_version(dataset, source, **named))
+
+
+@contextmanager
+def _default(store: Store) -> Iterator[None]:
+    """Make a store MLflow's default: its registry looks an exported model up there, whatever store the client has."""
+    before = os.environ.get(_DEFAULT)
+    os.environ[_DEFAULT] = store.uri
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_DEFAULT]
+        else:
+            os.environ[_DEFAULT] = before
+
+
+def has_files(store: Store, model_id: str) -> bool:
+    """Return whether an exported model can be loaded: its files are where the store says."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return any(file.path == "MLmodel" for file in store.client.list_logged_model_artifacts(model_id))
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":  # it was deleted
+            return False
+        raise
 
 
 def champion(store: Store, dataset: str) -> Version | None:
@@ -113,4 +146,6 @@ def predictions_csv(store: Store, one: Version) -> bytes:
 
 def _version(found: Any) -> Version:
     model, key = (found.tags.get(tag, "?") for tag in ("model", "pipeline.key"))
-    return Version(str(found.version), model, key, found.source, found.run_id)
+    scheme, _, name = found.source.partition(":/")
+    model_id = name if scheme == "models" and "/" not in name and "@" not in name else ""
+    return Version(str(found.version), model, key, found.source, found.run_id, model_id)

@@ -12,6 +12,7 @@ from stages.project.paths import DATA, EXPORTS, MODELS, model_report, seed_folde
 from stages.tracking.absent import absent
 from stages.tracking.dvc_lock import DvcLock, lock_tags
 from stages.tracking.records import Record, evaluation, evaluation_of_seed, exports, rows, training
+from stages.tracking.registry import has_files
 from stages.tracking.run import Run
 from stages.tracking.runs import found_or_restored
 from stages.tracking.search import being_trained, finished, left_open
@@ -142,9 +143,10 @@ def _linked(run: Run, store: Store, inputs: Path) -> list[str]:
 
 
 def _unserved(store: Store, run_id: str, name: str, lock: DvcLock) -> bool:
-    """Whether there is an ONNX file and the run has no model to serve."""
+    """Return whether there is an ONNX file and the run has no model to serve, or that one's files are gone."""
     outputs = store.client.get_run(run_id).outputs
-    return _exported(name, lock, "model.onnx") and not (outputs and outputs.model_outputs)
+    models = outputs.model_outputs if outputs else []
+    return _exported(name, lock, "model.onnx") and not any(has_files(store, model.model_id) for model in models)
 
 
 def _exported(name: str, lock: DvcLock, file: str) -> bool:

@@ -40,6 +40,7 @@ def export_again(run: str, classes: tuple[str, ...] = CLASSES, by: str = "classe
     store = open_store()
     model = store.client.create_logged_model(store.experiment_id, "any", source_run_id=run)
     with TemporaryDirectory() as folder:
+        Path(folder, "MLmodel").touch()
         if by == "classes.json":
             Path(folder, by).write_text(json.dumps(classes))
         if by == "model.onnx":
@@ -63,6 +64,13 @@ def trained(
 def chosen(capsys) -> str:
     champion()
     return capsys.readouterr().out.splitlines()[-1]
+
+
+def chosen_with_errors(capsys, gone: str) -> str:
+    champion()
+    shown = capsys.readouterr()
+    assert f"WARNING: the files of {gone}, which is the champion, are gone, and it cannot be served" in shown.err
+    return shown.out
 
 
 def crowned() -> str:
@@ -238,6 +246,31 @@ def test_stand_in_data_makes_a_champion_only_when_asked(workspace, capsys):
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("own, drawn]", "own, drawn, stand-in]"))
     assert "becomes the champion" in chosen(capsys)
+
+
+def test_a_model_whose_files_are_gone_is_not_crowned(workspace):
+    trained("mnist-mlp", FAIR)
+    shutil.rmtree("mlartifacts/models")
+    with pytest.raises(Refusal, match=r"files of mnist-mlp's exported model m-\w+ are gone .* `vision sync` logs them"):
+        champion()
+    assert registry.champion(open_store(), "mnist") is None
+    assert open_store().client.search_registered_models() == []
+
+
+def test_a_champion_whose_files_are_gone_is_said(workspace, capsys):
+    trained("mnist-mlp", FAIR)
+    champion()
+    shutil.rmtree("mlartifacts/models")
+    trained("mnist-cnn", BETTER)
+    assert "mnist-mlp (version 1) stays the champion" in chosen_with_errors(capsys, "mnist-mlp (version 1)")
+
+
+def test_the_store_that_params_name_is_asked_for_an_exported_model(workspace, capsys):
+    Path("mlflow.db").rename("other.db")
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("tracking_uri: auto", "tracking_uri: sqlite:///other.db"))
+    trained("mnist-mlp", FAIR)
+    assert "mnist-mlp (version 1) becomes the champion" in chosen(capsys)
 
 
 def test_nothing_to_choose_from(workspace, capsys):

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from mlflow.entities import LoggedModelOutput
 
 from stages.tracking.dvc_lock import DvcLock
 from stages.tracking.runs import train_run
@@ -123,6 +124,22 @@ def test_the_model_to_serve_is_asked_for_once_it_is_exported(tested):
     (found,) = sync_model(open_store(), "mnist-mlp", tested, serve)
     assert found.note.endswith("model to serve")
     assert asked == [(finished(open_store(), KEY)[0], "mnist-mlp")]
+
+
+@pytest.mark.parametrize(("gone", "note"), [(False, ""), (True, "model to serve")])
+def test_a_model_to_serve_whose_files_are_gone_is_asked_for_again(tested, gone, note):
+    sync(tested)
+    (Path("exports/mnist-mlp") / "model.onnx").write_bytes(b"")
+    store = open_store()
+    model = store.client.create_logged_model(store.experiment_id, "any", source_run_id=runs()[0].info.run_id)
+    Path("exported").mkdir()
+    Path("exported/MLmodel").touch()
+    store.client.log_model_artifacts(model.model_id, "exported")
+    store.client.log_outputs(runs()[0].info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    if gone:
+        shutil.rmtree("mlartifacts/models")
+    (found,) = sync_model(store, "mnist-mlp", tested, lambda client, run_id, name: True)
+    assert found.note == note
 
 
 def test_without_its_data_a_run_is_restored_too(tested):
