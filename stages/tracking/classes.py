@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stages.tracking.registry import Version
+from stages.tracking.registry import CLASSES_TAG, Version
 from stages.tracking.store import Store
 
-_DIGEST = "classes.digest"  # the tag of a version
 _NAMES, _ONNX = "classes.json", "model.onnx"  # as `export` logs them
 _SHOWN = 5  # names
 
@@ -16,7 +15,7 @@ _SHOWN = 5  # names
 def digest_tag(store: Store, model_id: str) -> dict[str, str]:
     """Return the tag of a version of an exported model: 16 hexadecimal digits of the SHA-256 of its class names."""
     names = class_names(store, model_id)
-    return {} if names is None else {_DIGEST: hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]}
+    return {} if names is None else {CLASSES_TAG: hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]}
 
 
 def class_names(store: Store, model_id: str) -> list[str] | None:
@@ -53,9 +52,10 @@ def _from_onnx(file: Path) -> list[str] | None:
 def other_classes(store: Store, champion: Version, challenger: Version) -> str:
     """Return how the challenger's classes differ from the champion's; empty where they do not.
 
-    Classes that are not recorded may be other ones; those of one training are the same.
+    Classes that are not recorded may be other ones; those of one training are the same. Names are read only where the
+    digests in the versions' tags do not tell: the champion's files may be gone.
     """
-    if champion.key == challenger.key:
+    if champion.key == challenger.key or (champion.classes and champion.classes == challenger.classes):
         return ""
     before, now = (class_names(store, one.source.removeprefix("models:/")) for one in (champion, challenger))
     if before is None or now is None:

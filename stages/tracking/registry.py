@@ -13,6 +13,7 @@ from stages.tracking.search import finished
 from stages.tracking.store import Store
 
 ALIAS = "champion"
+CLASSES_TAG = "classes.digest"  # of a version
 _DEFAULT = "MLFLOW_TRACKING_URI"
 _PREDICTIONS = "test/predictions.csv"  # where `evaluate` logs them
 
@@ -43,6 +44,7 @@ class Version:
         source: the address of the exported model.
         run_id: of its run.
         model_id: of the exported model; "" where somebody has registered another address.
+        classes: the digest of its class names; "" where the version has no such tag.
     """
 
     number: str
@@ -51,6 +53,7 @@ class Version:
     source: str
     run_id: str
     model_id: str
+    classes: str
 
     def __str__(self) -> str:
         return f"{self.model} (version {self.number})"
@@ -148,4 +151,5 @@ def _version(found: Any) -> Version:
     model, key = (found.tags.get(tag, "?") for tag in ("model", "pipeline.key"))
     scheme, _, name = found.source.partition(":/")
     model_id = name if scheme == "models" and "/" not in name and "@" not in name else ""
-    return Version(str(found.version), model, key, found.source, found.run_id, model_id)
+    classes = found.tags.get(CLASSES_TAG, "")
+    return Version(str(found.version), model, key, found.source, found.run_id, model_id, classes)

@@ -263,6 +263,8 @@ def test_a_champion_whose_files_are_gone_is_said(workspace, capsys):
     shutil.rmtree("mlartifacts/models")
     trained("mnist-cnn", BETTER)
     assert "mnist-mlp (version 1) stays the champion" in chosen_with_errors(capsys, "mnist-mlp (version 1)")
+    trained("mnist-cnn", SURE, key="f" * 16)
+    assert "mnist-cnn (version 3) becomes the champion" in chosen_with_errors(capsys, "mnist-mlp (version 1)")
 
 
 def test_the_store_that_params_name_is_asked_for_an_exported_model(workspace, capsys):
