@@ -53,13 +53,13 @@ def _tested(revision: str, name: str) -> "pd.DataFrame":
     path = model_report(name) / "predictions.csv"
     if not revision:
         return read_words(path)
-    import dvc.api
     from dvc.exceptions import DvcException
 
+    from stages.commands.pipeline.dvc import read_from_commit
     from stages.tracking.experiments import commit_of
 
     try:
-        content = dvc.api.read(path.as_posix(), rev=commit_of(revision), mode="rb")
+        content = read_from_commit(path, commit_of(revision))
     except (DvcException, FileNotFoundError) as error:
         raise Refusal(f"{path} of {revision} is not in DVC's cache ({error}); `dvc fetch` brings it") from error
     return read_words(io.BytesIO(content))

@@ -50,7 +50,7 @@ def verify(
 
     refuse_without_commit()
     commit = commit_of(rev)
-    if git("status", "--porcelain", "--untracked-files=no"):
+    if git("status", "--porcelain", "--untracked-files=no", "--", "."):
         warn(f"what is not committed is left out: this verifies commit {commit[:12]}")
     kinds = ["evaluate"] if evaluate else ["train", "evaluate"]
     kinds += ["export"] if export else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.params.fields import did_you_mean
+from stages.params.load import PARAMS
 from stages.params.plain_yaml import read_yaml
 from stages.project.console import Refusal
 from stages.project.paths import MODEL_REPORTS, model_report
@@ -91,7 +92,7 @@ class State:
 def states(commits: Iterable[str]) -> dict[str, State]:
     """What git holds of each commit, read in two calls."""
     commits = list(dict.fromkeys(commits))
-    texts = contents([f"{commit}:params.yaml" for commit in commits])
+    texts = contents([(commit, PARAMS) for commit in commits])
     params = {commit: read_yaml(text or "{}") for commit, text in zip(commits, texts, strict=True)}
     wanted = [
         (commit, name, file)
@@ -99,7 +100,7 @@ def states(commits: Iterable[str]) -> dict[str, State]:
         for name in params[commit].get("models", {})
         for file in ("train.json", "metrics.json")
     ]
-    found = contents([f"{commit}:{(model_report(name) / file).as_posix()}" for commit, name, file in wanted])
+    found = contents([(commit, model_report(name) / file) for commit, name, file in wanted])
     known = {commit: State(params[commit], {}) for commit in commits}
     for (commit, name, _), text in zip(wanted, found, strict=True):
         known[commit].reports.setdefault(name, {}).update(json.loads(text or "{}"))

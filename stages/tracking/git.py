@@ -46,13 +46,14 @@ def file_of(commit: str, path: Path) -> str:
     Raises:
         Refusal: as `asked_git`.
     """
-    return asked_git("show", f"{commit}:{path.as_posix()}")
+    return asked_git("show", _object(commit, path))
 
 
-def contents(objects: Sequence[str]) -> list[str | None]:
-    """The text of each object, named as `COMMIT:PATH`; None where there is no such one. One call for all of them."""
-    answer, found = _asked("cat-file", "--batch", given="\n".join(objects).encode()), list[str | None]()
-    for _ in objects:
+def contents(files: Sequence[tuple[str, Path]]) -> list[str | None]:
+    """The text of each file of a commit; None where the commit has no such file. One call for all of them."""
+    names = "\n".join(_object(commit, path) for commit, path in files)
+    answer, found = _asked("cat-file", "--batch", given=names.encode()), list[str | None]()
+    for _ in files:
         head, _, rest = answer.partition(b"\n")
         *_, size = head.split()
         if not size.isdigit():  # "missing"
@@ -72,6 +73,21 @@ def unpack(commit: str, folder: Path, into: Path) -> Path:
             if file and ".." not in Path(member.name).parts and not Path(member.name).is_absolute():
                 write_bytes(into / member.name, file.read())
     return into / folder
+
+
+def _object(commit: str, path: Path) -> str:
+    """Return git's name of a file in a commit. Without `./` the path would count from git's top folder."""
+    return f"{commit}:./{path.as_posix()}"
+
+
+def top_and_project() -> tuple[Path, Path]:
+    """Return git's top folder and, relative to it, the project's: `.`, or a folder of a monorepo.
+
+    Raises:
+        Refusal: as `asked_git`.
+    """
+    top, project = (asked_git("rev-parse", one).removesuffix("\n") for one in ("--show-toplevel", "--show-prefix"))
+    return Path(top), Path(project)
 
 
 def _asked(*arguments: str, given: bytes = b"", seconds: float | None = None, nothing: bool = True) -> bytes:

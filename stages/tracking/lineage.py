@@ -44,7 +44,7 @@ def _git_tags() -> dict[str, str]:
         commit = git("rev-parse", "--verify", "--quiet", "HEAD")
         if not commit:
             raise Refusal("the repository has no commit yet; `git add -A && git commit` makes one")
-        changed = bool(git("status", "--porcelain", "--untracked-files=no"))
+        changed = bool(git("status", "--porcelain", "--untracked-files=no", "--", "."))
     except Refusal as refusal:
         _warn_once(refusal)
         return {}

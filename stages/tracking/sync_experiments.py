@@ -25,7 +25,7 @@ def sync_experiment(store: Store, experiment: Experiment) -> dict[str, int]:
         How many were "present", "tagged", "restored", or "unknown": the experiment's dvc.lock has no such training.
     """
     counts = dict.fromkeys(("present", "tagged", "restored", "unknown"), 0)
-    (text,) = contents([f"{experiment.commit}:dvc.lock"])
+    (text,) = contents([(experiment.commit, Path("dvc.lock"))])
     lock = DvcLock(text or "")
     reports = states([experiment.commit])[experiment.commit].reports
     for name, report in reports.items():

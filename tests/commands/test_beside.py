@@ -23,17 +23,19 @@ stages:
 
 @pytest.fixture
 def pipeline(tmp_path: Path, monkeypatch) -> Path:
-    """A repository in the working folder, with a change that is not committed."""
-    monkeypatch.chdir(tmp_path)
+    """A folder of a git repository, the working folder, with a change that is not committed."""
+    root = tmp_path / "projects/vision"
+    root.mkdir(parents=True)
+    monkeypatch.chdir(root)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+    for command in (["git", "init", "-q", str(tmp_path)], [sys.executable, "-m", "dvc", "init", "-q", "--subdir"]):
         subprocess.run(command, check=True)
-    (tmp_path / "dvc.yaml").write_text(DVC_YAML)
-    (tmp_path / "params.yaml").write_text("a: 1\nseconds: 0\n")
+    (root / "dvc.yaml").write_text(DVC_YAML)
+    (root / "params.yaml").write_text("a: 1\nseconds: 0\n")
     git("add", "-A")
     git("commit", "-qm", "A pipeline")
-    (tmp_path / "params.yaml").write_text("a: 1\nseconds: 0\nmine: true\n")
-    return tmp_path
+    (root / "params.yaml").write_text("a: 1\nseconds: 0\nmine: true\n")
+    return root
 
 
 def test_it_runs_with_its_settings_and_leaves_the_workspace_as_it_is(pipeline):

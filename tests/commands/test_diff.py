@@ -20,13 +20,14 @@ def write(name: str, ease: float, key: str) -> Path:
     return folder / "predictions.csv"
 
 
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A commit with three models, two of which are trained anew in the workspace."""
-    monkeypatch.chdir(tmp_path)
-    git("init", "-q")
+@pytest.fixture(params=[".", "projects/vision"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A commit with three models, two of which are trained anew in the workspace: git's top, or a folder below it."""
+    (tmp_path / request.param).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / request.param)
+    git("init", "-q", str(tmp_path))
     Path("params.yaml").write_text(PARAMS)
-    with Repo.init(".") as repo:
+    with Repo.init(".", subdir=True) as repo:
         for name in ("sure", "changed", "moved"):
             repo.add(str(write(name, 1.0, "0" * 16)))
     git("add", "-A")

@@ -57,11 +57,13 @@ def commit(rate: float, key: str, accuracy: float) -> str:
     return git("rev-parse", "HEAD")
 
 
+@pytest.mark.parametrize("project", [".", "projects/vision"])
 def test_the_table_of_this_commits_experiments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    git("init", "-q")
+    (tmp_path / project).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / project)
+    git("init", "-q", str(tmp_path))
     base = commit(0.1, "0", 0.9)
     changed = commit(0.3, "1", 0.95)
     git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/brave-cat", changed)

@@ -52,10 +52,15 @@ write_set(Path("data/prepared/mnist"))
 """
 
 
+PROJECT = "projects/b\u00e4r #1? %20'\""  # its folder below git's top, in no letters that are easy
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
-    """A repository whose commit records the model."""
-    root = tmp_path_factory.mktemp("verify")
+    """A git repository in which a folder is the project; its commit records the model."""
+    top = tmp_path_factory.mktemp("verify")
+    root = top / PROJECT
+    root.mkdir(parents=True)
     write_nothing(root, repository)
 
     def change(params: dict[str, Any]) -> None:
@@ -69,12 +74,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         environment(patch, repository)
-        git("init", "-q", "-b", "main")
-        for arguments in (("init", "-q"), ("repro", "-q")):
+        git("init", "-q", "-b", "main", str(top))
+        for arguments in (("init", "-q", "--subdir"), ("repro", "-q")):
             subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True)
         git("add", "-A")
         git("commit", "-qm", "A model")
-    return root
+    return top
 
 
 def environment(patch: pytest.MonkeyPatch, repository: Path) -> None:
@@ -88,7 +93,7 @@ def environment(patch: pytest.MonkeyPatch, repository: Path) -> None:
 @pytest.fixture
 def place(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
     """A copy, to change."""
-    root = Path(shutil.copytree(trained, tmp_path / "copy"))
+    root = Path(shutil.copytree(trained, tmp_path / "copy"), PROJECT)
     monkeypatch.chdir(root)
     environment(monkeypatch, repository)
     return root
@@ -155,6 +160,24 @@ def test_data_that_the_cache_lacks_are_made_anew(place: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "data/prepared/mnist: identical" in done.output
     assert not (place / ".dvc/cache").exists()
+
+
+def test_images_that_neither_git_nor_dvc_tracks_are_missed_before_any_work(place: Path) -> None:
+    (place / "mine").mkdir()
+    (place / "dvc.yaml").write_text(DVC_YAML.replace("deps: [prepare.py]", "deps: [prepare.py, mine]"))
+    git("commit", "-qam", "My images")
+    shutil.rmtree(place / ".dvc/cache")
+    done = CliRunner().invoke(app, ["verify"])
+    assert "prepare is to run again, for DVC's cache lacks what it made, but the commit has no mine" in str(
+        done.exception
+    )
+    assert "Running stage" not in done.output
+
+
+def test_a_commit_that_lacks_the_project_is_refused(place: Path) -> None:
+    empty = git("commit-tree", "-m", "Before the project", git("hash-object", "-t", "tree", "-w", "/dev/null"))
+    done = CliRunner().invoke(app, ["verify", "--rev", empty])
+    assert f"has no {PROJECT}/.dvc; name one that has this project, by --rev" in str(done.exception)
 
 
 def test_what_differs_is_told_where_the_cache_lacks_the_model(place: Path) -> None:

@@ -15,12 +15,21 @@ from tests.tracking.test_runs import KEY, runs, train
 from tests.tracking.test_sync import LOCK
 
 
-@pytest.fixture
-def experiment(workspace) -> Experiment:
-    """An experiment that git holds and the workspace does not: neither its params nor its reports."""
+@pytest.fixture(params=[".", "projects/vision"])
+def experiment(request, workspace, monkeypatch) -> Experiment:
+    """An experiment that git holds and the workspace does not: neither its params nor its reports.
+
+    The project is git's top folder, or one below it.
+    """
+    there, project = list(workspace.iterdir()), workspace / request.param
+    project.mkdir(parents=True, exist_ok=True)
+    for path in there:
+        path.rename(project / path.name)
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("DVC_ROOT", str(project))
     write_test(REPORTS)
     Path("dvc.lock").write_text(LOCK.replace("MODEL", "new"))
-    git("init", "-q")
+    git("init", "-q", str(workspace))
     git("add", "params.yaml", "reports", "dvc.lock")
     git("commit", "-qm", "An experiment")
     commit = git("rev-parse", "HEAD")

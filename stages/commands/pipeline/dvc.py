@@ -11,6 +11,7 @@ from stages.commands.pipeline import child
 from stages.commands.pipeline.commit import refuse_without_commit
 from stages.commands.pipeline.schedule import Graph
 from stages.project.console import Refusal
+from stages.tracking.git import top_and_project
 
 # A waiting thread of OpenMP spins, which takes the core from another stage's threads; how long changes no result. GNU's
 # OpenMP (torch's on Linux) spins 300,000 times before it sleeps; here a thousand times, others' not at all. Measured on
@@ -68,3 +69,21 @@ def repository(files: Any = None) -> Iterator[Any]:
     except DvcException as error:
         causes = [str(one) for one in (error, error.__cause__) if one]
         raise Refusal("dvc.yaml does not fit params.yaml: " + ": ".join(causes)) from error
+
+
+def read_from_commit(path: Path, commit: str) -> bytes:
+    """Return the content of a file that git holds in a commit, or DVC for it.
+
+    `dvc.api.read` does not: of a commit it looks for the project at git's top alone.
+
+    Raises:
+        DvcException, FileNotFoundError: neither holds the file.
+    """
+    from dvc.fs import DVCFileSystem, GitFileSystem
+    from dvc.repo import Repo
+    from dvc.scm import SCM
+
+    scm, (_, project) = SCM("."), top_and_project()
+    with Repo(f"/{project.as_posix()}", fs=GitFileSystem(scm=scm, rev=commit), scm=scm) as repo:
+        content: bytes = DVCFileSystem(repo=repo).cat_file(path.as_posix())
+    return content

@@ -11,9 +11,18 @@ from stages.commands.pipeline.dvc import command, environment, repository
 from stages.commands.pipeline.lines import named
 from stages.project.console import Refusal, say
 from stages.sources.mirror import VARIABLE, mirror_root
-from stages.tracking.git import asked_git
+from stages.tracking.git import asked_git, top_and_project
 
 STATE = Path(".dvc/tmp/state")  # where the clone's DVC remembers which files have which hash
+# Nothing in it names a folder outside of the clone: a path can hold what DVC's settings cannot.
+_SETTINGS = f"""[core]
+    analytics = false
+    check_update = false
+    site_cache_dir = {STATE}
+[cache]
+    dir = cache
+    type = "reflink,copy"
+"""
 # what DVC tells a stage's process; this command may run in one
 _OF_A_STAGE = ("DVC_STAGE", "DVC_EXP_", "DVC_SITE_CACHE_DIR")
 
@@ -25,17 +34,20 @@ def clean_clone(commit: str) -> Iterator[Path]:
     Files are copied out of the cache, so that nothing in the clone is a link to it. DVC starts nothing there that
     outlives it, to report or to look for a newer DVC: that writes into the folder while it is removed.
     """
-    from dvc.config import Config
-
     with repository() as repo:
-        cache = repo.cache.local_cache_dir
+        cache = Path(repo.cache.local_cache_dir)
+    top, project = top_and_project()
     with TemporaryDirectory(prefix="vision-verify-") as folder:
-        root = Path(folder).resolve() / "clone"
-        asked_git("clone", "--config", "core.autocrlf=false", "--quiet", "--shared", "--no-checkout", ".", str(root))
-        asked_git("-C", str(root), "checkout", "--quiet", "--detach", commit)
-        with Config(str(root / ".dvc")).edit("local") as local:
-            local["cache"] = {"dir": cache, "type": "reflink,copy"}
-            local["core"] = {"site_cache_dir": str(root / STATE), "analytics": False, "check_update": False}
+        clone = Path(folder).resolve() / "clone"
+        quietly = ("--config", "core.autocrlf=false", "--quiet", "--shared", "--no-checkout")
+        asked_git("clone", *quietly, str(top), str(clone))
+        asked_git("-C", str(clone), "checkout", "--quiet", "--detach", commit)
+        root = clone / project
+        if not (root / ".dvc").is_dir():
+            raise Refusal(f"commit {commit[:12]} has no {project / '.dvc'}; name one that has this project, by --rev")
+        if cache.is_dir():
+            (root / ".dvc/cache").symlink_to(cache)
+        (root / ".dvc/config.local").write_text(_SETTINGS)
         yield root
 
 

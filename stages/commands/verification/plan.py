@@ -58,9 +58,27 @@ def fetch_or_plan(root: Path, wanted: Sequence[str], train: bool) -> list[str]:
             need(name)
         if kept:
             repo.checkout(sorted(kept), force=True)
+        _refuse_absent([stages[name] for name in order])
     # what DVC noted of the copies it noted of the cache: hashes are to come from the bytes
     shutil.rmtree(root / STATE, ignore_errors=True)
     return order
+
+
+def _refuse_absent(stages: Sequence[Any]) -> None:
+    """Let pass stages whose inputs are here, or made by another of them.
+
+    Raises:
+        Refusal: one reads a file or a folder that neither git nor DVC tracks.
+    """
+    made = [Path(out.fs_path) for stage in stages for out in stage.outs]
+    for stage in stages:
+        for needed in stage.deps:
+            path = Path(needed.fs_path)
+            if needed.protocol == "local" and not path.exists() and not any(map(path.is_relative_to, made)):
+                raise Refusal(
+                    f"{stage.addressing} is to run again, for DVC's cache lacks what it made, but the commit has no "
+                    f"{needed}; track it with git or `dvc add`, or name its full path in params.yaml, and commit"
+                )
 
 
 def _in_cache(stage: Any) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from stages.commands.pipeline.dvc import read_from_commit
 from stages.commands.verification.line_ends import with_other_line_ends
 from stages.params.load import PARAMS
 from stages.params.plain_yaml import read_yaml
@@ -76,7 +77,6 @@ def _md5(file: Path) -> str:
 
 def trained_with(name: str, commit: str) -> dict[str, str] | None:
     """The versions that the commit's checkpoint names; None where it cannot be read, as without DVC's cache."""
-    import dvc.api
     from dvc.exceptions import DvcException
     from dvc_data.index import DataIndexDirError
 
@@ -86,7 +86,7 @@ def trained_with(name: str, commit: str) -> dict[str, str] | None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / path.name
         try:
-            file.write_bytes(dvc.api.read(path.as_posix(), rev=commit, mode="rb"))
+            file.write_bytes(read_from_commit(path, commit))
             return load_checkpoint(file).versions
         except (DvcException, DataIndexDirError, FileNotFoundError, Refusal):
             return None
