@@ -160,6 +160,30 @@ def test_three_failures_in_a_row_end_the_sweep(trained):
     assert states(run.study) == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "FAIL", "FAIL", "FAIL"]
 
 
+def test_a_sweep_whose_results_cannot_be_read_ends_and_says_why(trained, monkeypatch):
+    def lacking(commit: str, path: Path) -> str:
+        raise Refusal(f"{path} is not in {commit}")
+
+    monkeypatch.setattr(sweep_trial, "file_of", lacking)
+    run = trials(sweep(trials=9))
+    with pytest.raises(Refusal, match=r"3 trials in a row failed, the last one with: .*json is not in tiny-0002"):
+        run.run()
+    assert states(run.study) == ["FAIL"] * 3
+
+
+def test_a_value_that_dvc_cannot_be_told_ends_the_sweep(trained):
+    run = trials(sweep(space={"dropout": {"choices": [{"1": 2}, {"2": 3}]}}))
+    with pytest.raises(Refusal, match=r"3 trials in a row failed, the last one with: '\d' cannot be the name"):
+        run.run()
+    assert trained.calls == []
+
+
+def test_what_a_training_complained_of_is_the_reason(trained):
+    trained.errors = {f"tiny-{number:04}": Refusal("as said above") for number in range(3)}
+    with pytest.raises(Refusal, match=r"the last one with: train@m \| ERROR: the loss is not finite; the same"):
+        trials(sweep()).run()
+
+
 def test_ctrl_c_ends_the_sweep_and_fails_its_trial(trained):
     trained.errors["tiny-0001"] = KeyboardInterrupt()  # type: ignore[assignment]
     run = trials(sweep())

@@ -64,8 +64,11 @@ class Trials:
                     say(f"waiting for {running} trial(s) that other processes run")
                 waiting = True
                 time.sleep(1)
-            if self._runner.failures >= _FAILURES:
-                raise Refusal(f"{_FAILURES} trials in a row failed, as said above; the same command goes on from there")
+            if len(failures := self._runner.failures) >= _FAILURES:
+                raise Refusal(
+                    f"{len(failures)} trials in a row failed, the last one with: {failures[-1]}; the same command goes "
+                    "on from there"
+                )
 
     def _running(self) -> list[FrozenTrial]:
         """Trials whose process has begun to train; one that was killed before that gave no sign of life, ever."""

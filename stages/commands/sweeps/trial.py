@@ -29,22 +29,36 @@ class TrialRunner:
     """What Optuna calls for each trial that this process runs.
 
     Attributes:
-        failures: trials that failed here since the last that did not.
+        failures: reasons of the trials that failed here, one after the other, since the last that did not.
     """
 
     def __init__(self, name: str, sweep: Sweep, base: Values, storage: str) -> None:
         """Of the sweep `name`: its file, its model's entry under `models`, and the address of the study's database."""
         self._name, self._sweep, self._base, self._storage = name, sweep, base, storage
-        self.failures = 0
+        self.failures: list[str] = []
 
     def __call__(self, trial: Trial) -> float:
         """Train one trial; its metric.
 
         Raises:
             optuna.TrialPruned: its training was ended early.
-            Refusal: it failed.
+            Refusal: it failed, or what came of it cannot be read; Optuna goes on after it.
         """
-        sweep, experiment = self._sweep, f"{self._name}-{trial.number:04}"
+        experiment = f"{self._name}-{trial.number:04}"
+        try:
+            value = self._train(trial, experiment)
+        except Refusal as refusal:
+            self.failures.append(str(refusal))
+            say(f"{experiment}: failed: {refusal}")
+            raise
+        except optuna.TrialPruned:
+            self.failures.clear()
+            raise
+        self.failures.clear()
+        return value
+
+    def _train(self, trial: Trial, experiment: str) -> float:
+        sweep = self._sweep
         self._seed(trial)
         values = {key: suggested(trial, key, dimension) for key, dimension in sweep.space.items()}
         trial.set_user_attr("experiment", experiment)
@@ -58,10 +72,11 @@ class TrialRunner:
                 experiment, settings, [f"train@{sweep.model}"], lambda lines: _show(lines, experiment, errors),
                 self._watched(trial, values).environment(),
             )  # fmt: skip
-        except Refusal:
-            self._refuse_or_prune(trial, experiment, errors)
-            raise
-        self.failures = 0
+        except Refusal as refusal:
+            self._end_if_pruned(trial, experiment)
+            for line in errors:
+                say(line)
+            raise Refusal(errors[0] if errors else str(refusal)) from refusal
         return self._outcome(trial, experiment, commit)
 
     def _seed(self, trial: Trial) -> None:
@@ -76,19 +91,14 @@ class TrialRunner:
         # Optuna has no public name for what `Trial(study, id)` takes
         return Watched(self._storage, self._name, trial._trial_id, self._sweep.model, self._sweep.metric, epochs, prune)
 
-    def _refuse_or_prune(self, trial: Trial, experiment: str, errors: list[str]) -> None:
-        """Say why a trial has no outcome; raises `optuna.TrialPruned` where the sweep ended it."""
+    def _end_if_pruned(self, trial: Trial, experiment: str) -> None:
+        """Raise `optuna.TrialPruned` where the sweep ended the trial, and say so."""
         known = trial.study.get_trials(deepcopy=False)[trial.number]
         if PRUNED in known.user_attrs:
-            self.failures = 0
             forget_training(known.user_attrs[PRUNED])
             epoch, value = max(known.intermediate_values.items())
             say(f"{experiment}: pruned after epoch {epoch}, {self._sweep.metric} {value:.4f}")
             raise optuna.TrialPruned
-        self.failures += 1
-        for line in errors:
-            say(line)
-        say(f"{experiment}: failed")
 
     def _outcome(self, trial: Trial, experiment: str, commit: str) -> float:
         """The metric of a finished training; its state, which DVC's cache has made useless, is removed."""
