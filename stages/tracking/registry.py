@@ -14,7 +14,7 @@ from stages.tracking.store import Store
 
 ALIAS = "champion"
 CLASSES_TAG = "classes.digest"  # of a version
-_DEFAULT = "MLFLOW_TRACKING_URI"
+_URI = "MLFLOW_TRACKING_URI"
 _PREDICTIONS = "test/predictions.csv"  # where `evaluate` logs them
 
 
@@ -87,22 +87,24 @@ def version(store: Store, dataset: str, model: Exported, tags: dict[str, str], d
         if found.source == source:
             return _version(found)
     named = {"run_id": model.run_id, "model_id": model.model_id, "tags": tags, "description": description}
-    with _default(store):
+    with _as_default(store.uri):
         return _version(store.client.create_model_version(dataset, source, **named))
 
 
 @contextmanager
-def _default(store: Store) -> Iterator[None]:
-    """Make a store MLflow's default: its registry looks an exported model up there, whatever store the client has."""
-    before = os.environ.get(_DEFAULT)
-    os.environ[_DEFAULT] = store.uri
+def _as_default(uri: str) -> Iterator[None]:
+    """Make a store MLflow's default inside the block: its registry looks there for the exported model.
+
+    Else it would open `mlflow.db` in the working folder, whatever store the project has, by an address that it makes of
+    the folder's path: `a b` would get an empty `a%20b` beside it.
+    """
+    before = os.environ.get(_URI)
+    os.environ[_URI] = uri
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_DEFAULT]
-        else:
-            os.environ[_DEFAULT] = before
+        os.environ.pop(_URI)
+        os.environ |= {_URI: before} if before is not None else {}
 
 
 def has_files(store: Store, model_id: str) -> bool:

@@ -97,6 +97,29 @@ def test_the_first_best_is_champion_and_a_second_run_changes_nothing(workspace, 
     assert len(versions()) == 1
 
 
+def test_no_other_store_than_the_projects_is_opened(workspace, capsys):
+    Path("mlflow.db").rename("other.db")
+    params = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(
+        params.replace("tracking_uri: auto", f"tracking_uri: sqlite:///{workspace}/other.db")
+    )
+    trained("mnist-mlp", FAIR)
+    assert "mnist-mlp (version 1) becomes the champion" in chosen(capsys)
+    assert not Path("mlflow.db").exists()
+
+
+def test_a_space_in_the_path_leaves_no_folder_beside_it(workspace, monkeypatch, capsys):
+    root = workspace / "a b"
+    root.mkdir()
+    for name in ("mlflow.db", "params.yaml"):
+        (workspace / name).rename(root / name)
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    trained("mnist-mlp", FAIR)
+    assert "mnist-mlp (version 1) becomes the champion" in chosen(capsys)
+    assert not (workspace / "a%20b").exists()
+
+
 def test_a_model_that_is_told_apart_takes_over(workspace, capsys):
     trained("mnist-mlp", FAIR)
     champion()
