@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from stages.commands.pipeline.copies import obstacles
 from stages.commands.pipeline.dvc import command, environment, repository
 from stages.commands.pipeline.line_ends import FIX, converted, converted_files
 from stages.params import load
@@ -20,7 +21,7 @@ def check(
     offline: Annotated[bool, typer.Option("--offline", help="Ask no host, only DATA_MIRROR.")] = False,
 ) -> None:
     """Validate params.yaml and dvc.yaml, and compare the data at hand with what can be had."""
-    refuse_unusable(parsed(PARAMS, read_yaml))
+    refuse_unusable(params := parsed(PARAMS, read_yaml))
     sections = ("datasets", "policies", "backbones", "features", "generators", "models")
     values = dict(zip(sections, load(*sections), strict=True))
     stages = _stages()
@@ -28,6 +29,8 @@ def check(
     notices = [*data, *weight_notices(values["backbones"], WEIGHTS, not offline)]
     for notice in notices:
         warn(str(notice))
+    for obstacle in obstacles(params):
+        say(f"note: {obstacle}")
     if fix:
         _fetch([notice for notice in notices if notice.better])
     if files := converted_files():

@@ -47,6 +47,7 @@ def _checks(offline: bool) -> dict[str, Callable[[], Iterator[Finding]]]:
         "stash": leftovers.stash,
         "MLflow": tracking.mlflow,
         "Optuna": tracking.optuna,
+        "copies": data.experiments,
         "sources": partial(data.sources, offline),
     }
 

@@ -8,6 +8,7 @@ from stages.commands.experiments.file import EXPERIMENTS, read_experiment
 from stages.commands.experiments.variants import with_variants
 from stages.commands.pipeline.beside import params_here
 from stages.commands.pipeline.commit import refuse_without_commit
+from stages.commands.pipeline.copies import refuse_copy
 from stages.commands.plans.forecast import trainings
 from stages.params.named_files import say_each
 from stages.project.console import say
@@ -33,6 +34,7 @@ def run_experiment(name: str) -> None:
     asked, before = read_experiment(name), params_here()
     params, variants = with_variants(name, asked, before)
     models = [variant.name for variant in variants]
+    refuse_copy(params, models)
     changed = [section for section in params if params[section] != before.get(section)]
     epochs = [variant.model["train"].get("epochs") for variant in variants] * len(asked.seeds)
     say(f"{name}: {len(models)} models, {len(asked.seeds)} seed(s); {trainings(asked.base, epochs)}")

@@ -6,6 +6,7 @@ import typer
 
 from stages.commands.pipeline.beside import params_here
 from stages.commands.pipeline.commit import refuse_without_commit
+from stages.commands.pipeline.copies import refuse_copy
 from stages.commands.plans.forecast import trainings
 from stages.commands.sweeps.file import SWEEPS, Sweep, read_sweep
 from stages.params.named_files import say_each
@@ -39,6 +40,7 @@ def sweep(
     from stages.tracking.pruning import storage_told
 
     asked, address = read_sweep(name, params), _address(storage)
+    refuse_copy(params, [asked.model])
     with storage_told(address):
         trials = Trials(name, asked, params, address)
         missing, epochs = left(trials.study, asked), params["models"][asked.model]["train"].get("epochs")

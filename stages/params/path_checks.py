@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stages.params.data import Dataset, Policy
 from stages.params.schema import Params
-from stages.project.paths import PREPARED, RAW
+from stages.project.paths import PREPARED, RAW, home
 
 _FETCHED = ("http://", "https://")  # what a text may be fetched from
 
@@ -36,12 +36,22 @@ def absent_path(key: str, path: str, kind: str) -> str | None:
         return None
     place = Path(path)
     if not place.exists():
-        return f"{key} is {path!r}, which does not exist; {_near(place)}"
+        return f"{key} is {path!r}, which {_absence(place)}"
     if kind == "folder" and not place.is_dir():
         return f"{key} is {path!r}, a file; allowed: a folder with one folder of images per class (unpack an archive)"
     if kind in ("catalog", "text", "copy") and place.is_dir():
         return f"{key} is {path!r}, a folder; allowed: a file"
     return None
+
+
+def _absence(place: Path) -> str:
+    """Return why a path is not here, and a hint."""
+    if home() != Path.cwd() and (home() / place).exists():
+        return (
+            f"is in {home()} but not in the copy that this experiment runs in, for neither git nor DVC tracks it; "
+            "`vision check` there says what to do"
+        )
+    return f"does not exist; {_near(place)}"
 
 
 def _near(place: Path) -> str:

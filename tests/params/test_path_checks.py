@@ -108,3 +108,13 @@ def test_every_path_that_is_not_there_is_refused_by_its_key(write: Write) -> Non
         Refusal, match=r"datasets\.mnist\.path is 'gone', which does not exist(.|\n)*style\.pictures is "
     ):
         refuse_unusable(content)
+
+
+def test_in_an_experiments_copy_the_reason_is_that_nothing_tracks_it(tmp_path, monkeypatch) -> None:
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "copy")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    said = absent_path("datasets.d.path", "mine", "folder")
+    assert said is not None and f"is in {tmp_path} but not in the copy that this experiment runs in" in said
+    assert "which does not exist" in str(absent_path("datasets.d.path", "nowhere", "folder"))

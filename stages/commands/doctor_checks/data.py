@@ -5,9 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stages.commands.doctor_checks.finding import Finding, note, ok, problem
+from stages.commands.pipeline.copies import obstacles
 from stages.params import load, problems
 from stages.params.data import Dataset
+from stages.params.load import PARAMS, parsed
 from stages.params.path_checks import absent
+from stages.params.plain_yaml import read_yaml
 from stages.project.files import write_json
 from stages.project.paths import RAW, WEIGHTS
 from stages.sources.entries import read_entry
@@ -22,6 +25,12 @@ def params() -> Iterator[Finding]:
         yield problem(f"params.yaml: {'; '.join(wrong)}", "change that; `git diff params.yaml` shows your edits")
     else:
         yield ok("params.yaml is valid")
+
+
+def experiments() -> Iterator[Finding]:
+    """Whether a copy of the project, in which DVC runs experiments, would have all that they need."""
+    found = [note(*obstacle) for obstacle in obstacles(parsed(PARAMS, read_yaml))]
+    yield from found or [ok("DVC can run experiments in a copy of what git and DVC track")]
 
 
 def sources(offline: bool) -> Iterator[Finding]:

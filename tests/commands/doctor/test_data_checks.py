@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from checking import change
+from checking import change, only
 
 from stages.commands.doctor_checks import data
-from stages.commands.doctor_checks.finding import NOTE, PROBLEM
+from stages.commands.doctor_checks.finding import NOTE, OK, PROBLEM
 
 
 def test_data_that_cannot_be_had(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +28,16 @@ def test_a_path_that_is_not_there(place: Path) -> None:
         "params.yaml: datasets.hello.path is 'data/texts/helo.txt', which does not exist; "
         "did you mean 'data/texts/hello.txt'?",
     )
+
+
+def test_images_that_experiments_would_lack_are_noted(place: Path) -> None:
+    assert only(data.experiments()) == (OK, "DVC can run experiments in a copy of what git and DVC track", "")
+    (place / "mine/cat").mkdir(parents=True)
+    (place / "mine/cat/1.png").write_bytes(b"1")
+    change(place, lambda params: params["datasets"]["mnist"].update(kind="folder", path="mine"))
+    level, about, fix = only(data.experiments())
+    assert (level, about) == (NOTE, "datasets.mnist.path: neither git nor DVC tracks mine, so experiments lack it")
+    assert fix.startswith("`dvc add mine && git add mine.dvc .gitignore` and commit, or name its full path")
 
 
 def test_a_stand_in_at_hand_is_noted(place: Path) -> None:

@@ -1,0 +1,39 @@
+"""MLflow's and Optuna's databases and artifacts in folders with odd names."""
+
+from pathlib import Path
+
+import pytest
+
+from stages.commands.sweep import _address
+from stages.tracking.pruning import open_storage
+from stages.tracking.store import open_if_there, open_store
+
+ODD = ["a b", "m\u00fcller", "\u65e5\u672c", "a#b", "a?b", "a%20b", "it's", "a&b;c"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_the_store_lies_in_the_repository(name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = workspace / name
+    root.mkdir()
+    for file in ("params.yaml", "mlflow.db"):
+        (workspace / file).rename(root / file)
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    assert open_if_there() is not None
+    store = open_store()
+    run = store.client.create_run(store.experiment_id).info.run_id
+    store.client.log_text(run, "here", "a.txt")
+    (file,) = root.glob("mlartifacts/**/a.txt")
+    assert file.read_text() == "here"
+    assert [one.path for one in store.client.list_artifacts(run)] == ["a.txt"]
+    assert not (workspace / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_sweeps_database_lies_in_the_repository(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    open_storage(_address(""))
+    assert (tmp_path / name / "optuna.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
