@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from tiny_project import git as as_tester
 
-from stages.commands.show import show
 from stages.project.console import Refusal
 from stages.tracking import git as module
 from stages.tracking import lineage
@@ -54,7 +53,7 @@ def test_a_run_has_no_tag_of_git_and_one_warning(silent, capsys):
 
 
 def test_no_command_takes_silence_for_nothing(silent):
-    for ask in (experiments, show, lambda: commit_of("HEAD"), lambda: git("stash", "list")):
+    for ask in (experiments, lambda: commit_of("HEAD"), lambda: git("stash", "list")):
         with pytest.raises(Refusal) as refusal:
             ask()
         assert silent in str(refusal.value)
