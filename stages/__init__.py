@@ -2,7 +2,12 @@
 
 import gc
 import os
+import sys
 import time
+from types import TracebackType
+
+if sys.version_info < (3, 11):  # noqa: UP036  the python on PATH may be any
+    sys.exit(f"ERROR: {sys.executable} is older than Python 3.11; activate the environment: . .venv/bin/activate")
 
 STARTED = time.monotonic()  # when this process did, as near as it can tell
 
@@ -25,3 +30,17 @@ if "DVC_STAGE" in os.environ:
     from stages.project.stopping import die_with_parent
 
     die_with_parent()
+
+
+def _print_missing_package(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    from stages.project.missing import missing_package
+
+    line = missing_package(error)
+    if line:
+        print(f"ERROR: {line}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+# Packages are imported at the top of the stage scripts, before anything there could catch the error.
+sys.excepthook = _print_missing_package

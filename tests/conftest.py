@@ -21,6 +21,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ["DVC_TEST"] = "true"
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# tests start processes in other folders: they run the code beside these tests, not the checkout that is installed
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 _PIPELINE = "tests/pipeline/"
 
 

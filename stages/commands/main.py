@@ -3,6 +3,7 @@
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
 import typer
@@ -30,7 +31,9 @@ from stages.commands.sync import sync
 from stages.commands.tour import tour
 from stages.commands.ui import ui
 from stages.commands.verify import verify
+from stages.project.checkout import run_code_here
 from stages.project.door import run_or_refuse
+from stages.project.missing import missing_package
 from stages.tracking.secrets import masked
 
 app = typer.Typer(
@@ -51,12 +54,15 @@ for panel, commands in _PANELS.items():
 
 def run() -> None:
     """Run a subcommand; a refusal is one line and exit code 1, without a traceback; a defect's shows no password."""
+    run_code_here()
     sys.excepthook = _traceback_masked
-    run_or_refuse(app)
+    run_or_refuse(partial(app, prog_name="vision"))
 
 
 def _traceback_masked(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    print(masked("".join(traceback.format_exception(kind, error, trace))), file=sys.stderr, end="")
+    line = missing_package(error)
+    text = f"ERROR: {line}\n" if line else "".join(traceback.format_exception(kind, error, trace))
+    print(masked(text), file=sys.stderr, end="")
 
 
 if __name__ == "__main__":

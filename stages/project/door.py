@@ -1,14 +1,17 @@
 """How a stage script begins and ends."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
 from typing import NoReturn
 
+from stages.project.checkout import refuse_other_code
 from stages.project.console import Refusal
 from stages.project.durations import note_duration
 from stages.project.files import disk_refuses
+from stages.project.outs import refuse_linked_outs
 
 _UNREPEATABLE = "does not have a deterministic implementation"  # torch's words
 
@@ -33,6 +36,9 @@ def run_or_refuse(work: Callable[[], int | None]) -> NoReturn:
     """
     opened = time.monotonic()
     try:
+        refuse_other_code()
+        if "DVC_STAGE" in os.environ:
+            refuse_linked_outs()
         note_duration(opened, work())
     except Refusal as refusal:
         print(f"ERROR: {refusal}", file=sys.stderr, flush=True)
