@@ -7,7 +7,7 @@ JOBS ?=
 # DVC runs `python` from PATH: it must be the environment's own
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run setup test test-slow lint ui clean help
+.PHONY: run setup here test test-slow lint ui clean help
 .DEFAULT_GOAL := run
 
 run: setup  ## set up, run the pipeline, print the leaderboard (the default)
@@ -22,7 +22,13 @@ run: setup  ## set up, run the pipeline, print the leaderboard (the default)
 
 setup: $(INSTALLED)  ## make the environment in .venv
 
-$(INSTALLED): requirements.lock pyproject.toml
+# an environment's scripts name its folder and its Python: once moved or copied they run another one, or none
+here:
+	@folder=$$(sed -n '1,2s|^[^/]*\(/.*\)/bin/python.*|\1|p' $(BIN)/pip 2>/dev/null | tail -n 1); \
+	if [ -n "$$folder" ] && { [ ! "$$folder" -ef $(VENV) ] || [ ! -x $(BIN)/python ]; }; then \
+		echo "ERROR: $(VENV) was made for $$folder, or its Python is gone; rm -rf $(VENV) && make setup" >&2; exit 1; fi
+
+$(INSTALLED): requirements.lock pyproject.toml | here
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --progress-bar=on -r requirements.lock
