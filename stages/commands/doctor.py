@@ -31,10 +31,13 @@ def doctor(
 def _checks(offline: bool) -> dict[str, Callable[[], Iterator[Finding]]]:
     return {
         "python": environment.python,
+        "code": environment.code,
         "packages": environment.packages,
         "programs": environment.programs,
         "git": environment.git_repository,
         "line ends": environment.line_ends,
+        "identity": environment.identity,
+        "DVC": environment.dvc_repository,
         "params": data.params,
         "device": machine.device,
         "cores": machine.cores,

@@ -1,19 +1,26 @@
 """Python, its packages and the programs that the pipeline calls."""
 
+import json
+import os
 import platform
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 
 from stages.commands.doctor_checks.finding import Finding, note, ok, problem
 from stages.commands.pipeline.commit import missing_commit
+from stages.commands.pipeline.dvc import repository
 from stages.commands.pipeline.line_ends import FIX, converted, converted_files
+from stages.project.checkout import INSTALL, checkout_here, code_root
 from stages.project.requirements import other_versions
+from stages.tracking.git import git
 
 _LOCK, _PROJECT = Path("requirements.lock"), Path("pyproject.toml")
 _TESTED = "3.11"
@@ -27,6 +34,27 @@ def python() -> Iterator[Finding]:
         yield ok(f"Python {here}")
     else:
         yield note(f"Python {here}; the project is tested with {_TESTED}", f"python{_TESTED} -m venv .venv")
+
+
+def code() -> Iterator[Finding]:
+    """Say which checkout's code runs, and whether the environment has another one installed."""
+    root, installed = code_root(), _installed()
+    if installed == root or checkout_here() is None:
+        yield ok(f"the code of {root} runs")
+    else:
+        where = f"{installed} is installed in this environment" if installed else "none is installed"
+        yield note(f"the code of {root} runs, because it is the checkout here; {where}", INSTALL)
+
+
+def _installed() -> Path | None:
+    """Return the checkout that `pip install -e` has put into this environment, else the folder of the packages."""
+    packages = [path for path in sys.path if path.endswith("-packages")]  # not the build's notes in the checkout itself
+    for one in distributions(name="vision-pipeline", path=packages):
+        source = json.loads(one.read_text("direct_url.json") or "{}")
+        if source.get("dir_info", {}).get("editable"):
+            return Path(unquote(urlsplit(source["url"]).path)).resolve()
+        return Path(str(one.locate_file(""))).resolve()
+    return None
 
 
 def packages() -> Iterator[Finding]:
@@ -83,3 +111,23 @@ def line_ends() -> Iterator[Finding]:
         yield problem(converted(files), FIX)
     else:
         yield ok("line ends are as in git")
+
+
+def identity() -> Iterator[Finding]:
+    """Say whether git knows who commits, which every DVC experiment does; DVC guesses no name as git may."""
+    missing = [key for key in ("name", "email") if not (_in_environment(key) or git("config", f"user.{key}"))]
+    if missing:
+        fix = " && ".join(f"git config --global user.{key} ..." for key in missing)
+        yield note(f"git has no user.{' and no user.'.join(missing)}, which experiments need (`dvc exp run`)", fix)
+    else:
+        yield ok("git knows who commits")
+
+
+def _in_environment(key: str) -> bool:
+    return all(os.environ.get(f"GIT_{who}_{key.upper()}") for who in ("AUTHOR", "COMMITTER"))
+
+
+def dvc_repository() -> Iterator[Finding]:
+    """Say whether DVC opens this repository: `repository` refuses with the fix."""
+    with repository():
+        yield ok("the repository opens")

@@ -1,6 +1,8 @@
 """DVC as the subcommands of `vision` use it: this environment's own, whatever is on PATH."""
 
 import os
+import shlex
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from stages.commands.pipeline import child
 from stages.commands.pipeline.commit import refuse_without_commit
 from stages.commands.pipeline.schedule import Graph
 from stages.project.console import Refusal
+from stages.project.outs import refuse_linked_outs
 from stages.tracking.git import top_and_project
 
 # A waiting thread of OpenMP spins, which takes the core from another stage's threads; how long changes no result. GNU's
@@ -47,18 +50,18 @@ def repository(files: Any = None) -> Iterator[Any]:
         files: DVC's file system that it is read through; None: the plain one.
 
     Raises:
-        Refusal: there is no dvc.yaml or no git repository, it does not fit params.yaml, or another DVC works on what
-            is looked at.
+        Refusal: there is no dvc.yaml or no git repository, it does not fit params.yaml, a folder of results is a link
+            to another disk, DVC's site cache cannot be used, or another DVC works on what is looked at.
     """
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
-    from dvc.repo import Repo
     from dvc.scm import SCMError
 
     if not Path("dvc.yaml").exists():
         raise Refusal("dvc.yaml is missing; run from the repository's root")
+    refuse_linked_outs()
     try:
-        with Repo(".", fs=files) as repo:
+        with _open_repo(files) as repo:
             yield repo
     except LockError as error:
         busy = " ".join(str(error).partition("\n\n")[0].split())  # after it stands how to remove the lock, unasked
@@ -69,6 +72,35 @@ def repository(files: Any = None) -> Iterator[Any]:
     except DvcException as error:
         causes = [str(one) for one in (error, error.__cause__) if one]
         raise Refusal("dvc.yaml does not fit params.yaml: " + ": ".join(causes)) from error
+
+
+def _open_repo(files: Any) -> Any:
+    """Open DVC's repository here, which writes into DVC's site cache: a folder outside, of all users and repositories.
+
+    Raises:
+        Refusal: the site cache is another user's, or this user has no name for it.
+    """
+    from dvc.repo import Repo
+
+    try:
+        return Repo(".", fs=files)
+    except (KeyError, OSError, sqlite3.Error) as error:
+        if "getpwuid" in str(error):
+            raise Refusal(f"DVC needs this user's name, and {os.getuid()} has none; export USER=me") from error
+        folder = _site_cache()
+        if not isinstance(error, sqlite3.Error) and folder not in str(error):
+            raise
+        raise Refusal(
+            f"DVC's site cache {folder} cannot be used by this user ({error}); "
+            f"dvc config --local core.site_cache_dir {shlex.quote(str(Path('.dvc/tmp/site').resolve()))}"
+        ) from error
+
+
+def _site_cache() -> str:
+    from dvc.config import Config
+    from dvc.dirs import site_cache_dir
+
+    return str(site_cache_dir(Config(".dvc")["core"].get("site_cache_dir")))
 
 
 def read_from_commit(path: Path, commit: str) -> bytes:

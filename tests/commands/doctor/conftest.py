@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 from tiny_project import git
 
 from stages.commands.doctor_checks import machine
@@ -22,9 +23,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> 
         shutil.copy(repository / file, root)
     (root / "requirements.lock").write_text(f"numpy=={version('numpy')}\n")
     monkeypatch.chdir(root)
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "A start"]):
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    git("init", "-q")
+    Repo.init().close()
+    for command in (["add", "-A"], ["commit", "-qm", "A start"], ["config", "user.name", "x"]):
         git(*command)
-    (root / ".dvc/tmp").mkdir(parents=True)
+    git("config", "user.email", "x@example.com")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(machine, "gpus", lambda: 0)
     for name in ("DATA_MIRROR", "DVC_ROOT", "TRACKING", "MLFLOW_TRACKING_URI"):

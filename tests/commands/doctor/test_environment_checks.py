@@ -1,13 +1,18 @@
 """What `vision doctor` says of Python, packages and git."""
 
+import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 from checking import only
+from tiny_project import git
+from typer.testing import CliRunner
 
 from stages.commands.doctor_checks import environment
 from stages.commands.doctor_checks.finding import NOTE, OK, PROBLEM
+from stages.commands.main import app
 
 
 def test_another_python_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,3 +62,47 @@ def test_files_that_git_converted_are_a_problem(place: Path) -> None:
     level, about, fix = only(environment.line_ends())
     assert level == PROBLEM and about.startswith("params.yaml and 1 more have the line ends CRLF here, LF in git")
     assert fix.startswith("git config core.autocrlf false && git rm -rq --cached . && git reset -q --hard")
+
+
+def _install(folder: Path, source: str, editable: bool) -> None:
+    """Write what pip notes of an installed checkout."""
+    notes = folder / "vision_pipeline-0.1.0.dist-info"
+    notes.mkdir(parents=True, exist_ok=True)
+    (notes / "METADATA").write_text("Name: vision-pipeline\nVersion: 0.1.0\n")
+    about = {"url": Path(source).as_uri(), "dir_info": {"editable": True} if editable else {}}
+    (notes / "direct_url.json").write_text(json.dumps(about))
+
+
+def test_another_installed_checkout_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
+    packages = tmp_path / "site-packages"
+    monkeypatch.chdir(repository)
+    monkeypatch.setattr(sys, "path", [str(packages)])
+    _install(packages, str(repository), editable=True)
+    assert only(environment.code()) == (OK, f"the code of {repository} runs", "")
+    _install(packages, "/another/check out", editable=True)
+    level, about, fix = only(environment.code())
+    assert (level, fix) == (NOTE, "pip install --no-deps --no-build-isolation -e .")
+    assert about.endswith("; /another/check out is installed in this environment")
+    _install(packages, "/another", editable=False)
+    assert f"; {packages} is installed in" in only(environment.code())[1]
+    monkeypatch.setattr(sys, "path", [])
+    assert only(environment.code())[1].endswith("; none is installed")
+
+
+def test_git_without_a_name_is_noted(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(variable, os.devnull)
+    assert only(environment.identity())[0] == OK
+    git("config", "--unset", "user.email")
+    level, about, fix = only(environment.identity())
+    assert level == NOTE and about.startswith("git has no user.email, which experiments need")
+    assert fix == "git config --global user.email ..."
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "x@example.com")
+    assert only(environment.identity())[0] == OK
+
+
+def test_a_repository_that_dvc_cannot_open_is_a_problem(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(place / "params.yaml"))
+    done = CliRunner().invoke(app, ["doctor", "--offline"])
+    assert f"PROBLEM  DVC         DVC's site cache {place}/params.yaml cannot be used by this user" in done.output
