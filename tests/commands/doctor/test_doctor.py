@@ -23,7 +23,7 @@ def test_where_all_is_well_nothing_is_changed_and_the_exit_code_is_0(
     done = CliRunner().invoke(app, ["doctor", "--offline"])
     assert done.exit_code == 0, done.output
     levels = [line.split()[0] for line in done.output.splitlines()]
-    assert len(levels) == 22 and PROBLEM not in levels  # both programs are one check
+    assert len(levels) == 23 and PROBLEM not in levels  # both programs are one check
     assert {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.is_file()} == before
 
 
