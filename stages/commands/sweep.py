@@ -34,12 +34,12 @@ def sweep(
     if not name:
         say_each(SWEEPS, lambda each: read_sweep(each, params).about)
         return
-    refuse_without_commit()
     from stages.commands.sweeps.study import Trials
     from stages.commands.sweeps.trial import left
     from stages.tracking.pruning import storage_told
 
     asked, address = read_sweep(name, params), _address(storage)
+    refuse_without_commit()
     refuse_copy(params, [asked.model])
     with storage_told(address):
         trials = Trials(name, asked, params, address)

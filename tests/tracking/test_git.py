@@ -74,7 +74,7 @@ def test_where_git_finds_nothing_the_answer_is_empty(workspace):
     as_tester("add", "params.yaml")
     as_tester("commit", "-qm", "A start")
     assert experiments() == [] and commits_with("0" * 16) == []
-    assert contents(["HEAD:dvc.lock", "HEAD:params.yaml"])[0] is None
+    assert contents([("HEAD", Path("dvc.lock")), ("HEAD", Path("params.yaml"))])[0] is None
     assert states(["HEAD"])["HEAD"].reports["mnist-mlp"] == {}
     with pytest.raises(Refusal, match=r"^nothing is neither an experiment nor a commit"):
         commit_of("nothing")
