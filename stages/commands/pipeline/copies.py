@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stages.commands.pipeline.commit import missing_commit
 from stages.project.console import Refusal
 from stages.sources.image_files import skipped_as
 from stages.tracking.git import git
@@ -43,12 +44,14 @@ def refuse_copy(params: Mapping[str, Any], models: Collection[str]) -> None:
 
 
 def obstacles(params: Mapping[str, Any], models: Collection[str] | None = None) -> Iterator[Obstacle]:
-    """Yield what keeps experiments from running in a copy of the project.
+    """Yield what keeps experiments from running in a copy of the project; nothing where git has no commit to copy.
 
     Args:
         params: the whole of them.
         models: that are to be trained; None: any.
     """
+    if missing_commit():  # `refuse_without_commit` and `vision doctor` say so
+        return
     yield from _of_place()
     for key, path in _paths(params, models).items():
         yield from _of_path(key, path)
@@ -132,7 +135,8 @@ def _in_dvc(path: str) -> bool:
 
 def _untracked(path: str) -> list[str]:
     """Return the files of a path that git does not track, but for those that no stage reads, such as hidden ones."""
-    files, depth = git("ls-files", "--others", "-z", "--", _literal(path)).split("\0"), len(Path(path).parts)
+    listed = git("ls-files", "--others", "-z", "--", _literal(path), seconds=None)  # of many images it takes long
+    files, depth = listed.split("\0"), len(Path(path).parts)
     return [file for file in files if file and not any(map(skipped_as, Path(file).parts[depth:]))]
 
 

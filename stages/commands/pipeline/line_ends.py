@@ -1,5 +1,6 @@
 """Tracked files whose line ends git has changed on the way into the working folder (core.autocrlf)."""
 
+from stages.commands.pipeline.commit import missing_commit
 from stages.tracking.git import git
 
 # `git checkout` alone writes nothing: git takes the files for unchanged
@@ -10,7 +11,9 @@ FIX = (
 
 
 def converted_files() -> list[str]:
-    """Return the tracked files that have CRLF here and LF in git; none where git does not answer."""
+    """Return the tracked files that have CRLF here and LF in git; none where git has no commit of this folder."""
+    if missing_commit():
+        return []
     entries = [entry.partition("\t") for entry in git("ls-files", "--eol", "-z").split("\0")]
     return [path for ends, _, path in entries if ends.startswith("i/lf") and "w/lf" not in ends]
 
