@@ -18,10 +18,8 @@ from stages.tracking.search import create
 from stages.tracking.store import open_store
 
 KEYS = {"mnist-mlp": "a" * 16, "mnist-cnn": "b" * 16, "mnist-logistic": "c" * 16}
-FAIR, BETTER, SURE = 1.4, 1.5, 9.0  # how easily a model tells the classes; the first two are not told apart
-
-
 CLASSES = ("cat", "dog")
+FAIR, BETTER, SURE = 1.4, 1.5, 9.0  # how easily a model tells the classes; the first two are not told apart
 
 
 def export(name: str, key: str = "", classes: tuple[str, ...] = CLASSES, by: str = "classes.json") -> str:

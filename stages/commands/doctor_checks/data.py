@@ -49,7 +49,7 @@ def sources(offline: bool) -> Iterator[Finding]:
 
 
 def _absent(name: str, dataset: Dataset, offline: bool) -> list[Finding]:
-    """What stands in the way of a public data set that is not here yet."""
+    """Return what keeps a public data set that is not here yet from being fetched."""
     return [] if offline and dataset.source in ("auto", "official") else _offered(name, dataset, offline)
 
 

@@ -1,4 +1,4 @@
-"""What DVC's experiments would lack: `dvc exp run --temp` runs in a throw-away copy of what git and DVC track.
+"""Obstacles to DVC's experiments: `dvc exp run --temp` runs in a throw-away copy of what git and DVC track.
 
 `vision experiment` and `vision sweep` ask before any work, `vision check` and `vision doctor` in any case.
 """
@@ -19,7 +19,7 @@ _IN_ADDRESS = re.compile(r"[#?]|%[0-9a-fA-F]{2}|%\(")  # DVC copies by way of fi
 
 
 class Obstacle(NamedTuple):
-    """What keeps an experiment from running in a copy of the project, and what to do about it."""
+    """An obstacle that keeps an experiment from running in a copy of the project, and its fix."""
 
     about: str
     fix: str

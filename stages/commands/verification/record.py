@@ -51,7 +51,7 @@ def recorded(root: Path) -> Record:
 
 
 def recorded_in_git(root: Path) -> Record:
-    """What a fresh clone records, in which git's files alone lie, with what has other line ends in them."""
+    """Return the record of a fresh clone, which has git's files only, and what has other line ends in them."""
     record = recorded(root)
     sides = [record.lock.hashes(stage, side) for stage in record.lock.stages for side in ("deps", "outs")]
     hashes = {path: md5 for side in sides for path, md5 in side.items()}
