@@ -18,7 +18,7 @@ def git(*arguments: str, seconds: float | None = _SECONDS) -> str:
     Raises:
         Refusal: git did not answer; the message has its own, which often names the fix.
     """
-    return _asked(*arguments, seconds=seconds).decode(errors="replace").strip()
+    return _run(*arguments, seconds=seconds).decode(errors="replace").strip()
 
 
 def patch(*arguments: str) -> str:
@@ -28,7 +28,7 @@ def patch(*arguments: str) -> str:
         Refusal: as `git`.
     """
     plain = ("--binary", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/")
-    return _asked("diff", *plain, *arguments, seconds=_SECONDS).decode(errors="replace")
+    return _run("diff", *plain, *arguments, seconds=_SECONDS).decode(errors="replace")
 
 
 def asked_git(*arguments: str) -> str:
@@ -37,7 +37,7 @@ def asked_git(*arguments: str) -> str:
     Raises:
         Refusal: as `git`, or it has found nothing.
     """
-    return _asked(*arguments, nothing=False).decode(errors="replace")
+    return _run(*arguments, nothing=False).decode(errors="replace")
 
 
 def file_of(commit: str, path: Path) -> str:
@@ -52,7 +52,7 @@ def file_of(commit: str, path: Path) -> str:
 def contents(files: Sequence[tuple[str, Path]]) -> list[str | None]:
     """The text of each file of a commit; None where the commit has no such file. One call for all of them."""
     names = "\n".join(_object(commit, path) for commit, path in files)
-    answer, found = _asked("cat-file", "--batch", given=names.encode()), list[str | None]()
+    answer, found = _run("cat-file", "--batch", given=names.encode()), list[str | None]()
     for _ in files:
         head, _, rest = answer.partition(b"\n")
         *_, size = head.split()
@@ -67,7 +67,7 @@ def contents(files: Sequence[tuple[str, Path]]) -> list[str | None]:
 
 def unpack(commit: str, folder: Path, into: Path) -> Path:
     """Write the files of `folder` in a commit below `into`; the folder that they lie in."""
-    with tarfile.open(fileobj=io.BytesIO(_asked("archive", commit, folder.as_posix()))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(_run("archive", commit, folder.as_posix()))) as archive:
         for member in archive:
             file = archive.extractfile(member) if member.isfile() else None
             if file and ".." not in Path(member.name).parts and not Path(member.name).is_absolute():
@@ -90,16 +90,16 @@ def top_and_project() -> tuple[Path, Path]:
     return Path(top), Path(project)
 
 
-def _asked(*arguments: str, given: bytes = b"", seconds: float | None = None, nothing: bool = True) -> bytes:
+def _run(*arguments: str, given: bytes = b"", seconds: float | None = None, nothing: bool = True) -> bytes:
     """Return what git prints; with `nothing`, that it has found nothing is an answer: exit code 1, or no message."""
-    asked = f"`git {' '.join(arguments)}`"
+    command = f"`git {' '.join(arguments)}`"
     try:
         done = subprocess.run(["git", *arguments], input=given, capture_output=True, timeout=seconds, check=False)
     except OSError as error:
         raise Refusal(f"git cannot be run ({error.strerror}); put it on PATH, as by `apt install git`") from None
     except subprocess.TimeoutExpired:
-        raise Refusal(f"{asked} took over {seconds} s; run it once by hand, which often makes it quick") from None
+        raise Refusal(f"{command} took over {seconds} s; run it once by hand, which often makes it quick") from None
     said = " ".join(done.stderr.decode(errors="replace").split())
     if done.returncode == 0 or (nothing and (done.returncode == 1 or (done.returncode > 0 and not said))):
         return done.stdout
-    raise Refusal(f"{asked} failed: {said or f'exit code {done.returncode}'}")
+    raise Refusal(f"{command} failed: {said or f'exit code {done.returncode}'}")

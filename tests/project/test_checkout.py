@@ -77,7 +77,7 @@ def test_a_stage_refuses_the_code_of_another_checkout(other: Path, repository: P
 def test_a_link_to_the_code_is_the_same_code(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "stages").symlink_to(repository / "stages")
     monkeypatch.chdir(tmp_path)
-    refuse_other_code()
+    assert refuse_other_code() is None
 
 
 @pytest.fixture

@@ -51,4 +51,4 @@ def test_links_that_dvc_can_use_are_let_be(root: Path) -> None:
         (root / link).symlink_to(root.parent / "disk" / Path(link).name)
     (root.parent / "disk/my_images").mkdir()
     (root.parent / "disk/about.json").touch()
-    refuse_linked_outs()
+    assert refuse_linked_outs() is None

@@ -209,47 +209,6 @@ def test_the_same_training_exported_again_is_a_new_version(workspace, capsys):
     assert crowned() == "mnist-mlp (version 2)"
 
 
-@pytest.mark.parametrize(
-    ("classes", "difference"),
-    [
-        (("cat", "dog", "fox"), "its classes are not the champion's (new: 'fox')"),
-        (("cat", "fox"), "its classes are not the champion's (new: 'fox'; gone: 'dog')"),
-        (("dog", "cat"), "it has the champion's classes in another order ('dog', 'cat'; before 'cat', 'dog')"),
-    ],
-)
-def test_a_model_with_other_classes_takes_over_only_when_asked(workspace, capsys, classes, difference):
-    trained("mnist-mlp", FAIR)
-    champion()
-    trained("mnist-mlp", SURE, key="f" * 16, classes=classes)
-    stays = f"mnist: mnist-mlp (version 1) stays the champion; mnist-mlp (version 2): {difference}; "
-    assert chosen(capsys) == f"{stays}`vision champion --new-classes` lets it take over"
-    assert crowned() == "mnist-mlp (version 1)"
-    champion(new_classes=True)
-    assert crowned() == "mnist-mlp (version 2)"
-
-
-def test_a_champion_from_before_has_its_classes_in_its_onnx_file(workspace, capsys):
-    trained("mnist-mlp", FAIR, by="model.onnx")
-    champion()
-    trained("mnist-cnn", SURE)
-    assert "mnist-cnn (version 2) becomes the champion" in chosen(capsys)
-
-
-def test_a_champion_whose_classes_are_not_recorded_stays(workspace, capsys):
-    trained("mnist-mlp", FAIR, by="nothing")
-    champion()
-    trained("mnist-cnn", SURE)
-    assert "mnist-cnn (version 2): the classes of mnist-mlp (version 1) are not recorded; " in chosen(capsys)
-    assert crowned() == "mnist-mlp (version 1)"
-
-
-def test_many_new_classes_are_counted(workspace, capsys):
-    trained("mnist-mlp", FAIR)
-    champion()
-    trained("mnist-mlp", SURE, key="f" * 16, classes=tuple("abcdefgh"))
-    assert "new: 'a', 'b', 'c', 'd', 'e' and 3 more; gone: 'cat', 'dog'); " in chosen(capsys)
-
-
 def test_a_model_that_was_not_exported_is_passed_over(workspace, capsys):
     trained("mnist-mlp", FAIR)
     trained("mnist-cnn", SURE, exported=False)
