@@ -17,7 +17,7 @@ WORKDIR /pipeline
 
 # the environment first: it changes less often than the code
 COPY --chown=user requirements.lock pyproject.toml Makefile README.md LICENSE ./
-COPY --chown=user stages/__init__.py stages/__init__.py
+COPY --chown=user vision_pipeline/__init__.py vision_pipeline/__init__.py
 RUN make setup
 
 COPY --chown=user . .

@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode, v2
 
-from benchmarks.common import images, machine
-from benchmarks.timing import in_turns
-from stages.augmentation.policy import Policy
-from stages.augmentation.steps import Steps
-from stages.compute.device import Machine
+from benchmarks.common import make_random_images, setup_and_print_runtime
+from benchmarks.timing import measure_in_turns
+from vision_pipeline.augmentation.policy import AugmentationPolicy
+from vision_pipeline.augmentation.transforms import TransformConfig
+from vision_pipeline.runtime.device import Runtime
 
-BATCH, ROUNDS = 500, 3
+BATCH_SIZE, ROUNDS = 500, 3
 
 _TURN, _SHIFT, _ZOOM = {"degrees": 10}, {"translate": (2 / 32, 2 / 32)}, {"scale": (0.9, 1.1)}
 _STILL, _LINEAR = {"degrees": 0}, {"interpolation": InterpolationMode.BILINEAR}
@@ -42,7 +42,7 @@ _STEPS = {
 ENGINE = {name: {name: step} for name, step in _STEPS.items()} | {"all": _STEPS}
 
 
-class Images(Dataset):
+class TransformedImages(Dataset):
     """One image at a time, uint8 (C, H, W), transformed."""
 
     def __init__(self, pixels: Tensor, transform: Callable[[Tensor], Tensor]) -> None:
@@ -55,59 +55,76 @@ class Images(Dataset):
         return self._transform(self._pixels[row])
 
 
-def transform(name: str) -> v2.Compose:
+def make_transform(name: str) -> v2.Compose:
     """What torchvision does to an image, or to a batch, for an operation."""
     noise = [v2.GaussianNoise(0.0, 0.1)] if "noise" in ENGINE[name] else []
     return v2.Compose([*TORCHVISION[name], v2.ToDtype(torch.float32, scale=True), *noise])
 
 
-def per_image(name: str, pixels: Tensor, workers: int) -> Iterable[Tensor]:
+def iter_torchvision_per_image(name: str, pixels: Tensor, workers: int) -> Iterable[Tensor]:
     """Batches of torchvision, each image transformed alone."""
-    return DataLoader(Images(pixels.permute(0, 3, 1, 2), transform(name)), BATCH, num_workers=workers)
+    return DataLoader(
+        TransformedImages(pixels.permute(0, 3, 1, 2), make_transform(name)), BATCH_SIZE, num_workers=workers
+    )
 
 
-def per_batch(name: str, pixels: Tensor) -> Iterator[Tensor]:
+def iter_torchvision_per_batch(name: str, pixels: Tensor) -> Iterator[Tensor]:
     """Batches of torchvision, one draw for all images of each."""
-    return map(transform(name), pixels.permute(0, 3, 1, 2).split(BATCH))
+    return map(make_transform(name), pixels.permute(0, 3, 1, 2).split(BATCH_SIZE))
 
 
-def engine(name: str, pixels: Tensor) -> Iterator[Tensor]:
+def iter_engine(name: str, pixels: Tensor) -> Iterator[Tensor]:
     """Batches of this engine."""
-    policy = Policy(name=name, dataset=None, steps=Steps.model_validate({**ENGINE[name], "fill": "zeros"}))
-    rows = torch.arange(len(pixels)).split(BATCH)
-    return (policy.apply(pixels[some], some, 0, 1, step) for step, some in enumerate(rows))
+    policy = AugmentationPolicy(
+        name=name, dataset=None, steps=TransformConfig.model_validate({**ENGINE[name], "fill": "zeros"})
+    )
+    rows = torch.arange(len(pixels)).split(BATCH_SIZE)
+    return (policy.apply(pixels[batch_rows], batch_rows, 0, 1, step) for step, batch_rows in enumerate(rows))
 
 
-def rate(batches: Callable[[], Iterable[Tensor]], on: Machine) -> float:
+def measure_throughput(batches: Callable[[], Iterable[Tensor]], runtime: Runtime) -> float:
     """Images per second of all batches, each on the device."""
     count, started = 0, time.perf_counter()
     for batch in batches():
-        count += len(batch.to(on.device))
-    if on.device.type == "cuda":
+        count += len(batch.to(runtime.device))
+    if runtime.device.type == "cuda":
         torch.cuda.synchronize()
     return count / (time.perf_counter() - started)
 
 
-def measure(name: str, pixels: Tensor, on: Machine) -> None:
+def compare(name: str, pixels: Tensor, runtime: Runtime) -> None:
     """Measure an operation both ways in turns; `pixels` uint8 (N, H, W, C) on the CPU."""
     print(name)
-    kinds = {f"torchvision, {n} workers": partial(per_image, name, pixels, n) for n in (0, on.threads)}
-    there = pixels.to(on.device)
-    ways = kinds | {"one draw per batch": partial(per_batch, name, there), "engine": partial(engine, name, there)}
-    found = in_turns(ROUNDS, **{way: partial(rate, batches, on) for way, batches in ways.items()})
-    ratio, other = (found["engine"] / best for best in (max(found[n] for n in kinds), found["one draw per batch"]))
-    print(f"{name}: {ratio:.1f} times torchvision image by image, {other:.1f} times its one draw per batch", flush=True)
+    torchvision_variants = {
+        f"torchvision, {n} workers": partial(iter_torchvision_per_image, name, pixels, n) for n in (0, runtime.threads)
+    }
+    device_pixels = pixels.to(runtime.device)
+    variants = torchvision_variants | {
+        "one draw per batch": partial(iter_torchvision_per_batch, name, device_pixels),
+        "engine": partial(iter_engine, name, device_pixels),
+    }
+    throughputs = measure_in_turns(
+        ROUNDS, **{label: partial(measure_throughput, batches, runtime) for label, batches in variants.items()}
+    )
+    ratio, batch_ratio = (
+        throughputs["engine"] / baseline
+        for baseline in (max(throughputs[n] for n in torchvision_variants), throughputs["one draw per batch"])
+    )
+    print(
+        f"{name}: {ratio:.1f} times torchvision image by image, {batch_ratio:.1f} times its one draw per batch",
+        flush=True,
+    )
 
 
 def main() -> None:
     """Measure every operation alone, and all together."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=10_000, help="32 x 32 pixels, in each turn")
-    asked = parser.parse_args()
-    on = machine()
-    pixels = torch.from_numpy(images(asked.images)[0])
+    args = parser.parse_args()
+    runtime = setup_and_print_runtime()
+    pixels = torch.from_numpy(make_random_images(args.images)[0])
     for name in ENGINE:
-        measure(name, pixels, on)
+        compare(name, pixels, runtime)
 
 
 if __name__ == "__main__":

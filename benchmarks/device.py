@@ -10,46 +10,56 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.common import engine_task, machine_of, model_of
-from benchmarks.timing import in_turns, seconds_of
-from stages.compute.device import Machine
-from stages.project.door import run_or_refuse
-from stages.training.learner import Learner
-from stages.training.world import ALONE
+from benchmarks.common import build_random_task, load_model_config, setup_runtime_for
+from benchmarks.timing import measure_in_turns, measure_seconds
+from vision_pipeline.core.stage_main import run_with_exit_code
+from vision_pipeline.runtime.device import Runtime
+from vision_pipeline.training.ranks import SINGLE_PROCESS
+from vision_pipeline.training.train_step import TrainStep
 
 WARM_UP, STEPS = 5, 20
 
 
-def step_of(name: str, batch_size: int, on: Machine) -> Callable[[], None]:
+def make_step(name: str, batch_size: int, runtime: Runtime) -> Callable[[], None]:
     """A training step on the machine's device, always of the same batch; it returns when the device is done."""
-    model = model_of(name)
-    task, settings = engine_task(model, batch_size, on), model.train.model_copy(update={"batch_size": batch_size})
-    learner, batch = Learner(task, settings, on, ALONE), next(task.train.batches(batch_size, 0, 1))
+    model = load_model_config(name)
+    task, settings = (
+        build_random_task(model, batch_size, runtime),
+        model.train.model_copy(update={"batch_size": batch_size}),
+    )
+    train_step, batch = (
+        TrainStep(task, settings, runtime, SINGLE_PROCESS),
+        next(task.train.iter_batches(batch_size, 0, 1)),
+    )
 
     def step() -> None:
-        learner.step(batch, settings.lr, 0)
-        if on.device.type == "cuda":
-            torch.cuda.synchronize(on.device)
+        train_step.run(batch, settings.lr, 0)
+        if runtime.device.type == "cuda":
+            torch.cuda.synchronize(runtime.device)
 
     task.network.train()
     return step
 
 
-def measure(name: str, batch_size: int, machines: list[Machine]) -> dict[str, float]:
+def measure_steps(name: str, batch_size: int, runtimes: list[Runtime]) -> dict[str, float]:
     """The median seconds of `STEPS` steps by kind of device, taken in turns."""
-    steps = {on.device.type: step_of(name, batch_size, on) for on in machines}
+    steps = {runtime.device.type: make_step(name, batch_size, runtime) for runtime in runtimes}
     for step in steps.values():
         for _ in range(WARM_UP):
             step()
-    return in_turns(STEPS, **{kind: lambda step=step: seconds_of(step) for kind, step in steps.items()})
+    return measure_in_turns(STEPS, **{kind: lambda step=step: measure_seconds(step) for kind, step in steps.items()})
 
 
-def report(name: str, batch_size: int, machines: list[Machine], found: dict[str, float]) -> None:
+def print_report(name: str, batch_size: int, runtimes: list[Runtime], seconds_by_device: dict[str, float]) -> None:
     """Print each device's figure, and the ratio where there are two."""
-    for on in machines:
-        print(f"{name}, {batch_size} images a step, {on.name} ({on.device.type}): {found[on.device.type]:.3g} s")
-    if "cuda" in found:
-        print(f"{machines[-1].name}: {found['cpu'] / found['cuda']:.1f} times as fast as {machines[0].name}")
+    for runtime in runtimes:
+        print(
+            f"{name}, {batch_size} images a step, {runtime.device_name} ({runtime.device.type}): {seconds_by_device[runtime.device.type]:.3g} s"
+        )
+    if "cuda" in seconds_by_device:
+        print(
+            f"{runtimes[-1].device_name}: {seconds_by_device['cpu'] / seconds_by_device['cuda']:.1f} times as fast as {runtimes[0].device_name}"
+        )
     else:
         print("no GPU here: there is nothing to compare with")
 
@@ -59,11 +69,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", default="cifar10-cnn", help="a model of images of params.yaml")
     parser.add_argument("--batch", type=int, default=64)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     kinds = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    machines = [machine_of(asked.model, model_of(asked.model), kind) for kind in kinds]
-    report(asked.model, asked.batch, machines, measure(asked.model, asked.batch, machines))
+    runtimes = [setup_runtime_for(args.model, load_model_config(args.model), kind) for kind in kinds]
+    print_report(args.model, args.batch, runtimes, measure_steps(args.model, args.batch, runtimes))
 
 
 if __name__ == "__main__":
-    run_or_refuse(main)
+    run_with_exit_code(main)

@@ -12,73 +12,84 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.common import images, machine, model_of
-from benchmarks.timing import in_turns, seconds_of
-from stages.compute.device import Machine
-from stages.compute.pixels import Normalize, to_unit
-from stages.models.backbones import backbone, feature_size
-from stages.models.build import build, settings_of
-from stages.models.features import Extractor
-from stages.models.folding import folded
-from stages.models.transfer import join
-from stages.project.console import bar
-from stages.training.batches import Rows
-from stages.training.inputs import FeatureInputs
-from stages.training.loop import fit
-from stages.training.outcome import Outcome
-from stages.training.task import Task
+from benchmarks.common import load_model_config, make_random_images, setup_and_print_runtime
+from benchmarks.timing import measure_in_turns, measure_seconds
+from vision_pipeline.core.progress import progress_bar
+from vision_pipeline.models.backbones import create_backbone, infer_feature_size
+from vision_pipeline.models.build import architecture_config, build_model
+from vision_pipeline.models.features import FeatureExtractor
+from vision_pipeline.models.fuse import fuse_conv_bn
+from vision_pipeline.models.transfer import attach_head
+from vision_pipeline.runtime.device import Runtime
+from vision_pipeline.runtime.preprocessing import Normalize, uint8_to_float
+from vision_pipeline.training.batches import ArrayDataset
+from vision_pipeline.training.results import TrainResult
+from vision_pipeline.training.task import FeatureTransform, TrainTask
+from vision_pipeline.training.trainer import fit
 
-BACKBONE, MODEL, SIZE, BATCH, ROUNDS = "tf_efficientnet_lite0", "cats_dogs-densenet121", 224, 16, 2
-ABOUT: dict[str, Any] = {"name": BACKBONE, "mean": [127 / 255] * 3, "std": [128 / 255] * 3}
-CLASSES = 10  # of made-up images
+BACKBONE, MODEL, SIZE, BATCH_SIZE, ROUNDS = "tf_efficientnet_lite0", "cats_dogs-densenet121", 224, 16, 2
+BACKBONE_INFO: dict[str, Any] = {"name": BACKBONE, "mean": [127 / 255] * 3, "std": [128 / 255] * 3}
+NUM_CLASSES = 10  # of made-up images
 
 
-class Ways:
+class HeadTrainings:
     """The two ways of training the same head on `count` made-up images; a tenth of them validate, too."""
 
-    def __init__(self, count: int, epochs: int, on: Machine) -> None:
-        self._model, self._on = model_of(MODEL), on
-        changes = {"epochs": epochs, "batch_size": BATCH, "patience": 0}
+    def __init__(self, count: int, epochs: int, runtime: Runtime) -> None:
+        self._model, self._runtime = load_model_config(MODEL), runtime
+        changes = {"epochs": epochs, "batch_size": BATCH_SIZE, "patience": 0}
         self._settings = self._model.train.model_copy(update=changes)
-        self._pixels, self._targets = images(count, SIZE)
+        self._pixels, self._targets = make_random_images(count, SIZE)
         torch.manual_seed(0)
-        self._backbone = backbone("timm", BACKBONE).requires_grad_(False).eval()
-        self._size = feature_size(self._backbone, SIZE, SIZE)
-        self._mean, self._std = [0.0] * self._size, [1.0] * self._size  # the head takes features as they are
+        self._backbone = create_backbone("timm", BACKBONE).requires_grad_(False).eval()
+        self._num_features = infer_feature_size(self._backbone, SIZE, SIZE)
+        self._mean, self._std = (
+            [0.0] * self._num_features,
+            [1.0] * self._num_features,
+        )  # the head takes features as they are
 
-    def cached(self) -> Outcome:
+    def train_on_cached_features(self) -> TrainResult:
         """As the stages featurize and train do: the backbone sees every image once."""
-        extractor = Extractor(self._backbone, ABOUT, self._on, BATCH, [SIZE, SIZE, 3])
-        features = np.empty((len(self._pixels), self._size), np.float16)
-        with bar(len(features), "features") as shown:
-            extractor.write(self._pixels, lambda pixels, rows, step: to_unit(pixels), features, shown)
-        return self._fit(self._head(), features, FeatureInputs(self._mean, self._std, self._on.device).to_val)
+        extractor = FeatureExtractor(self._backbone, BACKBONE_INFO, self._runtime, BATCH_SIZE, [SIZE, SIZE, 3])
+        features = np.empty((len(self._pixels), self._num_features), np.float16)
+        with progress_bar(len(features), "features") as pbar:
+            extractor.extract_into(self._pixels, lambda pixels, rows, step: uint8_to_float(pixels), features, pbar)
+        return self._train_head(
+            self._build_head(), features, FeatureTransform(self._mean, self._std, self._runtime.device).apply_eval
+        )
 
-    def recomputed(self) -> Outcome:
+    def train_with_backbone(self) -> TrainResult:
         """Backbone and head as one network: the backbone sees every image in every epoch."""
-        network = join(folded(self._backbone, torch.rand(1, 3, SIZE, SIZE)), self._mean, self._std, self._head())
-        normalize = Normalize(ABOUT["mean"], ABOUT["std"]).to(self._on.device)
+        network = attach_head(
+            fuse_conv_bn(self._backbone, torch.rand(1, 3, SIZE, SIZE)), self._mean, self._std, self._build_head()
+        )
+        normalize = Normalize(BACKBONE_INFO["mean"], BACKBONE_INFO["std"]).to(self._runtime.device)
         network = network.to(memory_format=torch.channels_last)
-        return self._fit(network, self._pixels, lambda pixels: normalize(to_unit(pixels)))
+        return self._train_head(network, self._pixels, lambda pixels: normalize(uint8_to_float(pixels)))
 
-    def _head(self) -> nn.Module:
+    def _build_head(self) -> nn.Module:
         torch.manual_seed(0)
-        return build(self._model.architecture, settings_of(self._model), [self._size], CLASSES)
+        return build_model(
+            self._model.architecture, architecture_config(self._model), [self._num_features], NUM_CLASSES
+        )
 
-    def _fit(self, network: nn.Module, inputs: np.ndarray, prepare: Callable[[Tensor], Tensor]) -> Outcome:
-        device, held = self._on.device, len(inputs) // 10
-        train, val = Rows(inputs, self._targets, device), Rows(inputs[:held], self._targets[:held], device)
-        task = Task(
+    def _train_head(self, network: nn.Module, inputs: np.ndarray, prepare: Callable[[Tensor], Tensor]) -> TrainResult:
+        device, num_val = self._runtime.device, len(inputs) // 10
+        train, val = (
+            ArrayDataset(inputs, self._targets, device),
+            ArrayDataset(inputs[:num_val], self._targets[:num_val], device),
+        )
+        task = TrainTask(
             "head",
             network.to(device),
             train,
             val,
-            lambda batch, wanted: prepare(batch.inputs[wanted]),
+            lambda batch, rows: prepare(batch.inputs[rows]),
             prepare,
             None,
             0,
         )
-        return fit(task, self._settings, self._on, lambda epoch: None)
+        return fit(task, self._settings, self._runtime, lambda epoch: None)
 
 
 def main() -> None:
@@ -86,11 +97,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=10)
-    asked = parser.parse_args()
-    ways = Ways(asked.images, asked.epochs, machine())
-    found = in_turns(ROUNDS, cached=lambda: seconds_of(ways.cached), recomputed=lambda: seconds_of(ways.recomputed))
-    what = f"{BACKBONE}, {asked.images} images of {SIZE} px, {asked.epochs} epochs"
-    print(f"{what}: with cached features {found['recomputed'] / found['cached']:.1f} times as fast")
+    args = parser.parse_args()
+    trainings = HeadTrainings(args.images, args.epochs, setup_and_print_runtime())
+    seconds = measure_in_turns(
+        ROUNDS,
+        cached=lambda: measure_seconds(trainings.train_on_cached_features),
+        recomputed=lambda: measure_seconds(trainings.train_with_backbone),
+    )
+    description = f"{BACKBONE}, {args.images} images of {SIZE} px, {args.epochs} epochs"
+    print(f"{description}: with cached features {seconds['recomputed'] / seconds['cached']:.1f} times as fast")
 
 
 if __name__ == "__main__":

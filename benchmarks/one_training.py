@@ -8,56 +8,58 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.common import PARAMS, machine_of, model_of, task_on
-from stages.compute.device import Machine
-from stages.compute.inference import outputs
-from stages.compute.pixels import FromPixels, normalization
-from stages.compute.views import Averaged
-from stages.datasets.format import PreparedSet, open_set
-from stages.params import load
-from stages.project.paths import DATA
-from stages.training.history import Epoch
-from stages.training.loop import fit
+from benchmarks.common import PARAMS, build_task, load_model_config, setup_runtime_for
+from vision_pipeline.config.load import load_params
+from vision_pipeline.core.paths import DATA
+from vision_pipeline.data.format import PreparedDataset, open_dataset
+from vision_pipeline.runtime.device import Runtime
+from vision_pipeline.runtime.inference import predict_logits
+from vision_pipeline.runtime.preprocessing import PixelModel, normalization_stats
+from vision_pipeline.runtime.tta import TTAModel
+from vision_pipeline.training.results import EpochMetrics
+from vision_pipeline.training.trainer import fit
 
 
-def train_and_test(model: Any, data: PreparedSet, on: Machine, seed: int) -> dict[str, Any]:
+def train_and_test(model: Any, data: PreparedDataset, runtime: Runtime, seed: int) -> dict[str, Any]:
     """A training, from the opened arrays to its last validation, and the test of its best epoch.
 
     Returns:
         `accuracy` on the test split, 0 to 1; `seconds` of the training; `epochs`: validation accuracy and seconds
         since the training's beginning, by epoch.
     """
-    scale = normalization(model.normalize, data.about.mean, data.about.std)
+    pixel_stats = normalization_stats(model.normalize, data.info.mean, data.info.std)
     epochs: list[tuple[float, float]] = []
     started = time.perf_counter()
 
-    def note(epoch: Epoch) -> None:
+    def record_epoch(epoch: EpochMetrics) -> None:
         epochs.append((epoch.val_accuracy, time.perf_counter() - started))
 
     train, val = ((data.inputs(split), data.targets(split)) for split in ("train", "val"))
-    task = task_on(model, train, val, scale, on, len(data.about.class_names), seed)
-    outcome = fit(task, model.train, on, note)
+    task = build_task(model, train, val, pixel_stats, runtime, len(data.info.class_names), seed)
+    outcome = fit(task, model.train, runtime, record_epoch)
     seconds = time.perf_counter() - started
     task.network.load_state_dict(outcome.weights)
-    pixels_to_logits = FromPixels(task.network, **scale).to(on.device)
-    views = views_of(model)
-    network = Averaged(pixels_to_logits, views) if views else pixels_to_logits
-    right = outputs(network, data.inputs("test"), on, what="testing").argmax(1).numpy() == data.targets("test")
-    return {"accuracy": float(right.mean()), "seconds": seconds, "epochs": epochs}
+    pixels_to_logits = PixelModel(task.network, **pixel_stats).to(runtime.device)
+    views = load_tta_views(model)
+    network = TTAModel(pixels_to_logits, views) if views else pixels_to_logits
+    correct = predict_logits(network, data.inputs("test"), runtime, description="testing").argmax(
+        1
+    ).numpy() == data.targets("test")
+    return {"accuracy": float(correct.mean()), "seconds": seconds, "epochs": epochs}
 
 
-def views_of(model: Any) -> str | None:
+def load_tta_views(model: Any) -> str | None:
     """The views of an image that its test averages over, as params.yaml says."""
-    (evaluate,) = load("evaluate", path=PARAMS)
+    (evaluate,) = load_params("evaluate", path=PARAMS)
     views: str | None = evaluate.tta.get(model.dataset)
     return views
 
 
 def main(name: str, seed: str, *changes: str) -> None:
     """Print the outcome in one line."""
-    model = model_of(name, changes)
-    on = machine_of(name, model)
-    print(json.dumps(train_and_test(model, open_set(DATA / model.inputs), on, int(seed))))
+    model = load_model_config(name, changes)
+    runtime = setup_runtime_for(name, model)
+    print(json.dumps(train_and_test(model, open_dataset(DATA / model.inputs), runtime, int(seed))))
 
 
 if __name__ == "__main__":

@@ -5,31 +5,35 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.common import engine_task, machine, model_of
-from benchmarks.timing import in_turns
-from stages.project.stopping import StopFlag
-from stages.training.loop import fit
-from stages.training.resume import Keeper
+from benchmarks.common import build_random_task, load_model_config, setup_and_print_runtime
+from benchmarks.timing import measure_in_turns
+from vision_pipeline.core.signals import ShutdownFlag
+from vision_pipeline.training.checkpointing import CheckpointManager
+from vision_pipeline.training.trainer import fit
 
-MODELS, COUNT, EPOCHS, ROUNDS = ("cifar10-cnn", "cifar10-speednet"), 10_000, 4, 3
+MODELS, NUM_IMAGES, EPOCHS, ROUNDS = ("cifar10-cnn", "cifar10-speednet"), 10_000, 4, 3
 
 
 def main() -> None:
     """Measure each model's training in turns, states in a temporary folder."""
-    on = machine()
+    runtime = setup_and_print_runtime()
     for name in MODELS:
-        model = model_of(name)
+        model = load_model_config(name)
 
-        def seconds(kept: bool, model: Any = model) -> float:
-            task = engine_task(model, COUNT, on)
+        def time_training(save_state: bool, model: Any = model) -> float:
+            task = build_random_task(model, NUM_IMAGES, runtime)
             with TemporaryDirectory() as folder:
-                keeper = Keeper(Path(folder), StopFlag()) if kept else None
+                checkpointer = CheckpointManager(Path(folder), ShutdownFlag()) if save_state else None
                 started = time.perf_counter()
-                fit(task, model.train.model_copy(update={"epochs": EPOCHS}), on, lambda epoch: None, keeper)
+                fit(task, model.train.model_copy(update={"epochs": EPOCHS}), runtime, lambda epoch: None, checkpointer)
                 return time.perf_counter() - started
 
-        found = in_turns(ROUNDS, without=lambda: seconds(False), kept=lambda: seconds(True))
-        print(f"{name}: saving its state costs {found['kept'] / found['without'] - 1:+.1%} of the time")
+        seconds_by_variant = measure_in_turns(
+            ROUNDS, without=lambda: time_training(False), kept=lambda: time_training(True)
+        )
+        print(
+            f"{name}: saving its state costs {seconds_by_variant['kept'] / seconds_by_variant['without'] - 1:+.1%} of the time"
+        )
 
 
 if __name__ == "__main__":

@@ -25,21 +25,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.timing import in_turns
-from stages.datasets.format import open_set
-from stages.project.paths import PREPARED
-from stages.tracking.store import tracking_uri
+from benchmarks.timing import measure_in_turns
+from vision_pipeline.core.paths import PREPARED
+from vision_pipeline.data.format import open_dataset
+from vision_pipeline.tracking.store import tracking_uri
 
-CLIENTS, ROUNDS, SECONDS_TO_START = (1, 4, 16), 3, 120
-JSON, PARQUET = "application/json", "application/vnd.apache.parquet"
+CLIENT_COUNTS, ROUNDS, SECONDS_TO_START = (1, 4, 16), 3, 120
+JSON_TYPE, PARQUET_TYPE = "application/json", "application/vnd.apache.parquet"
 
 
-def as_json(images: np.ndarray) -> bytes:
+def encode_json(images: np.ndarray) -> bytes:
     """A request's body of uint8 (N, H, W, C), as nested lists."""
     return json.dumps({"inputs": images.tolist()}).encode()
 
 
-def as_parquet(images: np.ndarray) -> bytes:
+def encode_parquet(images: np.ndarray) -> bytes:
     """A request's body of uint8 (N, H, W, C), a row each, flat."""
     file = io.BytesIO()
     pd.DataFrame({"pixels": list(images.reshape(len(images), -1))}).to_parquet(file)
@@ -47,26 +47,29 @@ def as_parquet(images: np.ndarray) -> bytes:
 
 
 @contextmanager
-def server(model: str, store: str) -> Iterator[int]:
+def serve_model(model: str, store: str) -> Iterator[int]:
     """MLflow's server of a model, such as `models:/mnist@champion`, as long as the block lasts; gives its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
-    own = {"MLFLOW_TRACKING_URI": store}
-    own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    overrides = {"MLFLOW_TRACKING_URI": store}
+    overrides["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     process = subprocess.Popen(
-        [*command, "--port", str(port)], env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, "--port", str(port)],
+        env=os.environ | overrides,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
-        _wait(process, port)
+        _wait_until_ready(process, port)
         yield port
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     """Until the server answers."""
     for _ in range(SECONDS_TO_START * 10):
         if process.poll() is not None:
@@ -80,37 +83,39 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
     raise SystemExit(f"the server has not started in {SECONDS_TO_START} s")
 
 
-def post(connection: http.client.HTTPConnection, body: bytes, kind: str = JSON) -> tuple[int, Any]:
+def post_request(connection: http.client.HTTPConnection, body: bytes, content_type: str = JSON_TYPE) -> tuple[int, Any]:
     """Status and answer; what is not JSON as text."""
-    connection.request("POST", "/invocations", body, {"Content-Type": kind})
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    return answer.status, json.loads(text) if text.startswith("{") else text
+    connection.request("POST", "/invocations", body, {"Content-Type": content_type})
+    response = connection.getresponse()
+    text = response.read().decode()
+    return response.status, json.loads(text) if text.startswith("{") else text
 
 
-def ask(port: int, bodies: Sequence[bytes], kind: str = JSON) -> tuple[list[float], np.ndarray]:
+def send_in_turn(port: int, bodies: Sequence[bytes], content_type: str = JSON_TYPE) -> tuple[list[float], np.ndarray]:
     """Of one client: each request's seconds, and the logits (N, classes)."""
     connection, seconds, logits = http.client.HTTPConnection("127.0.0.1", port), [], []
     for body in bodies:
         started = time.perf_counter()
-        status, answer = post(connection, body, kind)
+        status, response = post_request(connection, body, content_type)
         seconds.append(time.perf_counter() - started)
         if status != 200:
-            raise SystemExit(f"the server answered {status}: {answer}")
-        logits += answer["predictions"]["logits"]
+            raise SystemExit(f"the server answered {status}: {response}")
+        logits += response["predictions"]["logits"]
     return seconds, np.array(logits)
 
 
-def clients(port: int, bodies: Sequence[bytes], kind: str, count: int, seen: list[float]) -> float:
-    """Requests per second of `count` clients at once; each request's seconds are added to `seen`."""
+def measure_clients(port: int, bodies: Sequence[bytes], content_type: str, count: int, latencies: list[float]) -> float:
+    """Requests per second of `count` clients at once; each request's seconds are added to `latencies`."""
     started = time.perf_counter()
     with ThreadPoolExecutor(count) as pool:
-        for seconds, _ in pool.map(lambda client: ask(port, bodies[client::count], kind), range(count)):
-            seen += seconds
+        for seconds, _ in pool.map(
+            lambda client: send_in_turn(port, bodies[client::count], content_type), range(count)
+        ):
+            latencies += seconds
     return len(bodies) / (time.perf_counter() - started)
 
 
-def directly(model: str, store: str) -> Any:
+def open_onnx_session(model: str, store: str) -> Any:
     """The model's ONNX file as a session of onnxruntime."""
     import mlflow
     from onnxruntime import InferenceSession
@@ -119,33 +124,35 @@ def directly(model: str, store: str) -> Any:
     return InferenceSession(Path(mlflow.artifacts.download_artifacts(model)) / "model.onnx")
 
 
-def one_by_one(session: Any, images: np.ndarray, seen: list[float]) -> float:
+def measure_onnxruntime(session: Any, images: np.ndarray, latencies: list[float]) -> float:
     """Images per second through `session`, uint8 (N, H, W, C), one at a time."""
     started = time.perf_counter()
     for image in images:
-        before = time.perf_counter()
+        run_started = time.perf_counter()
         session.run(None, {"pixels": image[np.newaxis]})
-        seen.append(time.perf_counter() - before)
+        latencies.append(time.perf_counter() - run_started)
     return len(images) / (time.perf_counter() - started)
 
 
-def measure(dataset: str, images: np.ndarray) -> None:
+def measure_champion(dataset: str, images: np.ndarray) -> None:
     """Print the figures of each kind of request and number of clients, and of onnxruntime."""
     model, store = f"models:/{dataset}@champion", tracking_uri()
-    session, seen = directly(model, store), defaultdict[str, list[float]](list)
-    ways: dict[str, Callable[[], float]] = {"onnxruntime": lambda: one_by_one(session, images, seen["onnxruntime"])}
-    with server(model, store) as port:
-        for kind, encode in ((JSON, as_json), (PARQUET, as_parquet)):
+    session, latencies = open_onnx_session(model, store), defaultdict[str, list[float]](list)
+    variants: dict[str, Callable[[], float]] = {
+        "onnxruntime": lambda: measure_onnxruntime(session, images, latencies["onnxruntime"])
+    }
+    with serve_model(model, store) as port:
+        for content_type, encode in ((JSON_TYPE, encode_json), (PARQUET_TYPE, encode_parquet)):
             bodies = [encode(image[np.newaxis]) for image in images]
-            ask(port, bodies[:10], kind)
-            for count in CLIENTS:
-                way = f"{kind.split('.')[-1].split('/')[-1]}, {count} at once"
-                ways[way] = partial(clients, port, bodies, kind, count, seen[way])
-        found = in_turns(ROUNDS, **ways)
-    for way, rate in found.items():
-        middle, most = 1000 * np.percentile(seen[way], [50, 95])
-        ratio = rate / found["onnxruntime"]
-        print(f"{way}: {rate:,.0f} images/s, {ratio:.2f} of onnxruntime; p50 {middle:.1f} ms, p95 {most:.1f} ms")
+            send_in_turn(port, bodies[:10], content_type)
+            for count in CLIENT_COUNTS:
+                label = f"{content_type.split('.')[-1].split('/')[-1]}, {count} at once"
+                variants[label] = partial(measure_clients, port, bodies, content_type, count, latencies[label])
+        throughputs = measure_in_turns(ROUNDS, **variants)
+    for label, throughput in throughputs.items():
+        p50, p95 = 1000 * np.percentile(latencies[label], [50, 95])
+        ratio = throughput / throughputs["onnxruntime"]
+        print(f"{label}: {throughput:,.0f} images/s, {ratio:.2f} of onnxruntime; p50 {p50:.1f} ms, p95 {p95:.1f} ms")
 
 
 def main() -> None:
@@ -153,8 +160,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", nargs="?", default="mnist", help="a data set of images that has a champion")
     parser.add_argument("--images", type=int, default=200, help="test images that are sent in each round")
-    asked = parser.parse_args()
-    measure(asked.dataset, open_set(PREPARED / asked.dataset).inputs("test")[: asked.images])
+    args = parser.parse_args()
+    measure_champion(args.dataset, open_dataset(PREPARED / args.dataset).inputs("test")[: args.images])
 
 
 if __name__ == "__main__":

@@ -15,12 +15,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import psutil
 
-from benchmarks.serving import JSON, PARQUET, as_json, as_parquet, directly, post, server
-from stages.datasets.format import open_set
-from stages.project.paths import PREPARED
-from stages.tracking.store import tracking_uri
+from benchmarks.serving import (
+    JSON_TYPE,
+    PARQUET_TYPE,
+    encode_json,
+    encode_parquet,
+    open_onnx_session,
+    post_request,
+    serve_model,
+)
+from vision_pipeline.core.paths import PREPARED
+from vision_pipeline.data.format import open_dataset
+from vision_pipeline.tracking.store import tracking_uri
 
-CLIENTS, BAD, CLOSE = (4, 16, 64), 0.05, 1e-3
+CLIENT_COUNTS, BAD_SHARE, LOGIT_TOLERANCE = (4, 16, 64), 0.05, 1e-3
 BAD_BODIES = (
     b"",
     b"nonsense",
@@ -30,11 +38,11 @@ BAD_BODIES = (
     b'{"inputs": [[[[300]]]]}',
     b"[" * 500,
 )
-REFUSED = (400, 415)
+REFUSAL_STATUSES = (400, 415)
 
 
 @dataclass
-class Seen:
+class ClientStats:
     """What clients saw.
 
     Attributes:
@@ -51,86 +59,91 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Questions:
+class RequestSet:
     """What is asked: each image's body, the logits it must get, float (N, classes), and the bodies' content type."""
 
     bodies: Sequence[bytes]
     logits: np.ndarray
-    kind: str
+    content_type: str
 
 
-def client(port: int, asked: Questions, seed: int, end: float) -> Seen:
+def run_client(port: int, requests: RequestSet, seed: int, end: float) -> ClientStats:
     """Ask until `end`, of `time.monotonic()`; a share of `BAD` is bad."""
-    seen, random = Seen(), np.random.default_rng(seed)
+    stats, rng = ClientStats(), np.random.default_rng(seed)
     connection = http.client.HTTPConnection("127.0.0.1", port)
     while time.monotonic() < end:
-        if random.random() < BAD:
-            status, _ = post(connection, BAD_BODIES[random.integers(len(BAD_BODIES))], JSON)
-            seen.refused += status in REFUSED
-            seen.accepted += status not in REFUSED
+        if rng.random() < BAD_SHARE:
+            status, _ = post_request(connection, BAD_BODIES[rng.integers(len(BAD_BODIES))], JSON_TYPE)
+            stats.refused += status in REFUSAL_STATUSES
+            stats.accepted += status not in REFUSAL_STATUSES
             continue
-        row = int(random.integers(len(asked.bodies)))
+        row = int(rng.integers(len(requests.bodies)))
         started = time.perf_counter()
-        status, answer = post(connection, asked.bodies[row], asked.kind)
-        seen.seconds.append(time.perf_counter() - started)
-        seen.wrong += not (status == 200 and _right(answer, asked.logits[row]))
-    return seen
+        status, response = post_request(connection, requests.bodies[row], requests.content_type)
+        stats.seconds.append(time.perf_counter() - started)
+        stats.wrong += not (status == 200 and _is_correct(response, requests.logits[row]))
+    return stats
 
 
-def _right(answer: object, wanted: np.ndarray) -> bool:
-    logits = answer["predictions"]["logits"] if isinstance(answer, dict) else []
-    return np.shape(logits) == (1, len(wanted)) and bool(np.allclose(logits[0], wanted, atol=CLOSE))
+def _is_correct(response: object, expected: np.ndarray) -> bool:
+    logits = response["predictions"]["logits"] if isinstance(response, dict) else []
+    return np.shape(logits) == (1, len(expected)) and bool(np.allclose(logits[0], expected, atol=LOGIT_TOLERANCE))
 
 
-def load(port: int, asked: Questions, clients: int, seconds: float) -> list[Seen]:
+def run_clients(port: int, requests: RequestSet, clients: int, seconds: float) -> list[ClientStats]:
     """What each of `clients` saw, that asked at once for so many seconds."""
     end = time.monotonic() + seconds
     with ThreadPoolExecutor(clients) as pool:
-        return list(pool.map(lambda seed: client(port, asked, seed, end), range(clients)))
+        return list(pool.map(lambda seed: run_client(port, requests, seed, end), range(clients)))
 
 
-def told(found: Sequence[Seen], seconds: float) -> str:
+def format_stats(client_stats: Sequence[ClientStats], seconds: float) -> str:
     """The figures in a line."""
-    times = 1000 * np.array([one for seen in found for one in seen.seconds])
-    middle, most = np.percentile(times, [50, 99])
-    wrong, refused, accepted = (sum(getattr(one, key) for one in found) for key in ("wrong", "refused", "accepted"))
+    latencies_ms = 1000 * np.array([entry for stats in client_stats for entry in stats.seconds])
+    p50, p99 = np.percentile(latencies_ms, [50, 99])
+    wrong, refused, accepted = (
+        sum(getattr(entry, key) for entry in client_stats) for key in ("wrong", "refused", "accepted")
+    )
     return (
-        f"{len(times) / seconds:,.0f} images/s, p50 {middle:.1f} ms, p99 {most:.1f} ms; "
-        f"{len(times):,} answers, {wrong} wrong; {refused:,} bad requests refused, {accepted} not"
+        f"{len(latencies_ms) / seconds:,.0f} images/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms; "
+        f"{len(latencies_ms):,} answers, {wrong} wrong; {refused:,} bad requests refused, {accepted} not"
     )
 
 
-class Memory(threading.Thread):
+class MemoryWatcher(threading.Thread):
     """Watches the memory of this process's children, MiB, once in a second."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.values: list[float] = []
+        self.samples: list[float] = []
 
     def run(self) -> None:
         """Watch."""
         while True:
             children = psutil.Process().children(recursive=True)
-            self.values.append(sum(one.memory_info().rss for one in children if one.is_running()) / 2**20)
+            self.samples.append(sum(child.memory_info().rss for child in children if child.is_running()) / 2**20)
             time.sleep(1)
 
 
-def measure(dataset: str, images: np.ndarray, kind: str, seconds: float) -> None:
+def measure_under_load(dataset: str, images: np.ndarray, content_type: str, seconds: float) -> None:
     """Print the figures for each number of clients."""
     model, store = f"models:/{dataset}@champion", tracking_uri()
-    session = directly(model, store)
+    session = open_onnx_session(model, store)
     logits = np.concatenate([session.run(None, {"pixels": image[np.newaxis]})[0] for image in images])
-    encode = as_parquet if kind == PARQUET else as_json
-    asked = Questions([encode(image[np.newaxis]) for image in images], logits, kind)
-    with server(model, store) as port:
-        load(port, asked, 4, min(5.0, seconds))  # to begin with, every worker has answered
-        memory = Memory()
+    encode = encode_parquet if content_type == PARQUET_TYPE else encode_json
+    requests = RequestSet([encode(image[np.newaxis]) for image in images], logits, content_type)
+    with serve_model(model, store) as port:
+        run_clients(port, requests, 4, min(5.0, seconds))  # to begin with, every worker has answered
+        memory = MemoryWatcher()
         memory.start()
-        for clients in CLIENTS:
-            before = len(memory.values)
-            found = load(port, asked, clients, seconds)
-            used = memory.values[before:]
-            print(f"{clients} clients, {told(found, seconds)}; {used[0]:,.0f} MiB, then {used[-1]:,.0f}", flush=True)
+        for clients in CLIENT_COUNTS:
+            num_before = len(memory.samples)
+            client_stats = run_clients(port, requests, clients, seconds)
+            samples = memory.samples[num_before:]
+            print(
+                f"{clients} clients, {format_stats(client_stats, seconds)}; {samples[0]:,.0f} MiB, then {samples[-1]:,.0f}",
+                flush=True,
+            )
 
 
 def main() -> None:
@@ -140,9 +153,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="for each number of clients")
     parser.add_argument("--images", type=int, default=500, help="test images that are asked about")
     parser.add_argument("--json", action="store_true", help="as JSON; else as Parquet")
-    given = parser.parse_args()
-    images = open_set(PREPARED / given.dataset).inputs("test")[: given.images]
-    measure(given.dataset, images, JSON if given.json else PARQUET, given.seconds)
+    args = parser.parse_args()
+    images = open_dataset(PREPARED / args.dataset).inputs("test")[: args.images]
+    measure_under_load(args.dataset, images, JSON_TYPE if args.json else PARQUET_TYPE, args.seconds)
 
 
 if __name__ == "__main__":

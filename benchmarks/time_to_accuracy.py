@@ -8,29 +8,32 @@ import argparse
 from statistics import mean
 from typing import Any
 
-from benchmarks.common import machine_of, model_of
-from benchmarks.one_training import views_of
-from benchmarks.timing import fresh
-from stages.datasets.format import SPLITS, open_set
-from stages.project.console import Refusal, say
-from stages.project.door import run_or_refuse
-from stages.project.paths import DATA
+from benchmarks.common import load_model_config, setup_runtime_for
+from benchmarks.one_training import load_tta_views
+from benchmarks.timing import run_in_new_process
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.logging import logger
+from vision_pipeline.core.paths import DATA
+from vision_pipeline.core.stage_main import run_with_exit_code
+from vision_pipeline.data.format import SPLITS, open_dataset
 
 Outcomes = list[dict[str, Any]]
 
 
-def measure(name: str, changes: list[str], seeds: int, goal: float | None) -> Outcomes:
+def train_per_seed(name: str, changes: list[str], seeds: int, goal: float | None) -> Outcomes:
     """Train in a process of its own for each seed; what came of each, printed too, with its `cold` seconds."""
-    found = []
+    outcomes = []
     for seed in range(seeds):
-        one, cold = fresh("benchmarks.one_training", name, str(seed), *changes)
-        found.append(one | {"cold": cold})
-        reached = f"; {when(one['epochs'], goal)}" if goal else ""
-        say(f"  seed {seed}: {one['accuracy']:.2%}, {cold:.1f} s, {one['seconds']:.1f} s of it training{reached}")
-    return found
+        outcome, cold = run_in_new_process("benchmarks.one_training", name, str(seed), *changes)
+        outcomes.append(outcome | {"cold": cold})
+        goal_text = f"; {describe_goal(outcome['epochs'], goal)}" if goal else ""
+        logger.info(
+            f"  seed {seed}: {outcome['accuracy']:.2%}, {cold:.1f} s, {outcome['seconds']:.1f} s of it training{goal_text}"
+        )
+    return outcomes
 
 
-def when(epochs: list[list[float]], goal: float) -> str:
+def describe_goal(epochs: list[list[float]], goal: float) -> str:
     """After which epoch the validation accuracy first was `goal` or more; `epochs` of accuracy and seconds."""
     for number, (accuracy, seconds) in enumerate(epochs, 1):
         if accuracy >= goal:
@@ -38,23 +41,25 @@ def when(epochs: list[list[float]], goal: float) -> str:
     return f"validation never reached {goal:.2%}, at best {max(accuracy for accuracy, _ in epochs):.2%}"
 
 
-def interval(values: list[float]) -> str:
+def format_interval(values: list[float]) -> str:
     """Mean and 95 % interval, by Student's t, of two or more values."""
     from scipy.stats import sem, t  # a second, which the cold process must not spend
 
-    middle, half = mean(values), float(sem(values) * t.ppf(0.975, len(values) - 1))
-    return f"{middle:.2f} (95 % interval {middle - half:.2f} to {middle + half:.2f})"
+    center, half_width = mean(values), float(sem(values) * t.ppf(0.975, len(values) - 1))
+    return f"{center:.2f} (95 % interval {center - half_width:.2f} to {center + half_width:.2f})"
 
 
-def describe(name: str, model: Any) -> None:
+def print_description(name: str, model: Any) -> None:
     """Print what is measured; a model of features, or missing images, are refused."""
-    data = open_set(DATA / model.inputs)
-    if data.about.kind != "images":
-        raise Refusal(f"{name} takes {model.inputs}; this measures models of images, from prepared/<data set>")
-    about = data.about.provenance
-    origin = f"{about['status']} images{about['note'] and ': ' + about['note']}"
+    data = open_dataset(DATA / model.inputs)
+    if data.info.kind != "images":
+        raise UserError(f"{name} takes {model.inputs}; this measures models of images, from prepared/<data set>")
+    provenance = data.info.provenance
+    origin = f"{provenance['status']} images{provenance['note'] and ': ' + provenance['note']}"
     counts = ", ".join(f"{split} {len(data.targets(split)):,}" for split in SPLITS)
-    say(f"{name} on {model.dataset} ({origin}; {counts}); test averaged over views: {views_of(model) or 'no'}")
+    logger.info(
+        f"{name} on {model.dataset} ({origin}; {counts}); test averaged over views: {load_tta_views(model) or 'no'}"
+    )
 
 
 def main() -> None:
@@ -64,18 +69,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="trainings, with seeds from 0; 2 or more")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as train.epochs=4")
     parser.add_argument("--goal", type=float, help="a validation accuracy, 0 to 1; says when it was reached")
-    asked = parser.parse_args()
-    model = model_of(asked.model, asked.set)
-    if asked.seeds < 2:
-        raise Refusal(f"--seeds is {asked.seeds}; an interval needs 2 or more")
-    machine_of(asked.model, model)
-    describe(asked.model, model)
-    found = measure(asked.model, asked.set, asked.seeds, asked.goal)
-    say(f"test accuracy: {interval([100 * one['accuracy'] for one in found])} %")
-    say(f"cold process to metric: {interval([one['cold'] for one in found])} s")
-    say(f"training alone: {interval([one['seconds'] for one in found])} s")
-    say(f"the whole takes {mean(one['cold'] / one['seconds'] for one in found):.2f} times its training")
+    args = parser.parse_args()
+    model = load_model_config(args.model, args.set)
+    if args.seeds < 2:
+        raise UserError(f"--seeds is {args.seeds}; an interval needs 2 or more")
+    setup_runtime_for(args.model, model)
+    print_description(args.model, model)
+    outcomes = train_per_seed(args.model, args.set, args.seeds, args.goal)
+    logger.info(f"test accuracy: {format_interval([100 * outcome['accuracy'] for outcome in outcomes])} %")
+    logger.info(f"cold process to metric: {format_interval([outcome['cold'] for outcome in outcomes])} s")
+    logger.info(f"training alone: {format_interval([outcome['seconds'] for outcome in outcomes])} s")
+    logger.info(
+        f"the whole takes {mean(outcome['cold'] / outcome['seconds'] for outcome in outcomes):.2f} times its training"
+    )
 
 
 if __name__ == "__main__":
-    run_or_refuse(main)
+    run_with_exit_code(main)

@@ -9,15 +9,23 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from benchmarks.common import MEAN, STD, engine_task, images, machine, model_of, not_deterministic
-from benchmarks.timing import in_turns, seconds_of
-from stages.compute.device import Machine
-from stages.models.build import build, settings_of
-from stages.project.cores import usable_cores
-from stages.training.loop import fit
+from benchmarks.common import (
+    MEAN,
+    STD,
+    allow_nondeterminism,
+    build_random_task,
+    load_model_config,
+    make_random_images,
+    setup_and_print_runtime,
+)
+from benchmarks.timing import measure_in_turns, measure_seconds
+from vision_pipeline.core.system import count_available_cpus
+from vision_pipeline.models.build import architecture_config, build_model
+from vision_pipeline.runtime.device import Runtime
+from vision_pipeline.training.trainer import fit
 
 ROUNDS = 3
-KINDS = ((64, 0), (128, usable_cores()))  # batch size and workers of the usual recipe
+RECIPE_VARIANTS = ((64, 0), (128, count_available_cpus()))  # batch size and workers of the usual recipe
 # what the policies do to an image, as torchvision has it
 AUGMENTATION = {
     "cifar10-flip-rotate": [transforms.RandomHorizontalFlip(), transforms.RandomRotation(10)],
@@ -28,11 +36,11 @@ AUGMENTATION = {
 }
 
 
-class Pictures(Dataset):
+class PilImages(Dataset):
     """Images as torchvision's data sets give them: one PIL image at a time, transformed."""
 
     def __init__(self, count: int, transform: transforms.Compose) -> None:
-        self._pixels, self._targets = images(count)
+        self._pixels, self._targets = make_random_images(count)
         self._transform = transform
 
     def __len__(self) -> int:
@@ -42,20 +50,20 @@ class Pictures(Dataset):
         return self._transform(Image.fromarray(self._pixels[row])), int(self._targets[row])
 
 
-def usual(name: str, batch_size: int, workers: int, count: int, on: Machine) -> float:
+def measure_recipe(name: str, batch_size: int, workers: int, count: int, runtime: Runtime) -> float:
     """Images per second of the recipe that courses teach: augmentation by PIL, fp32, NCHW, a sum of losses."""
-    model = model_of(name)
+    model = load_model_config(name)
     steps = [*AUGMENTATION[model.augmentation], transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
-    pictures = Pictures(count, transforms.Compose(steps))
-    loader = DataLoader(pictures, batch_size, shuffle=True, num_workers=workers)
-    network = build(model.architecture, settings_of(model), [32, 32, 3], 10).to(on.device)
-    with not_deterministic():
-        return count / seconds_of(lambda: _usual_epoch(network, loader, on.device))
+    dataset = PilImages(count, transforms.Compose(steps))
+    loader = DataLoader(dataset, batch_size, shuffle=True, num_workers=workers)
+    network = build_model(model.architecture, architecture_config(model), [32, 32, 3], 10).to(runtime.device)
+    with allow_nondeterminism():
+        return count / measure_seconds(lambda: _run_recipe_epoch(network, loader, runtime.device))
 
 
-def _usual_epoch(network: nn.Module, loader: DataLoader, device: torch.device) -> None:
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer, criterion, total = torch.optim.SGD(trained, lr=0.01), nn.CrossEntropyLoss(), 0.0
+def _run_recipe_epoch(network: nn.Module, loader: DataLoader, device: torch.device) -> None:
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer, criterion, total = torch.optim.SGD(trainable, lr=0.01), nn.CrossEntropyLoss(), 0.0
     for inputs, targets in loader:
         optimizer.zero_grad()
         loss = criterion(network(inputs.to(device)), targets.to(device))
@@ -64,11 +72,11 @@ def _usual_epoch(network: nn.Module, loader: DataLoader, device: torch.device) -
         total += loss.item()
 
 
-def engine(name: str, count: int, on: Machine) -> float:
+def measure_engine(name: str, count: int, runtime: Runtime) -> float:
     """Images per second of an epoch of this engine, validation of 1,000 images included."""
-    model = model_of(name)
-    task, settings = engine_task(model, count, on), model.train.model_copy(update={"epochs": 1})
-    return count / seconds_of(lambda: fit(task, settings, on, lambda epoch: None))
+    model = load_model_config(name)
+    task, settings = build_random_task(model, count, runtime), model.train.model_copy(update={"epochs": 1})
+    return count / measure_seconds(lambda: fit(task, settings, runtime, lambda epoch: None))
 
 
 def main() -> None:
@@ -76,15 +84,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", default="cifar10-cnn", choices=["cifar10-cnn", "cifar10-speednet"])
     parser.add_argument("--images", type=int, default=20_000, help="trained in each turn; 5000 suffice for SpeedNet")
-    asked = parser.parse_args()
-    on = machine()
-    kinds = {
-        f"usual, batch {batch}, {workers} workers": partial(usual, asked.model, batch, workers, asked.images, on)
-        for batch, workers in KINDS
+    args = parser.parse_args()
+    runtime = setup_and_print_runtime()
+    recipes = {
+        f"usual, batch {batch}, {workers} workers": partial(
+            measure_recipe, args.model, batch, workers, args.images, runtime
+        )
+        for batch, workers in RECIPE_VARIANTS
     }
-    found = in_turns(ROUNDS, **kinds, engine=partial(engine, asked.model, asked.images, on))
-    best = max(rate for name, rate in found.items() if name != "engine")
-    print(f"{asked.model}: {found['engine']:,.0f} images/s, {found['engine'] / best:.2f} times the best usual recipe")
+    throughputs = measure_in_turns(ROUNDS, **recipes, engine=partial(measure_engine, args.model, args.images, runtime))
+    best_recipe = max(throughput for name, throughput in throughputs.items() if name != "engine")
+    print(
+        f"{args.model}: {throughputs['engine']:,.0f} images/s, {throughputs['engine'] / best_recipe:.2f} times the best usual recipe"
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # Two workers of a team, on this machine: `python docs/team.py bash docs/team.sh`, in the repository's root.
 # It tries what is committed, takes some minutes, and leaves nothing behind.
 set -euo pipefail
-vision() { python -m stages.commands.main "$@"; }
+vision() { python -m vision_pipeline.cli.main "$@"; }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export DATA_MIRROR=
@@ -31,8 +31,8 @@ vision inspect mnist-mlp
 
 echo "== MLflow's server has the runs of both"
 python - <<'END'
-from stages.tracking.search import runs
-from stages.tracking.store import open_store
+from vision_pipeline.tracking.search import runs
+from vision_pipeline.tracking.store import open_store
 
 for run in runs(open_store(), ""):
     tags, metrics = run.data.tags, run.data.metrics

@@ -8,77 +8,82 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stages.datasets.augmented import write_views
-from stages.datasets.format import PreparedSet, open_set
-from stages.params import load
-from stages.project.console import Refusal
-from stages.project.door import open_door
-from stages.project.files import read_json, replacing_folder, write_bytes, write_json
-from stages.project.paths import AUGMENTED, PREPARED, WEIGHTS
+from vision_pipeline.config.load import load_params
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import atomic_dir, read_json, write_bytes, write_json
+from vision_pipeline.core.paths import AUGMENTED, PREPARED, WEIGHTS
+from vision_pipeline.core.stage_main import run_stage
+from vision_pipeline.data.augmented import write_augmented_dataset
+from vision_pipeline.data.format import PreparedDataset, open_dataset
 
 if TYPE_CHECKING:
-    from stages.augmentation.steps import Steps
-    from stages.augmentation.style import Restyle
+    from vision_pipeline.augmentation.offline import StyleAugmentation
+    from vision_pipeline.augmentation.transforms import TransformConfig
 
 
 def main(name: str) -> None:
     """Write data/augmented/NAME/: policy.json, preview.png, views/."""
-    seed, device, threads, deterministic, settings = load(
+    seed, device, threads, deterministic, settings = load_params(
         "seed", "device", "threads", "deterministic", f"policies.{name}"
     )
-    from stages.augmentation.policy import read_policy
-    from stages.augmentation.sheet import sheet
-    from stages.augmentation.steps import resolve
-    from stages.augmentation.views import views
+    from vision_pipeline.augmentation.offline import iter_augmented
+    from vision_pipeline.augmentation.policy import read_policy
+    from vision_pipeline.augmentation.preview import render_preview
+    from vision_pipeline.augmentation.transforms import resolve_policy
 
     folder = AUGMENTED / name
-    prepared = open_set(PREPARED / settings.dataset)
-    write_json(folder / "policy.json", resolve(name, settings))
+    prepared = open_dataset(PREPARED / settings.dataset)
+    write_json(folder / "policy.json", resolve_policy(name, settings))
     policy = read_policy(folder / "policy.json")
-    restyle = _restyle(policy.steps, prepared, device, threads, deterministic)
+    style_augmentation = _load_style_augmentation(policy.steps, prepared, device, threads, deterministic)
     images, targets = prepared.inputs("train"), prepared.targets("train")
-    write_bytes(folder / "preview.png", sheet(policy, images, targets, prepared.about.class_names, seed, restyle))
-    with replacing_folder(folder / "views") as into:  # an out of the stage, so it is there also when empty
+    write_bytes(
+        folder / "preview.png",
+        render_preview(policy, images, targets, prepared.info.class_names, seed, style_augmentation),
+    )
+    with atomic_dir(folder / "views") as views_dir:  # an out of the stage, so it is there also when empty
         if settings.views:
-            copies = views(policy, images, seed, settings.views, restyle)
-            about = {"policy": name, "views": settings.views, "style": _style(policy.steps)}
-            write_views(into, prepared, copies, settings.views, about)
+            copies = iter_augmented(policy, images, seed, settings.views, style_augmentation)
+            metadata = {"policy": name, "views": settings.views, "style": _describe_style(policy.steps)}
+            write_augmented_dataset(views_dir, prepared, copies, settings.views, metadata)
 
 
-def _restyle(
-    steps: "Steps", prepared: PreparedSet, device: str, threads: int, deterministic: bool
-) -> "Restyle | None":  # fmt: skip
+def _load_style_augmentation(
+    steps: "TransformConfig", prepared: PreparedDataset, device: str, threads: int, deterministic: bool
+) -> "StyleAugmentation | None":  # fmt: skip
     """The policy's style, made ready by its backbone and its pictures; only then is there a network."""
     if steps.style is None:
         return None
-    from stages.augmentation.style import Restyle
-    from stages.compute.device import set_up
-    from stages.models.backbones import load_backbone
-    from stages.models.taps import Taps, style_layers
-    from stages.sources.image_files import files_below
-    from stages.styling.pictures import pictures
-    from stages.styling.transfer import Transfer
+    from vision_pipeline.augmentation.offline import StyleAugmentation
+    from vision_pipeline.models.activations import ActivationExtractor, get_style_layers
+    from vision_pipeline.models.backbones import load_backbone
+    from vision_pipeline.runtime.device import setup_runtime
+    from vision_pipeline.sources.image_files import list_files
+    from vision_pipeline.style_transfer.style_images import iter_style_images
+    from vision_pipeline.style_transfer.transfer import StyleTransfer
 
     weights = WEIGHTS / steps.style.backbone
-    machine = set_up(device, "fp32", threads, convolutions=True, deterministic=deterministic)
-    about = read_json(weights / "backbone.json")
-    layers = list(style_layers(about["network"]).style)
-    network = load_backbone(about["library"], about["network"], weights / "weights.safetensors")
-    drawn = pictures(Path(steps.style.pictures), prepared.about.shape[0], _read_picture, files_below)
-    transfer = Transfer(Taps(network, about, layers, machine.device), drawn, machine.device)
-    return Restyle(steps.style, transfer, transfer.count)
+    runtime = setup_runtime(device, "fp32", threads, has_convolutions=True, deterministic=deterministic)
+    backbone_metadata = read_json(weights / "backbone.json")
+    layers = list(get_style_layers(backbone_metadata["network"]).style)
+    network = load_backbone(backbone_metadata["library"], backbone_metadata["network"], weights / "weights.safetensors")
+    style_images = iter_style_images(Path(steps.style.pictures), prepared.info.shape[0], _read_picture, list_files)
+    transfer = StyleTransfer(
+        ActivationExtractor(network, backbone_metadata, layers, runtime.device), style_images, runtime.device
+    )
+    return StyleAugmentation(steps.style, transfer, transfer.num_styles)
 
 
 def _read_picture(path: Path, size: int) -> np.ndarray:
-    from stages.datasets.decode import Unreadable, fit, read
+    from vision_pipeline.data.decode import ImageDecodeError, read_image, resize_center_crop
 
     try:
-        return fit(read(path), size, 3)
-    except Unreadable as error:
-        raise Refusal(f"{path} is no style picture: {error}; take it out of the folder") from error
+        return resize_center_crop(read_image(path), size, 3)
+    except ImageDecodeError as error:
+        raise UserError(f"{path} is no style picture: {error}; take it out of the folder") from error
 
 
-def _style(steps: "Steps") -> dict[str, Any] | None:
+def _describe_style(steps: "TransformConfig") -> dict[str, Any] | None:
     """What the provenance of views says of their style: its settings, and whose weights saw it."""
     if steps.style is None:
         return None
@@ -86,4 +91,4 @@ def _style(steps: "Steps") -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    open_door(main, __doc__ or "", "a policy of params.yaml")
+    run_stage(main, __doc__ or "", "a policy of params.yaml")

@@ -8,79 +8,84 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.datasets.format import PreparedSet, check_same_test, open_set
-from stages.evaluation.facts import data_facts
-from stages.evaluation.metrics import Scores, figures_of, score, summary
-from stages.evaluation.model_report import evaluated, write_figures, write_pictures, write_tables
-from stages.evaluation.tables import read_rows, read_words
-from stages.params import load
-from stages.project.console import Refusal, say
-from stages.project.door import open_door
-from stages.project.files import read_json, write_json
-from stages.project.paths import DATA, MODELS, PREPARED, forget_training, model_report, seed_folders
+from vision_pipeline.config.load import load_params
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import read_json, write_json
+from vision_pipeline.core.logging import logger
+from vision_pipeline.core.paths import DATA, MODELS, PREPARED, delete_resume_state, model_report_dir, seed_dirs
+from vision_pipeline.core.stage_main import run_stage
+from vision_pipeline.data.format import PreparedDataset, check_test_rows_match, open_dataset
+from vision_pipeline.evaluation.metrics import Predictions, compute_test_metrics, make_predictions, summary_metrics
+from vision_pipeline.evaluation.model_report import make_result, write_metrics, write_plots, write_tables
+from vision_pipeline.evaluation.tables import data_summary, read_csv_str, read_split_rows
 
 if TYPE_CHECKING:
-    from stages.compute.device import Machine
-    from stages.models.checkpoint import Checkpoint
+    from vision_pipeline.models.checkpoint import Checkpoint
+    from vision_pipeline.runtime.device import Runtime
 
 
 def main(name: str) -> None:
     """Write reports/models/NAME/: metrics.json, data.json, the tables and the pictures; log them to MLflow."""
-    device, threads, deterministic, settings, dataset, inputs = load(
+    device, threads, deterministic, settings, dataset, inputs = load_params(
         "device", "threads", "deterministic", "evaluate", f"models.{name}.dataset", f"models.{name}.inputs"
     )
-    from stages.compute.device import set_up
-    from stages.models.layer_report import write_layer_report
-    from stages.tracking.testing import log_test
+    from vision_pipeline.models.model_summary import write_summary
+    from vision_pipeline.runtime.device import setup_runtime
+    from vision_pipeline.tracking.lifecycle import log_evaluation
 
-    machine = set_up(device, "fp32", threads, convolutions=False, deterministic=deterministic)
-    given, pictured = open_set(DATA / inputs), open_set(PREPARED / dataset)
-    check_same_test(given, pictured)
-    views = [settings.tta[dataset]] if given.about.kind == "images" and dataset in settings.tta else []
-    checkpoint, (scores, *averaged) = _tested(MODELS / name, given, machine, views)
-    others = seed_folders(name)
-    by_seed = [_figures(folder, given, machine, settings.bins) for folder in others]
-    kind, unit, folder = pictured.about.kind, pictured.about.unit, model_report(name)
-    rows = read_rows(pictured.folder / "test/rows.csv", 1 if kind == "text" else len(scores.targets))
-    tested = evaluated(scores, checkpoint.class_names, pictured.inputs("test"), kind, rows)
+    runtime = setup_runtime(device, "fp32", threads, has_convolutions=False, deterministic=deterministic)
+    model_data, source_data = open_dataset(DATA / inputs), open_dataset(PREPARED / dataset)
+    check_test_rows_match(model_data, source_data)
+    tta_modes = [settings.tta[dataset]] if model_data.info.kind == "images" and dataset in settings.tta else []
+    checkpoint, (predictions, *tta_predictions) = _evaluate_checkpoint(MODELS / name, model_data, runtime, tta_modes)
+    other_seed_dirs = seed_dirs(name)
+    by_seed = [_evaluate_seed(folder, model_data, runtime, settings.bins) for folder in other_seed_dirs]
+    kind, item_name, folder = source_data.info.kind, source_data.info.item_name, model_report_dir(name)
+    rows = read_split_rows(source_data.folder / "test/rows.csv", 1 if kind == "text" else len(predictions.targets))
+    result = make_result(predictions, checkpoint.class_names, source_data.inputs("test"), kind, rows)
 
-    train, figures = read_json(folder / "train.json"), figures_of(scores, averaged, kind, settings.bins)
-    about = {"dataset": dataset, "provenance": given.about.provenance["status"], "device": str(machine.device)}
-    write_figures(folder, figures, train, by_seed, about)
-    rejects = read_words(pictured.folder / "rejects.csv", ["file", "reason"])
-    facts = data_facts(asdict(pictured.about), unit, rejects, checkpoint.provenance.get("backbone"))
-    write_json(folder / "data.json", facts)
-    write_tables(folder, tested, settings.bins)
-    write_pictures(folder, tested, settings.bins, settings.worst, train["best_epoch"], others)
-    write_layer_report(folder, checkpoint, given.folder, pictured.about.shape)
-    low, high = figures["accuracy_low"], figures["accuracy_high"]
-    say(f"{name}: {figures['accuracy']:.2%} of {figures['images']:,} test {unit} right ({low:.2%} to {high:.2%})")
-    log_test(name, settings.model_dump(), by_seed)
+    train_report, metrics = (
+        read_json(folder / "train.json"),
+        compute_test_metrics(predictions, tta_predictions, kind, settings.bins),
+    )
+    metadata = {"dataset": dataset, "provenance": model_data.info.provenance["status"], "device": str(runtime.device)}
+    write_metrics(folder, metrics, train_report, by_seed, metadata)
+    rejects = read_csv_str(source_data.folder / "rejects.csv", ["file", "reason"])
+    data_json = data_summary(asdict(source_data.info), item_name, rejects, checkpoint.provenance.get("backbone"))
+    write_json(folder / "data.json", data_json)
+    write_tables(folder, result, settings.bins)
+    write_plots(folder, result, settings.bins, settings.worst, train_report["best_epoch"], other_seed_dirs)
+    write_summary(folder, checkpoint, model_data.folder, source_data.info.shape)
+    low, high = metrics["accuracy_low"], metrics["accuracy_high"]
+    logger.info(
+        f"{name}: {metrics['accuracy']:.2%} of {metrics['images']:,} test {item_name} right ({low:.2%} to {high:.2%})"
+    )
+    log_evaluation(name, settings.model_dump(), by_seed)
 
 
-def _tested(
-    folder: Path, given: PreparedSet, machine: "Machine", views: Sequence[str] = ()
-) -> tuple["Checkpoint", list[Scores]]:
-    """A checkpoint and its scores on the test set, then those averaged over each kind of `views`."""
-    from stages.models.checkpoint import load_checkpoint
-    from stages.models.scoring import logits_of
+def _evaluate_checkpoint(
+    folder: Path, model_data: PreparedDataset, runtime: "Runtime", tta_modes: Sequence[str] = ()
+) -> tuple["Checkpoint", list[Predictions]]:
+    """A checkpoint and its scores on the test set, then those averaged over each kind of `tta_modes`."""
+    from vision_pipeline.models.checkpoint import load_checkpoint
+    from vision_pipeline.models.scoring import predict_checkpoint
 
     checkpoint = load_checkpoint(folder / "checkpoint.pth")
-    if (checkpoint.input_shape, checkpoint.class_names) != (given.about.shape, given.about.class_names):
+    if (checkpoint.input_shape, checkpoint.class_names) != (model_data.info.shape, model_data.info.class_names):
         name = checkpoint.name
-        raise Refusal(f"{MODELS / name} was trained on other data than {given.folder}; `dvc repro train@{name}`")
+        raise UserError(f"{MODELS / name} was trained on other data than {model_data.folder}; `dvc repro train@{name}`")
     # DVC has taken note of the training, or it would not test the model
-    forget_training(checkpoint.training["key"])
-    inputs, features = given.inputs("test"), given.about.kind == "features"
-    logits = (logits_of(checkpoint, inputs, features, machine, over) for over in ("", *views))
-    return checkpoint, [score(each, given.targets("test")) for each in logits]
+    delete_resume_state(checkpoint.training["key"])
+    inputs, are_features = model_data.inputs("test"), model_data.info.kind == "features"
+    logits = (predict_checkpoint(checkpoint, inputs, are_features, runtime, tta_mode) for tta_mode in ("", *tta_modes))
+    return checkpoint, [make_predictions(mode_logits, model_data.targets("test")) for mode_logits in logits]
 
 
-def _figures(folder: Path, given: PreparedSet, machine: "Machine", bins: int) -> dict[str, Any]:
+def _evaluate_seed(folder: Path, model_data: PreparedDataset, runtime: "Runtime", bins: int) -> dict[str, Any]:
     """Of a training with one more seed, its `train.json` and its figures on the test set."""
-    _, (scores,) = _tested(folder, given, machine)
-    return dict(read_json(folder / "train.json")) | summary(scores, bins)
+    _, (predictions,) = _evaluate_checkpoint(folder, model_data, runtime)
+    return dict(read_json(folder / "train.json")) | summary_metrics(predictions, bins)
 
 
 if __name__ == "__main__":
-    open_door(main, __doc__ or "", "model of params.yaml")
+    run_stage(main, __doc__ or "", "model of params.yaml")

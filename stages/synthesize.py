@@ -9,100 +9,110 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from stages.compute.device import set_up
-from stages.datasets.format import PreparedSet, open_set
-from stages.datasets.subset import subset
-from stages.datasets.synthetic import write_synthetic
-from stages.generation.adversarial import fit_gan
-from stages.generation.contest import Contest, Side
-from stages.generation.images import make_images
-from stages.generation.networks import Discriminator, Generator, refuse_unfit
-from stages.generation.progress import Progress
-from stages.generation.sheet import sheet
-from stages.params import load
-from stages.params.generators import Gan
-from stages.project.console import Refusal, say
-from stages.project.door import open_door
-from stages.project.files import replacing_folder, write_bytes, write_json
-from stages.project.key import code_digest, run_key
-from stages.project.locks import exclusive, turn
-from stages.project.paths import PREPARED, SYNTHETIC, resume_folder
-from stages.project.stopping import stop_flag
-from stages.tracking.runs import train_run
-from stages.training.average import Average
-from stages.training.resume import Keeper
-from stages.training.updates import Adam
+from vision_pipeline.config.load import load_params
+from vision_pipeline.config.models import GanConfig
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import atomic_dir, write_bytes, write_json
+from vision_pipeline.core.fingerprint import compute_source_digest, compute_training_fingerprint
+from vision_pipeline.core.locks import cpu_slot, file_lock
+from vision_pipeline.core.logging import logger
+from vision_pipeline.core.paths import PREPARED, SYNTHETIC, resume_dir
+from vision_pipeline.core.signals import catch_signals
+from vision_pipeline.core.stage_main import run_stage
+from vision_pipeline.data.format import PreparedDataset, open_dataset
+from vision_pipeline.data.training_data import stratified_subset, write_synthetic
+from vision_pipeline.gan.networks import Discriminator, Generator, check_image_shape
+from vision_pipeline.gan.sampling import image_grid_png, sample_images
+from vision_pipeline.gan.state import GanHistory, GanState, Player
+from vision_pipeline.gan.trainer import train_gan
+from vision_pipeline.runtime.device import setup_runtime
+from vision_pipeline.tracking.lifecycle import train_run
+from vision_pipeline.training.checkpointing import CheckpointManager
+from vision_pipeline.training.ema import ModelEma
+from vision_pipeline.training.fused_optimizers import FusedAdam
 
-_BETAS = (0.5, 0.999)  # of Adam, as in DCGAN: with more momentum the two networks chase each other
-_DECAY = 0.999  # of the average of the generator's weights
+_ADAM_BETAS = (0.5, 0.999)  # of Adam, as in DCGAN: with more momentum the two networks chase each other
+_EMA_DECAY = 0.999  # of the average of the generator's weights
 
 
 def main(name: str) -> None:
     """Write data/synthetic/NAME/: images/, samples/, generator.safetensors, losses.csv, training.json."""
-    of = f"generators.{name}"
-    seed, device, precision, threads, deterministic, dataset, fraction, per_class, gan = load(
+    section = f"generators.{name}"
+    seed, device, precision, threads, deterministic, dataset, fraction, per_class, gan_config = load_params(
         "seed", "device", "precision", "threads", "deterministic",
-        f"{of}.dataset", f"{of}.fraction", f"{of}.per_class", f"{of}.gan",
+        f"{section}.dataset", f"{section}.fraction", f"{section}.per_class", f"{section}.gan",
     )  # fmt: skip
     folder = PREPARED / dataset
-    data = open_set(folder)
-    _refuse_unfit(name, dataset, data)
-    machine = set_up(device, precision, threads, convolutions=True, deterministic=deterministic)
-    contest = _contest(name, gan, data, subset(data.targets("train"), fraction, seed, dataset), machine.device, seed)
+    data = open_dataset(folder)
+    _check_dataset(name, dataset, data)
+    runtime = setup_runtime(device, precision, threads, has_convolutions=True, deterministic=deterministic)
+    gan = _build_gan(
+        name, gan_config, data, stratified_subset(data.targets("train"), fraction, seed, dataset), runtime.device, seed
+    )
 
-    settings = {"name": name, "seed": seed, "fraction": fraction, "gan": gan.model_dump(), **machine.facts()}
-    code, about = code_digest(), {"dataset": dataset, "provenance": data.about.provenance["status"]}
-    key = run_key(settings, [folder / "dataset.json"], code)
-    facts = {"key": key, "code": code, **about, **machine.facts()}
-    state = resume_folder(key)
+    settings = {"name": name, "seed": seed, "fraction": fraction, "gan": gan_config.model_dump(), **runtime.metadata()}
+    code, source_info = compute_source_digest(), {"dataset": dataset, "provenance": data.info.provenance["status"]}
+    key = compute_training_fingerprint(settings, [folder / "dataset.json"], code)
+    metadata = {"key": key, "code": code, **source_info, **runtime.metadata()}
+    state_dir = resume_dir(key)
     with (
-        exclusive(f"train-{key}", f"trains {name}"),
-        stop_flag() as stop,
-        train_run(name, settings, folder, facts, state.exists(), kind="generator", counted_by="discriminator") as run,
+        file_lock(f"train-{key}", f"trains {name}"),
+        catch_signals() as shutdown,
+        train_run(
+            name, settings, folder, metadata, state_dir.exists(), kind="generator", progress_metric="discriminator"
+        ) as run,
     ):
-        keeper = Keeper(state, stop)
-        with turn(machine.places, stop.check):
-            progress = fit_gan(contest, gan, machine, lambda losses: run.epoch(losses.step, losses.metrics()), keeper)
-        made = make_images(contest.average.network, gan.latent, contest.classes, per_class, machine, seed, "images")
-        about |= {"source": data.about.digest, "fraction": fraction, "seen": len(contest.targets), "seed": seed}
-        write_synthetic(SYNTHETIC / name / "images", *made, {"name": name, **about})
-        _write_training(SYNTHETIC / name, contest, progress, {"key": key, "settings": settings})
-        run.artifacts(*sorted((SYNTHETIC / name / "samples").iterdir()), folder="samples")
-    say(f"{name}: {len(made[0]):,} images, learnt from {len(contest.targets):,}; see {SYNTHETIC / name / 'samples'}")
+        checkpointer = CheckpointManager(state_dir, shutdown)
+        with cpu_slot(runtime.max_parallel_stages, shutdown.check):
+            history = train_gan(
+                gan, gan_config, runtime, lambda losses: run.log_epoch(losses.step, losses.metrics()), checkpointer
+            )
+        generated = sample_images(
+            gan.ema.network, gan_config.latent, gan.num_classes, per_class, runtime, seed, "images"
+        )
+        source_info |= {"source": data.info.digest, "fraction": fraction, "seen": len(gan.targets), "seed": seed}
+        write_synthetic(SYNTHETIC / name / "images", *generated, {"name": name, **source_info})
+        _write_training(SYNTHETIC / name, gan, history, {"key": key, "settings": settings})
+        run.log_artifacts(*sorted((SYNTHETIC / name / "samples").iterdir()), folder="samples")
+    logger.info(
+        f"{name}: {len(generated[0]):,} images, learnt from {len(gan.targets):,}; see {SYNTHETIC / name / 'samples'}"
+    )
 
 
-def _refuse_unfit(name: str, dataset: str, data: PreparedSet) -> None:
-    if data.about.kind != "images":
-        raise Refusal(f"generators.{name}.dataset is {dataset!r}, whose inputs are {data.about.kind}; allowed: images")
-    refuse_unfit(dataset, data.about.shape)
+def _check_dataset(name: str, dataset: str, data: PreparedDataset) -> None:
+    if data.info.kind != "images":
+        raise UserError(f"generators.{name}.dataset is {dataset!r}, whose inputs are {data.info.kind}; allowed: images")
+    check_image_shape(dataset, data.info.shape)
 
 
-def _contest(name: str, gan: Gan, data: PreparedSet, rows: Any, device: torch.device, seed: int) -> Contest:
+def _build_gan(
+    name: str, gan_config: GanConfig, data: PreparedDataset, rows: Any, device: torch.device, seed: int
+) -> GanState:
     """Both networks, freshly drawn, and the images of `rows` of train, on the device."""
-    shape, classes = data.about.shape, len(data.about.class_names)
+    shape, num_classes = data.info.shape, len(data.info.class_names)
     torch.manual_seed(seed)
-    generator = _side(Generator(gan.latent, classes, gan.width, shape), device)
-    discriminator = _side(Discriminator(classes, gan.width, shape), device)
+    generator = _build_player(Generator(gan_config.latent, num_classes, gan_config.width, shape), device)
+    discriminator = _build_player(Discriminator(num_classes, gan_config.width, shape), device)
     arrays = (data.inputs("train"), data.targets("train"))
     images, targets = (torch.from_numpy(array[rows]).to(device) for array in arrays)
-    average = Average(generator.network, _DECAY)
-    return Contest(name, generator, discriminator, average, images, targets, classes, seed)
+    ema = ModelEma(generator.network, _EMA_DECAY)
+    return GanState(name, generator, discriminator, ema, images, targets, num_classes, seed)
 
 
-def _side(network: torch.nn.Module, device: torch.device) -> Side:
+def _build_player(network: torch.nn.Module, device: torch.device) -> Player:
     network = network.to(device).to(memory_format=torch.channels_last).train()
-    return Side(network, Adam(list(network.parameters()), weight_decay=0.0, decoupled=False, betas=_BETAS))
+    return Player(network, FusedAdam(list(network.parameters()), weight_decay=0.0, decoupled=False, betas=_ADAM_BETAS))
 
 
-def _write_training(folder: Path, contest: Contest, progress: Progress, training: dict[str, Any]) -> None:
-    weights = {name: tensor.cpu().contiguous() for name, tensor in contest.average.network.state_dict().items()}
+def _write_training(folder: Path, gan: GanState, history: GanHistory, training: dict[str, Any]) -> None:
+    weights = {name: tensor.cpu().contiguous() for name, tensor in gan.ema.network.state_dict().items()}
     write_bytes(folder / "generator.safetensors", save(weights))
-    progress.write(folder / "losses.csv")
-    with replacing_folder(folder / "samples") as samples:
-        for steps, images in progress.samples.items():
-            write_bytes(samples / f"step-{steps:07d}.png", sheet(images.numpy(), contest.classes))
+    history.write_losses(folder / "losses.csv")
+    with atomic_dir(folder / "samples") as samples:
+        for steps, images in history.samples.items():
+            write_bytes(samples / f"step-{steps:07d}.png", image_grid_png(images.numpy(), gan.num_classes))
     write_json(folder / "training.json", training)
 
 
 if __name__ == "__main__":
-    open_door(main, __doc__ or "", "a generator of params.yaml")
+    run_stage(main, __doc__ or "", "a generator of params.yaml")

@@ -5,105 +5,118 @@ from typing import Any
 
 import torch
 
-from stages.augmentation.policy import read_policy
-from stages.compute.device import Machine, set_up
-from stages.datasets.format import PreparedSet, open_set
-from stages.datasets.synthetic import Material, material
-from stages.models.build import count_parameters, fit_to_data
-from stages.models.checkpoint import Checkpoint
-from stages.models.start import Start
-from stages.models.trained import write_trained
-from stages.params import load
-from stages.project.console import say
-from stages.project.door import open_door
-from stages.project.paths import AUGMENTED, DATA, SYNTHETIC, WEIGHTS, resume_folder
-from stages.project.stopping import stop_flag
-from stages.tracking.records import after_training
-from stages.tracking.run import Run
-from stages.tracking.runs import train_run
-from stages.training.batches import Rows
-from stages.training.distributed import joined
-from stages.training.fit import fit_task
-from stages.training.launch import launch, processes
-from stages.training.outcome import Outcome
-from stages.training.resume import Keeper
-from stages.training.summary import frozen_parameters, summary, write_reports
-from stages.training.task import Task, task_of
-from stages.training.training import Training, allowed, check_ranks, epochs_of, trainings
-from stages.training.world import World
+from vision_pipeline.augmentation.policy import read_policy
+from vision_pipeline.config.load import load_params
+from vision_pipeline.core.logging import logger
+from vision_pipeline.core.paths import AUGMENTED, DATA, SYNTHETIC, WEIGHTS, resume_dir
+from vision_pipeline.core.signals import catch_signals
+from vision_pipeline.core.stage_main import run_stage
+from vision_pipeline.data.format import PreparedDataset, open_dataset
+from vision_pipeline.data.training_data import TrainingData, load_training_data
+from vision_pipeline.models.build import count_parameters, init_from_data
+from vision_pipeline.models.checkpoint import Checkpoint
+from vision_pipeline.models.model_factory import ModelFactory, save_trained_model
+from vision_pipeline.runtime.device import Runtime, setup_runtime
+from vision_pipeline.tracking.lifecycle import train_run
+from vision_pipeline.tracking.records import after_training_record
+from vision_pipeline.tracking.run import Run
+from vision_pipeline.training.batches import ArrayDataset
+from vision_pipeline.training.checkpointing import CheckpointManager
+from vision_pipeline.training.distributed import init_distributed, launch_ranks, num_processes
+from vision_pipeline.training.ranks import DistributedContext
+from vision_pipeline.training.results import TrainResult, count_frozen, training_summary, write_reports
+from vision_pipeline.training.run_spec import (
+    TrainingRun,
+    check_world_size,
+    effective_settings,
+    make_training_runs,
+    total_epochs,
+)
+from vision_pipeline.training.task import TrainTask, build_task
+from vision_pipeline.training.trainer import train_model
 
 
 def main(name: str) -> int | None:
     """Train the model `name`, in as many processes as `devices` says; the epochs of all seeds, None with L-BFGS."""
-    seed, device, precision, threads, deterministic, devices, model = load(
+    seed, device, precision, threads, deterministic, devices, model = load_params(
         "seed", "device", "precision", "threads", "deterministic", "devices", f"models.{name}"
     )
-    precision, devices = allowed(model, precision, devices)
-    if (count := processes(devices, device)) > 1:
-        launch(main, name, count)
-        return epochs_of(model)
-    with joined() as world:
-        check_ranks(name, model, world)
-        first, *others = trainings(name, model, seed)
-        machine = world.share(set_up(device, precision, threads, first.convolutional, deterministic))
-        run_id = _train(first, None, machine, world)
+    precision, devices = effective_settings(model, precision, devices)
+    if (count := num_processes(devices, device)) > 1:
+        launch_ranks(main, name, count)
+        return total_epochs(model)
+    with init_distributed() as world:
+        check_world_size(name, model, world)
+        first, *others = make_training_runs(name, model, seed)
+        runtime = world.local_runtime(setup_runtime(device, precision, threads, first.is_convolutional, deterministic))
+        run_id = _train(first, None, runtime, world)
         for other in others:
-            _train(other, run_id, machine, world)
-    return epochs_of(model)
+            _train(other, run_id, runtime, world)
+    return total_epochs(model)
 
 
-def _train(training: Training, parent: str | None, machine: Machine, world: World) -> str | None:
+def _train(training: TrainingRun, parent: str | None, runtime: Runtime, world: DistributedContext) -> str | None:
     """Train, and tell the MLflow run's id, which lies below `parent`; of several ranks, rank 0 tracks and writes."""
     model = training.model
-    data, start = open_set(DATA / model.inputs), Start(WEIGHTS / model.weights)
-    made = SYNTHETIC / model.synthetic / "images"
-    learnt = material(data, model.dataset, model.fraction, training.subset_seed, made)
-    task = _task(training, data, learnt, start, machine.device)
-    marks = {"provenance": data.about.provenance["status"], **learnt.marks()}
-    known = training.identity(data.about.digest, marks, machine.facts() | {"devices": world.size})
-    state = resume_folder(known.key)
+    data, factory = open_dataset(DATA / model.inputs), ModelFactory(WEIGHTS / model.weights)
+    synthetic_dir = SYNTHETIC / model.synthetic / "images"
+    train_data = load_training_data(data, model.dataset, model.fraction, training.subset_seed, synthetic_dir)
+    task = _build_task(training, data, train_data, factory, runtime.device)
+    tags = {"provenance": data.info.provenance["status"], **train_data.tags()}
+    identity = training.identify(data.info.digest, tags, runtime.metadata() | {"devices": world.size})
+    state_dir = resume_dir(identity.key)
     with (
-        known.alone(training.title, world),
-        stop_flag() as stop,
+        identity.lock(training.title, world),
+        catch_signals() as shutdown,
         train_run(
-            training.name, known.settings, data.folder, known.facts, state.exists(), parent=parent, rank=world.rank
+            training.name,
+            identity.settings,
+            data.folder,
+            identity.metadata,
+            state_dir.exists(),
+            parent=parent,
+            rank=world.rank,
         ) as run,
     ):
-        outcome = fit_task(
-            task, model.train, machine, lambda epoch: run.epoch(epoch.epoch, epoch.metrics()),
-            Keeper(state, stop, world), world, stop,
+        result = train_model(
+            task, model.train, runtime, lambda epoch: run.log_epoch(epoch.epoch, epoch.metrics()),
+            CheckpointManager(state_dir, shutdown, world), world, shutdown,
         )  # fmt: skip
         if world.rank == 0:
             parameters, trainable = count_parameters(task.network)
-            sizes = parameters + frozen_parameters(data.folder), trainable
-            report = {"seed": training.seed, **known.facts} | summary(outcome, *sizes)
-            about = replace(data.about, provenance=data.about.provenance | learnt.marks())
-            kept = {"settings": known.settings, **report}
-            checkpoint = start.checkpoint(training.name, model, about, outcome.weights, kept)
-            _keep(training, checkpoint, report, outcome, run)
+            sizes = parameters + count_frozen(data.folder), trainable
+            report = {"seed": training.seed, **identity.metadata} | training_summary(result, *sizes)
+            dataset_info = replace(data.info, provenance=data.info.provenance | train_data.tags())
+            training_record = {"settings": identity.settings, **report}
+            checkpoint = factory.make_checkpoint(training.name, model, dataset_info, result.weights, training_record)
+            _save_results(training, checkpoint, report, result, run)
         return run.id
 
 
-def _task(training: Training, data: PreparedSet, learnt: Material, start: Start, device: torch.device) -> Task:
+def _build_task(
+    training: TrainingRun, data: PreparedDataset, train_data: TrainingData, factory: ModelFactory, device: torch.device
+) -> TrainTask:
     """The network on its device, the data and what becomes of a batch."""
-    about, model = data.about, training.model
+    dataset_info, model = data.info, training.model
     torch.manual_seed(training.seed)
-    network = start.network(model, about).to(device)
-    scale = start.scale(model.normalize, about.mean, about.std)
+    network = factory.build(model, dataset_info).to(device)
+    normalization = factory.get_normalization(model.normalize, dataset_info.mean, dataset_info.std)
     policy = read_policy(AUGMENTED / model.augmentation / "policy.json")
-    task = task_of(training, data, learnt, network, policy.apply, scale, device)
-    if isinstance(rows := task.train, Rows):
-        fit_to_data(network, lambda count: task.to_val(rows.sample(count)[0]))
+    task = build_task(training, data, train_data, network, policy.apply, normalization, device)
+    if isinstance(rows := task.train, ArrayDataset):
+        init_from_data(network, lambda count: task.eval_transform(rows.head(count)[0]))
     return task
 
 
-def _keep(training: Training, checkpoint: Checkpoint, report: dict[str, Any], outcome: Outcome, run: Run) -> None:
+def _save_results(
+    training: TrainingRun, checkpoint: Checkpoint, report: dict[str, Any], result: TrainResult, run: Run
+) -> None:
     """Write the model and its reports, and log these."""
-    write_trained(training.folder, checkpoint)
-    write_reports(training.reports, report, outcome)
-    run.record(after_training(training.reports))
-    say(f"{training.title}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
+    save_trained_model(training.model_dir, checkpoint)
+    write_reports(training.report_dir, report, result)
+    run.log_record(after_training_record(training.report_dir))
+    logger.info(f"{training.title}: validation accuracy {report['val_accuracy']:.2%} in epoch {report['best_epoch']}")
 
 
 if __name__ == "__main__":
-    open_door(main, __doc__, "a model of params.yaml")
+    run_stage(main, __doc__, "a model of params.yaml")

@@ -1,37 +1,36 @@
 """Obtain a backbone's pretrained weights, or draw random ones where there are none; writes data/weights/BACKBONE."""
 
-from stages.params import load
-from stages.project.door import open_door
-from stages.project.files import replacing_folder, write_bytes, write_json
-from stages.project.paths import WEIGHTS
-from stages.sources.published import published
-from stages.sources.weights import obtain_weights
+from vision_pipeline.config.load import load_params
+from vision_pipeline.core.files import atomic_dir, write_bytes, write_json
+from vision_pipeline.core.paths import WEIGHTS
+from vision_pipeline.core.stage_main import run_stage
+from vision_pipeline.sources.pretrained_weights import acquire_weights, lookup_weights
 
 
 def main(name: str) -> None:
     """Write data/weights/NAME/: the weights, `backbone.json`, `provenance.json`, and where they are published."""
-    (settings,) = load(f"backbones.{name}")
+    (settings,) = load_params(f"backbones.{name}")
 
     from safetensors.torch import save
 
-    from stages.models.backbones import backbone, describe_backbone
-    from stages.models.pretrained import pretrained_weights, random_weights
+    from vision_pipeline.models.backbones import create_backbone, make_backbone_info
+    from vision_pipeline.models.pretrained import load_pretrained_weights, make_random_weights
 
-    known = settings.library, settings.network
-    network = backbone(*known)
-    entry = published(*known)
-    with replacing_folder(WEIGHTS / name) as folder:
-        about = obtain_weights(name, settings.source, entry, folder)
-        if about["status"] == "random":
-            weights = random_weights(*known)
+    spec = settings.library, settings.network
+    network = create_backbone(*spec)
+    entry = lookup_weights(*spec)
+    with atomic_dir(WEIGHTS / name) as folder:
+        provenance = acquire_weights(name, settings.source, entry, folder)
+        if provenance["status"] == "random":
+            weights = make_random_weights(*spec)
         else:
-            weights = pretrained_weights(*known, folder / about["file"])
-            (folder / about["file"]).unlink()  # as published; its weights are all that is needed
+            weights = load_pretrained_weights(*spec, folder / provenance["file"])
+            (folder / provenance["file"]).unlink()  # as published; its weights are all that is needed
         write_bytes(folder / "weights.safetensors", save(weights))
-        write_json(folder / "backbone.json", describe_backbone(name, *known, network, entry.mean, entry.std))
-        write_json(folder / "provenance.json", about)
+        write_json(folder / "backbone.json", make_backbone_info(name, *spec, network, entry.mean, entry.std))
+        write_json(folder / "provenance.json", provenance)
         write_json(folder / "published.json", entry.model_dump())
 
 
 if __name__ == "__main__":
-    open_door(main, __doc__, "a backbone of params.yaml")
+    run_stage(main, __doc__, "a backbone of params.yaml")

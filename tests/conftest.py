@@ -10,12 +10,17 @@ from hypothesis import settings
 from ruamel.yaml import YAML
 from xdist.scheduler import LoadScopeScheduling
 
+from vision_pipeline.core.logging import setup_logging
+
 # a busy machine is no error
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 # before torch starts its threads: where other work runs, threads that spin while they wait take minutes for nothing
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# the messages that tests read are those of the terminal
+setup_logging()
 
 # no DVC of a test reports to its makers or asks for a newer one: there is no network, and what does so outlives it
 os.environ["DVC_TEST"] = "true"
@@ -65,8 +70,8 @@ def prepare(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Run the stage on `data/raw/<name>/` of the working folder, a temporary one; gives the set."""
     monkeypatch.chdir(tmp_path)
 
-    from stages.datasets.format import open_set
     from stages.prepare import main as prepare_stage
+    from vision_pipeline.data.format import open_dataset
 
     def run(name: str, limit: int = 0, **changes: float) -> Any:
         yaml = YAML()
@@ -75,6 +80,6 @@ def prepare(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         params["datasets"][name]["prepare"].update(changes)
         yaml.dump(params, Path("params.yaml"))
         prepare_stage(name)
-        return open_set(Path("data/prepared", name))
+        return open_dataset(Path("data/prepared", name))
 
     return run

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.evaluation.metrics import score, summary
-from stages.evaluation.model_report import PICTURES, Evaluated, write_tables
-from stages.project.files import write_json
+from vision_pipeline.core.files import write_json
+from vision_pipeline.evaluation.metrics import make_predictions, summary_metrics
+from vision_pipeline.evaluation.model_report import PLOTS, EvaluationResult, write_tables
 
 HISTORY = pd.DataFrame(
     {
@@ -49,7 +49,7 @@ def write_reports(
     targets: np.ndarray | None = None,
     backbone: dict[str, Any] | None = None,
     train: dict[str, Any] | None = None,
-) -> Evaluated:
+) -> EvaluationResult:
     """What train and evaluate write of one model, the pictures as mere words.
 
     There are 60 images of 8 x 8 unless `images` and `targets` are given.
@@ -58,11 +58,11 @@ def write_reports(
     targets = np.arange(60) % classes if targets is None else targets
     images = np.full((len(targets), 8, 8, 1), 99, np.uint8) if images is None else images
     write_training(folder, train or {})
-    scores = score(logits_for(targets, classes, ease), targets)
+    scores = make_predictions(logits_for(targets, classes, ease), targets)
     rows = pd.DataFrame(
         {"hash": [f"{i:064x}" for i in range(len(targets))], "name": [f"{i}.png" for i in range(len(targets))]}
     )
-    evaluated = Evaluated(scores, class_names, images, rows, "images")
+    evaluated = EvaluationResult(scores, class_names, images, rows, "images")
     about = {
         "parameters": 7850,
         "trainable_parameters": 7850,
@@ -70,11 +70,11 @@ def write_reports(
         "provenance": status,
         "device": "cpu",
     }
-    write_json(folder / "metrics.json", summary(scores, 10) | {"seeds": 1} | about | (train or {}))
+    write_json(folder / "metrics.json", summary_metrics(scores, 10) | {"seeds": 1} | about | (train or {}))
     write_json(folder / "data.json", _facts(status, class_names, images, backbone))
     (folder / "summary.csv").write_text("layer,name,multiply_adds\n1,hidden,7840\n2,output,1000\n")
     write_tables(folder, evaluated, 10)
-    for name in PICTURES:  # drawing them takes a second
+    for name in PLOTS:  # drawing them takes a second
         (folder / name).write_bytes(b"PNG of " + name.encode())
     return evaluated
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from raw_folders import write_provenance
 
-from stages.datasets.format import SPLITS, PreparedSet
+from vision_pipeline.data.format import SPLITS, PreparedDataset
 
-Prepare = Callable[..., PreparedSet]
+Prepare = Callable[..., PreparedDataset]
 
 
 def raw(name: str) -> Path:
@@ -29,12 +29,12 @@ def rejects(name: str) -> list[tuple[str, str]]:
     return [(file, reason) for file, reason in rows]
 
 
-def rows_of(prepared: PreparedSet, split: str) -> list[dict[str, str]]:
+def rows_of(prepared: PreparedDataset, split: str) -> list[dict[str, str]]:
     with (prepared.folder / split / "rows.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def arrays_of(prepared: PreparedSet) -> dict[str, bytes]:
+def arrays_of(prepared: PreparedDataset) -> dict[str, bytes]:
     return {
         f"{split}/{file}": (prepared.folder / split / file).read_bytes()
         for split in SPLITS
@@ -42,5 +42,5 @@ def arrays_of(prepared: PreparedSet) -> dict[str, bytes]:
     }
 
 
-def counts_of(prepared: PreparedSet) -> dict[str, int]:
-    return {split: sum(counts.values()) for split, counts in prepared.about.counts.items()}
+def counts_of(prepared: PreparedDataset) -> dict[str, int]:
+    return {split: sum(counts.values()) for split, counts in prepared.info.counts.items()}

@@ -11,11 +11,11 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from stages import augment, train, weights
-from stages.augmentation.style import draw_style
-from stages.datasets.format import SPLITS, array_file, describe, open_set, write_targets
-from stages.params.data import Style
-from stages.project.console import Refusal
-from stages.project.files import sha256
+from vision_pipeline.augmentation.offline import sample_style
+from vision_pipeline.config.data import StyleConfig
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import sha256_file
+from vision_pipeline.data.format import SPLITS, create_memmap, open_dataset, write_info, write_targets
 
 _STYLE = {
     "probability": 0.5,
@@ -42,11 +42,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -
     for split in SPLITS:
         rows = _ROWS[split]
         pixels = random.normal(120, 40, (rows, 32, 32, 3)).clip(0, 255)
-        array_file(folder, split, rows, [32, 32, 3], "images")[:] = pixels.astype(np.uint8)
+        create_memmap(folder, split, rows, [32, 32, 3], "images")[:] = pixels.astype(np.uint8)
         write_targets(folder, split, np.arange(rows) % 2)
         (folder / split / "rows.csv").write_text("hash,name\n" + "".join(f"{row},{row}.jpg\n" for row in range(rows)))
     about = {"name": "cats_dogs", "status": "stand-in", "source": "stand-in", "digest": "0" * 64, "licence": "none"}
-    describe(folder, "images", ["cat", "dog"], [0.5] * 3, [0.2] * 3, about)
+    write_info(folder, "images", ["cat", "dog"], [0.5] * 3, [0.2] * 3, about)
     weights.main("efficientnet_lite0")
     return tmp_path
 
@@ -68,9 +68,9 @@ def _change(**style: Any) -> None:
 
 def test_the_drawn_images_have_another_look_and_the_others_are_plain(project: Path) -> None:
     augment.main(_NAME)
-    plain, stored = open_set(Path("data/prepared/cats_dogs")), open_set(_VIEWS)
+    plain, stored = open_dataset(Path("data/prepared/cats_dogs")), open_dataset(_VIEWS)
     for view in (1, 2):
-        drawn = draw_style(Style.model_validate(_STYLE), 20, 64, 0, view, 0)
+        drawn = sample_style(StyleConfig.model_validate(_STYLE), 20, 64, 0, view, 0)
         seen, images = stored.inputs("train")[20 * (view - 1) : 20 * view], plain.inputs("train")
         same = (seen == images).all((1, 2, 3))
         assert same.tolist() == (~drawn.styled).tolist() and 0 < same.sum() < 20
@@ -83,7 +83,7 @@ def test_the_drawn_images_have_another_look_and_the_others_are_plain(project: Pa
 def test_the_views_say_which_policy_and_style_they_have(project: Path) -> None:
     augment.main(_NAME)
     about = json.loads(Path("data/weights/efficientnet_lite0/provenance.json").read_text())
-    plain, stored = open_set(Path("data/prepared/cats_dogs")).about.provenance, open_set(_VIEWS).about.provenance
+    plain, stored = open_dataset(Path("data/prepared/cats_dogs")).info.provenance, open_dataset(_VIEWS).info.provenance
     style = {**_STYLE, "weights": about}
     assert stored == plain | {"augmentation": {"policy": _NAME, "views": 2, "style": style}}
     assert json.loads((_VIEWS.parent / "policy.json").read_text())["steps"] == {"style": _STYLE}
@@ -92,9 +92,9 @@ def test_the_views_say_which_policy_and_style_they_have(project: Path) -> None:
 def test_a_second_run_writes_the_same_bytes(project: Path) -> None:
     augment.main(_NAME)
     files = sorted(path for path in Path("data/augmented").rglob("*") if path.is_file())
-    before = [sha256(path) for path in files]
+    before = [sha256_file(path) for path in files]
     augment.main(_NAME)
-    assert [sha256(path) for path in files] == before
+    assert [sha256_file(path) for path in files] == before
 
 
 def test_a_model_trains_on_the_views(project: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_model_trains_on_the_views(project: Path) -> None:
     train.main("looks")
     report = json.loads(Path("reports/models/looks/train.json").read_text())
     assert (report["dataset"], report["provenance"]) == ("cats_dogs", "stand-in")
-    from stages.models.checkpoint import load_checkpoint
+    from vision_pipeline.models.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(Path("models/looks/checkpoint.pth"))
     assert checkpoint.provenance["augmentation"]["policy"] == _NAME
@@ -114,7 +114,7 @@ def test_the_users_own_pictures_are_styles(project: Path) -> None:
     Image.new("RGB", (50, 40), (255, 0, 0)).save("mine/red.png")
     _change(pictures="mine", probability=1.0, strength=[1.0, 1.0])
     augment.main(_NAME)
-    red, green, blue = open_set(_VIEWS).inputs("train").mean((0, 1, 2))
+    red, green, blue = open_dataset(_VIEWS).inputs("train").mean((0, 1, 2))
     assert red > 200 and max(green, blue) < 60
 
 
@@ -122,6 +122,6 @@ def test_a_file_that_is_no_picture_is_refused_before_any_view(project: Path) -> 
     Path("mine").mkdir()
     Path("mine/notes.txt").write_text("no picture")
     _change(pictures="mine")
-    with pytest.raises(Refusal, match=r"mine/notes\.txt is no style picture: not an image; take it out"):
+    with pytest.raises(UserError, match=r"mine/notes\.txt is no style picture: not an image; take it out"):
         augment.main(_NAME)
     assert not _VIEWS.exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages.check import main
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_stand_in_is_never_silent(project: Path, capsys: pytest.CaptureFixture
 def test_it_names_everything_wrong_with_the_params(project: Path) -> None:
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("bins: 15", "bins: 0").replace("worst: 24", "worst: 0"))
-    with pytest.raises(Refusal, match=r"evaluate\.bins is 0(.|\n)*evaluate\.worst is 0"):
+    with pytest.raises(UserError, match=r"evaluate\.bins is 0(.|\n)*evaluate\.worst is 0"):
         main()
 
 
@@ -58,7 +58,7 @@ def test_a_mirror_that_is_not_there_is_refused(project: Path, monkeypatch: pytes
     folder.mkdir(parents=True)
     (folder / "provenance.json").write_text(json.dumps({"status": "stand-in", "source": "stand-in", "files": {}}))
     monkeypatch.setenv("DATA_MIRROR", "nowhere")
-    with pytest.raises(Refusal, match="DATA_MIRROR"):
+    with pytest.raises(UserError, match="DATA_MIRROR"):
         main()
 
 

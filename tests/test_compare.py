@@ -7,7 +7,7 @@ import pytest
 from made_up_reports import write_reports
 
 from stages import compare
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
 
 
 @pytest.fixture
@@ -62,5 +62,5 @@ def test_a_second_run_writes_the_same_bytes(workspace: Path) -> None:
 
 
 def test_nothing_evaluated_is_refused(workspace: Path) -> None:
-    with pytest.raises(Refusal, match="no evaluated model"):
+    with pytest.raises(UserError, match="no evaluated model"):
         compare.main()

@@ -15,7 +15,8 @@ def workspace(tmp_path: Path, repository: Path) -> Path:
     """A folder with the project's params and code."""
     shutil.copy(repository / "params.yaml", tmp_path / "params.yaml")
     shutil.copytree(repository / "data/catalog", tmp_path / "data/catalog")
-    (tmp_path / "stages").symlink_to(repository / "stages")
+    for folder in ("stages", "vision_pipeline"):
+        (tmp_path / folder).symlink_to(repository / folder)
     return tmp_path
 
 
@@ -124,7 +125,8 @@ def test_the_mirror_gives_the_same_bytes_in_every_folder(workspace: Path, real_d
             root.mkdir()
             shutil.copy(workspace / "params.yaml", root)
             shutil.copytree(workspace / "data/catalog", root / "data/catalog")
-            (root / "stages").symlink_to(workspace / "stages")
+            for name in ("stages", "vision_pipeline"):
+                (root / name).symlink_to(workspace / name)
         done = download(root, "cats_dogs", DATA_MIRROR=str(real_data.resolve()))
         assert done.returncode == 0, done.stderr
         folder = root / "data/raw/cats_dogs"

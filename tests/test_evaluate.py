@@ -12,11 +12,11 @@ import torch
 from made_up_reports import write_training
 
 from stages import evaluate
-from stages.datasets.format import SPLITS, array_file, describe, write_targets
-from stages.models.checkpoint import Checkpoint, save_checkpoint
-from stages.project.console import Refusal
-from stages.project.files import write_json
-from stages.tracking.run import Run
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import write_json
+from vision_pipeline.data.format import SPLITS, create_memmap, write_info, write_targets
+from vision_pipeline.models.checkpoint import Checkpoint, save_checkpoint
+from vision_pipeline.tracking.run import Run
 
 CLASSES = ["dark", "bright"]
 TARGETS = np.array([0, 1, 0, 1, 1])
@@ -47,7 +47,7 @@ RANDOM_BACKBONE = {"backbone": {"name": "densenet121", "weights": {"status": "ra
 def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray = TARGETS) -> None:
     """The same rows in every split."""
     for split in SPLITS:
-        array_file(folder, split, len(inputs), list(inputs.shape[1:]), kind)[:] = inputs
+        create_memmap(folder, split, len(inputs), list(inputs.shape[1:]), kind)[:] = inputs
         write_targets(folder, split, targets)
         rows = pd.DataFrame(
             {"hash": [f"{i:064x}" for i in range(len(inputs))], "name": [f"{i}.png" for i in range(len(inputs))]}
@@ -64,7 +64,7 @@ def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray =
     }
     if kind == "features":
         provenance |= RANDOM_BACKBONE  # type: ignore[arg-type]
-    describe(folder, kind, CLASSES, [0.5], [0.5], provenance)  # type: ignore[arg-type]
+    write_info(folder, kind, CLASSES, [0.5], [0.5], provenance)  # type: ignore[arg-type]
 
 
 def write_model(
@@ -74,9 +74,9 @@ def write_model(
     dimensions = int(np.prod(shape))
     settings = {"hidden": [], "activation": "relu", "dropout": 0.0}
     settings |= {"batch_norm": False} if architecture == "mlp" else {}
-    from stages.models.build import build
+    from vision_pipeline.models.build import build_model
 
-    network = build(architecture, settings, shape, 2)
+    network = build_model(architecture, settings, shape, 2)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
@@ -220,7 +220,7 @@ def test_the_layers_are_logged_with_the_run(workspace: Path, monkeypatch: pytest
         def artifacts(self, *paths: Path, folder: str = "") -> None:
             logged.extend(f"{folder}/{path.name}" for path in paths)
 
-    monkeypatch.setattr("stages.tracking.testing.attach", lambda name: nullcontext(Watched(None, None)))
+    monkeypatch.setattr("vision_pipeline.tracking.lifecycle.reopen_run", lambda name: nullcontext(Watched(None, None)))
     evaluate.main("mnist-mlp")
     assert {"/summary.csv", "/summary.txt", "test/metrics.json"} < set(logged)
 
@@ -265,7 +265,7 @@ def test_a_model_on_features_is_fed_standardised_features_and_shown_the_images(w
 
 def test_a_checkpoint_of_other_data_is_refused(workspace: Path) -> None:
     write_model("mnist-mlp", "mlp", [5, 5, 1], mean=0.5, std=0.5)
-    with pytest.raises(Refusal, match=r"models/mnist-mlp was trained on other data .* train@mnist-mlp"):
+    with pytest.raises(UserError, match=r"models/mnist-mlp was trained on other data .* train@mnist-mlp"):
         evaluate.main("mnist-mlp")
 
 
@@ -274,13 +274,13 @@ def test_features_whose_rows_are_not_the_images_rows_are_refused(workspace: Path
     write_set(Path("data/prepared/cats_dogs"), "images", images(), TARGETS[::-1].copy())
     write_set(Path("data/features") / name, "features", PIXELS.astype(np.float16)[:, None])
     write_model(name, "transfer", [1], mean=0.0, std=1.0)
-    with pytest.raises(Refusal, match="test rows"):
+    with pytest.raises(UserError, match="test rows"):
         evaluate.main(name)
 
 
 def test_scores_that_are_not_finite_are_refused(workspace: Path) -> None:
     write_model("mnist-mlp", "mlp", [4, 4, 1], mean=0.5, std=0.0)
-    with pytest.raises(Refusal, match="not finite"):
+    with pytest.raises(UserError, match="not finite"):
         evaluate.main("mnist-mlp")
 
 
@@ -289,5 +289,5 @@ def test_an_empty_test_split_is_refused(workspace: Path) -> None:
     folder = Path("data/prepared/mnist/test")
     np.save(folder / "inputs.npy", np.zeros((0, 4, 4, 1), np.uint8))
     np.save(folder / "targets.npy", np.zeros(0, np.int64))
-    with pytest.raises(Refusal, match="no test images"):
+    with pytest.raises(UserError, match="no test images"):
         evaluate.main("mnist-mlp")

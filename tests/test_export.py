@@ -13,11 +13,11 @@ from tiny_model import images, tiny_checkpoint, write_set
 from torch import nn
 
 from stages.export import main
-from stages.models import backbones
-from stages.models.build import build
-from stages.models.checkpoint import from_pixels, load_checkpoint, save_checkpoint
-from stages.project.console import Refusal
-from stages.project.files import read_json, write_json
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import read_json, write_json
+from vision_pipeline.models import backbones
+from vision_pipeline.models.build import build_model
+from vision_pipeline.models.checkpoint import build_pixel_model, load_checkpoint, save_checkpoint
 
 FILES = ["card.md", "checkpoint.pth", "model.onnx", "model.pt2", "model.safetensors", "parity.json"]
 METRICS = {"accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6, "loss": 0.7, "ece": 0.1, "macro_f1": 0.5}
@@ -64,7 +64,7 @@ def test_the_checkpoint_rebuilds_the_model_elsewhere(place: Path, monkeypatch: p
     monkeypatch.chdir(place / "elsewhere")
     checkpoint = load_checkpoint(place / "exports/mnist-mlp/checkpoint.pth")
     pixels = torch.from_numpy(images(9)[0])
-    assert torch.equal(from_pixels(checkpoint)(pixels), from_pixels(tiny_checkpoint())(pixels))
+    assert torch.equal(build_pixel_model(checkpoint)(pixels), build_pixel_model(tiny_checkpoint())(pixels))
     assert checkpoint.metrics["accuracy"] == 0.5
 
 
@@ -80,7 +80,7 @@ class Backbone(nn.Module):
 
 
 def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backbones, "backbone", lambda library, network: Backbone())
+    monkeypatch.setattr(backbones, "create_backbone", lambda library, network: Backbone())
     name, features = "cats_dogs-densenet121", Path("data/features/cats_dogs-densenet121")
     write_set(Path("data/prepared/cats_dogs"), channels=3)
     torch.manual_seed(1)
@@ -92,7 +92,7 @@ def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: 
     known = {"name": "mine", "library": "torchvision", "network": "densenet121", "weights": weights}
     write_json(features / "backbone.json", known | scaling)
     settings, scale = {"hidden": [3], "activation": "relu", "dropout": 0.2}, {"mean": [0.1] * 4, "std": [0.5] * 4}
-    head = build("transfer", settings, [4], 2).eval()
+    head = build_model("transfer", settings, [4], 2).eval()
     kind: dict[str, Any] = {"architecture": "transfer", "settings": settings, "input_shape": [4], "normalize": scale}
     trained(name, **kind, state_dict=head.state_dict())
 
@@ -105,7 +105,7 @@ def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: 
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in scaling.values())
     with torch.inference_mode():
         expected = head((body((pixels.permute(0, 3, 1, 2) / 255 - mean) / std) - 0.1) / 0.5)
-        torch.testing.assert_close(from_pixels(joined)(pixels), expected, rtol=0, atol=1e-6)
+        torch.testing.assert_close(build_pixel_model(joined)(pixels), expected, rtol=0, atol=1e-6)
     assert "with **random weights**" in Path(f"exports/{name}/card.md").read_text()
 
 
@@ -115,22 +115,22 @@ def test_a_damaged_checkpoint_leaves_the_last_export_alone(place: Path, damage: 
     Path("exports/mnist-mlp/card.md").write_text("the last one")
     checkpoint = Path("models/mnist-mlp/checkpoint.pth")
     checkpoint.write_bytes(damage(checkpoint.read_bytes()))
-    with pytest.raises(Refusal, match=r"models/mnist-mlp/checkpoint\.pth is damaged"):
+    with pytest.raises(UserError, match=r"models/mnist-mlp/checkpoint\.pth is damaged"):
         main("mnist-mlp")
     assert contents("exports/mnist-mlp") == {"card.md": b"the last one"}
 
 
 def test_a_format_that_says_something_else_fails_the_stage(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(path: Path, threads: int) -> nn.Module:
-        return from_pixels(tiny_checkpoint(seed=1))
+        return build_pixel_model(tiny_checkpoint(seed=1))
 
     monkeypatch.setattr("stages.export.read_onnx", wrong)
-    with pytest.raises(Refusal, match=r"^model\.onnx: a logit of test image \d+ is "):
+    with pytest.raises(UserError, match=r"^model\.onnx: a logit of test image \d+ is "):
         main("mnist-mlp")
     assert not Path("exports/mnist-mlp").exists()
 
 
 def test_missing_metrics_name_the_file(place: Path) -> None:
     shutil.rmtree("reports")
-    with pytest.raises(Refusal, match=r"reports/models/mnist-mlp/metrics\.json is missing"):
+    with pytest.raises(UserError, match=r"reports/models/mnist-mlp/metrics\.json is missing"):
         main("mnist-mlp")

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from stages import evaluate, export, train, weights
-from stages.commands.predict import predict
-from stages.datasets.format import SPLITS, array_file, describe, write_targets
-from stages.models.checkpoint import load_checkpoint
-from stages.project.files import read_json
+from vision_pipeline.cli.predict.command import predict
+from vision_pipeline.core.files import read_json
+from vision_pipeline.data.format import SPLITS, create_memmap, write_info, write_targets
+from vision_pipeline.models.checkpoint import load_checkpoint
 
 MODEL = {
     "architecture": "finetune", "dataset": "cats_dogs", "inputs": "prepared/cats_dogs", "fraction": 1.0,
@@ -60,13 +60,13 @@ def _write_images(folder: Path) -> None:
     for split in SPLITS:
         targets = np.arange(ROWS[split]) % 2
         pixels = random.integers(0, 100, (ROWS[split], 32, 32, 3)) + 100 * targets[:, None, None, None]
-        array_file(folder, split, ROWS[split], [32, 32, 3], "images")[:] = pixels
+        create_memmap(folder, split, ROWS[split], [32, 32, 3], "images")[:] = pixels
         write_targets(folder, split, targets)
         rows = "".join(f"{row:064x},{row}.jpg\n" for row in range(ROWS[split]))
         (folder / split / "rows.csv").write_text("hash,name\n" + rows)
     (folder / "rejects.csv").write_text("file,reason\n")
     about = {"name": "cats_dogs", "status": "stand-in", "digest": "0" * 64, "licence": "none", "note": ""}
-    describe(folder, "images", ["cat", "dog"], [0.5] * 3, [0.3] * 3, about)
+    write_info(folder, "images", ["cat", "dog"], [0.5] * 3, [0.3] * 3, about)
 
 
 def test_the_frozen_layers_are_the_pretrained_ones(place: Path) -> None:

@@ -21,9 +21,10 @@ from raw_folders import (
     write_zip,
 )
 
-from stages.datasets import scan, workers
-from stages.datasets.format import SPLITS, open_set
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.data import ingest as scan
+from vision_pipeline.data import parallel as workers
+from vision_pipeline.data.format import SPLITS, open_dataset
 
 
 def digits(train: int = 100, test: int = 20) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -43,17 +44,17 @@ def test_what_is_written(prepare: Prepare) -> None:
     write_digits(images, labels, test, test_labels)
     prepared = prepare("mnist")
     assert counts_of(prepared) == {"train": 90, "val": 10, "test": 20}
-    assert prepared.about.shape == [28, 28, 1]
-    assert prepared.about.class_names == [str(digit) for digit in range(10)]
-    assert prepared.about.counts["val"] == {str(digit): 1 for digit in range(10)}
+    assert prepared.info.shape == [28, 28, 1]
+    assert prepared.info.class_names == [str(digit) for digit in range(10)]
+    assert prepared.info.counts["val"] == {str(digit): 1 for digit in range(10)}
     expected = {
-        key: json.loads((raw("mnist") / "provenance.json").read_text())[key] for key in prepared.about.provenance
+        key: json.loads((raw("mnist") / "provenance.json").read_text())[key] for key in prepared.info.provenance
     }
-    assert prepared.about.provenance == expected
+    assert prepared.info.provenance == expected
     assert list(expected) == ["name", "status", "source", "digest", "licence", "note"]
     train = prepared.inputs("train").astype(np.float64) / 255
-    assert prepared.about.mean == pytest.approx([train.mean()], abs=1e-12)
-    assert prepared.about.std == pytest.approx([train.std()], abs=1e-12)
+    assert prepared.info.mean == pytest.approx([train.mean()], abs=1e-12)
+    assert prepared.info.std == pytest.approx([train.std()], abs=1e-12)
     assert rejects("mnist") == []
 
 
@@ -104,7 +105,7 @@ def test_number_of_cores_and_second_decoding_change_nothing(prepare: Prepare, mo
     names = [f"PetImages/{('Cat', 'Dog')[index % 2]}/{index}.jpg" for index in range(60)]
     write_zip(raw("cats_dogs"), {name: encoded(pixels, "JPEG") for name, pixels in zip(names, images, strict=True)})
     first = arrays_of(prepare("cats_dogs", size=32))
-    monkeypatch.setattr(workers, "usable_cores", lambda: 5)
+    monkeypatch.setattr(workers, "count_available_cpus", lambda: 5)
     assert arrays_of(prepare("cats_dogs", size=32)) == first
     monkeypatch.setattr(scan, "_KEEP_BYTES", 0)
     assert arrays_of(prepare("cats_dogs", size=32)) == first
@@ -169,8 +170,8 @@ def test_splits_do_not_depend_on_size_and_channels(prepare: Prepare, size: int, 
     write_cifar(raw("cifar10"), {"data_batch_1.bin": cifar_bytes(images, labels)})
     hashes = [row["hash"] for row in rows_of(prepare("cifar10"), "val")]
     prepared = prepare("cifar10", size=size, channels=channels)
-    assert prepared.about.shape == [size, size, channels]
-    assert len(prepared.about.mean) == len(prepared.about.std) == channels
+    assert prepared.info.shape == [size, size, channels]
+    assert len(prepared.info.mean) == len(prepared.info.std) == channels
     assert [row["hash"] for row in rows_of(prepared, "val")] == hashes
 
 
@@ -189,7 +190,7 @@ def test_balance_is_reported(prepare: Prepare, capsys: pytest.CaptureFixture[str
 def test_a_limit(prepare: Prepare) -> None:
     write_digits(*digits(300, 100))
     assert counts_of(prepare("mnist", limit=80)) == {"train": 50, "val": 10, "test": 20}
-    with pytest.raises(Refusal, match=r"data\.limit is 29, too few for every class; allowed: 0, 30 and up"):
+    with pytest.raises(UserError, match=r"data\.limit is 29, too few for every class; allowed: 0, 30 and up"):
         prepare("mnist", limit=29)
 
 
@@ -198,9 +199,9 @@ def test_a_refusal_leaves_what_was_prepared_before(prepare: Prepare) -> None:
     before = arrays_of(prepare("mnist"))
     path = raw("mnist") / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(Refusal, match=r"train-images-idx3-ubyte\.gz is damaged .*fetch it again"):
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz is damaged .*fetch it again"):
         prepare("mnist")
-    assert arrays_of(open_set(Path("data/prepared/mnist"))) == before
+    assert arrays_of(open_dataset(Path("data/prepared/mnist"))) == before
     assert [path.name for path in Path("data/prepared").iterdir()] == ["mnist"]
 
 

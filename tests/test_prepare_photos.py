@@ -14,8 +14,8 @@ from raw_folders import (
     write_zip,
 )
 
-from stages.datasets import scan
-from stages.datasets.format import SPLITS
+from vision_pipeline.data import ingest as scan
+from vision_pipeline.data.format import SPLITS
 
 
 def anonymous_memory() -> int:
@@ -74,7 +74,7 @@ def test_real_raw_zip(prepare: Prepare, real_data: Path) -> None:
     assert counts_of(prepared) == {"train": 31, "val": 4, "test": 4}
     names = {row["name"] for split in SPLITS for row in rows_of(prepared, split)}
     assert {"Dog/1500.jpg", "Cat/1001.jpg", "Dog/1501.jpg"} < names  # palette, grey, CMYK
-    assert prepared.about.shape == [224, 224, 3]
+    assert prepared.info.shape == [224, 224, 3]
 
 
 @pytest.mark.real
@@ -83,10 +83,10 @@ def test_real_mnist(prepare: Prepare, real_data: Path) -> None:
     prepared = prepare("mnist")
     assert counts_of(prepared) == {"train": 54_000, "val": 6_000, "test": 10_000}
     test_counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert list(prepared.about.counts["test"].values()) == test_counts
-    assert list(prepared.about.counts["val"].values()) == [592, 674, 596, 613, 584, 542, 592, 627, 585, 595]
-    assert prepared.about.mean == pytest.approx([0.1307], abs=5e-5)
-    assert prepared.about.std == pytest.approx([0.3081], abs=1e-4)
+    assert list(prepared.info.counts["test"].values()) == test_counts
+    assert list(prepared.info.counts["val"].values()) == [592, 674, 596, 613, 584, 542, 592, 627, 585, 595]
+    assert prepared.info.mean == pytest.approx([0.1307], abs=5e-5)
+    assert prepared.info.std == pytest.approx([0.3081], abs=1e-4)
     assert rejects("mnist") == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from preparing import Prepare, raw, rejects
 from raw_folders import encoded, random_images, write_parquet, write_provenance
 
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
 
 
 def write(contents: list[bytes | None], labels: list[int | None]) -> None:
@@ -25,7 +25,7 @@ def listed() -> list[list[str]]:
 def test_a_class_whose_images_were_all_rejected_is_listed(prepare: Prepare) -> None:
     good = [encoded(image) for image in random_images(10, 8, 8)]
     write([*good, b"junk", b"", good[0][:60]], [0] * 10 + [1] * 3)
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(UserError) as caught:
         prepare("cats_dogs")
     counts = "1 not an image, 1 empty file, 1 cut off"
     assert str(caught.value) == (
@@ -38,7 +38,7 @@ def test_a_class_whose_images_were_all_rejected_is_listed(prepare: Prepare) -> N
 
 def test_too_few_images_for_a_split_are_explained_by_what_was_left_out(prepare: Prepare) -> None:
     write([*(encoded(image) for image in random_images(2, 8, 8)), b"junk"], [0, 1, 0])
-    with pytest.raises(Refusal, match=r"split would be empty: .*; 1 left out \(1 not an image\), see data/prepared"):
+    with pytest.raises(UserError, match=r"split would be empty: .*; 1 left out \(1 not an image\), see data/prepared"):
         prepare("cats_dogs")
     assert listed() == [["2.png", "not an image"]]
     write([encoded(image) for image in random_images(20, 8, 8)], [0, 1] * 10)
@@ -50,5 +50,5 @@ def test_too_few_images_for_a_split_are_explained_by_what_was_left_out(prepare: 
 def test_two_classes_of_one_name_are_refused(prepare: Prepare) -> None:
     write([encoded(image) for image in random_images(20, 8, 8)], [0, 1] * 10)
     write_provenance(raw("cats_dogs"), "parquet", ["cat", "cat"])
-    with pytest.raises(Refusal, match=r"provenance.json is damaged \(two classes have the name 'cat'\)"):
+    with pytest.raises(UserError, match=r"provenance.json is damaged \(two classes have the name 'cat'\)"):
         prepare("cats_dogs")

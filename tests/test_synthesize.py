@@ -17,11 +17,11 @@ from safetensors.torch import load_file
 from tiny_model import CLASSES, MLP, brightness_checkpoint, write_set
 
 from stages import grade, synthesize, train
-from stages.datasets.format import array_file, describe, open_set, write_targets
-from stages.models.checkpoint import load_checkpoint, save_checkpoint
-from stages.project.console import Refusal
-from stages.project.files import read_json
-from stages.tracking.store import open_store
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import read_json
+from vision_pipeline.data.format import create_memmap, open_dataset, write_info, write_targets
+from vision_pipeline.models.checkpoint import load_checkpoint, save_checkpoint
+from vision_pipeline.tracking.store import open_store
 
 _yaml = YAML(typ="safe", pure=True)
 FOLDER = Path("data/synthetic/toy-gan")
@@ -106,13 +106,13 @@ def test_validation_and_test_are_not_looked_at(place: Path) -> None:
 
 
 def test_nor_are_the_training_images_outside_its_share(place: Path) -> None:
-    from stages.datasets.subset import subset
+    from vision_pipeline.data.training_data import stratified_subset
 
     synthesize.main("toy-gan")
     first = _bytes()
     shutil.rmtree(".ckpt")
     targets = np.load("data/prepared/toy/train/targets.npy")
-    _inverted("train", np.setdiff1d(np.arange(20), subset(targets, 0.5, 0, "toy")))
+    _inverted("train", np.setdiff1d(np.arange(20), stratified_subset(targets, 0.5, 0, "toy")))
     synthesize.main("toy-gan")
     assert _bytes() == first
 
@@ -180,14 +180,14 @@ def test_a_run_has_losses_samples_and_the_grade(place: Path, monkeypatch: pytest
 def test_inputs_that_are_no_images_are_refused_before_any_work(place: Path) -> None:
     folder = Path("data/prepared/toy")
     for split in ("train", "val", "test"):
-        rows = len(open_set(folder).targets(split)) if split == "train" else 4
-        array_file(Path("other"), split, rows, [5], "features")[:] = 0
+        rows = len(open_dataset(folder).targets(split)) if split == "train" else 4
+        create_memmap(Path("other"), split, rows, [5], "features")[:] = 0
         write_targets(Path("other"), split, np.arange(rows) % 2)
-    describe(Path("other"), "features", CLASSES, [0.0] * 5, [1.0] * 5, {"status": "own"})
+    write_info(Path("other"), "features", CLASSES, [0.0] * 5, [1.0] * 5, {"status": "own"})
     shutil.rmtree(folder)
     shutil.move("other", folder)
     message = r"generators\.toy-gan\.dataset is 'toy', whose inputs are features; allowed: images"
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(UserError, match=message):
         synthesize.main("toy-gan")
     assert not FOLDER.exists() and not Path(".ckpt").exists()
 
@@ -196,7 +196,7 @@ def test_a_grader_of_other_images_is_refused(place: Path) -> None:
     synthesize.main("toy-gan")
     other = brightness_checkpoint()
     save_checkpoint(Path("models/judge/checkpoint.pth"), type(other)(**{**vars(other), "input_shape": [16, 16, 1]}))
-    with pytest.raises(Refusal, match="models/judge takes other images than data/synthetic/toy-gan"):
+    with pytest.raises(UserError, match="models/judge takes other images than data/synthetic/toy-gan"):
         grade.main("toy-gan")
     assert "grade" not in json.dumps(sorted(path.name for path in FOLDER.iterdir()))
 
@@ -204,7 +204,7 @@ def test_a_grader_of_other_images_is_refused(place: Path) -> None:
 # the stage, whose state is saved as often as its time allows
 _OFTEN = """
 import runpy
-from stages.training import resume
+from vision_pipeline.training import resume
 resume._SECONDS = 0.0
 runpy.run_module("stages.synthesize", run_name="__main__", alter_sys=True)
 """

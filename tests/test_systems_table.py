@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from stages.commands.tour import steps
+from vision_pipeline.cli.tour.command import load_steps
 
 
 def table(repository: Path) -> str:
@@ -23,7 +23,7 @@ def test_every_file_and_step_that_it_names_is_there(repository: Path) -> None:
     text = table(repository)
     for path in re.findall(r"`((?:stages|benchmarks|data)/[\w/.]+)`", text):
         assert (repository / path).exists(), path
-    assert set(re.findall(r"`vision tour ([a-z-]+)`", text)) <= steps().keys()
+    assert set(re.findall(r"`vision tour ([a-z-]+)`", text)) <= load_steps().keys()
 
 
 def test_it_has_every_row_once(repository: Path) -> None:

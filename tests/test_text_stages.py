@@ -12,8 +12,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import download, evaluate, prepare, train
-from stages.models.checkpoint import load_checkpoint
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.models.checkpoint import load_checkpoint
 
 
 @pytest.fixture
@@ -58,7 +58,9 @@ def test_a_text_shorter_than_a_batch_is_refused(params: Any) -> None:
     params(steps=5)
     download.main("hello")
     prepare.main("hello")
-    with pytest.raises(Refusal, match=r"has 4 symbols to train on, .*batch_size is 1 and models\.hello-elman\.steps 5"):
+    with pytest.raises(
+        UserError, match=r"has 4 symbols to train on, .*batch_size is 1 and models\.hello-elman\.steps 5"
+    ):
         train.main("hello-elman")
 
 
@@ -79,5 +81,7 @@ def test_keys_of_images_do_not_fit_a_text(params: Any) -> None:
     params(entry | {"prepare": {"size": 28, "channels": 1, "validation": 0.1, "test": 0.1}}, dataset="mnist",
            inputs="prepared/mnist", steps=0)  # fmt: skip
     download.main("hello")
-    with pytest.raises(Refusal, match=r"datasets\.hello\.prepare does not fit the data, .*text; .*: validation, test"):
+    with pytest.raises(
+        UserError, match=r"datasets\.hello\.prepare does not fit the data, .*text; .*: validation, test"
+    ):
         prepare.main("hello")

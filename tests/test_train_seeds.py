@@ -14,8 +14,8 @@ from tiny_model import write_set
 from tiny_project import write_nothing
 
 from stages import evaluate
-from stages.models.checkpoint import load_checkpoint
-from stages.tracking.store import open_store
+from vision_pipeline.models.checkpoint import load_checkpoint
+from vision_pipeline.tracking.store import open_store
 
 MODEL = "mnist-mlp"
 _yaml = YAML()

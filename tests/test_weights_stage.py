@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 from torchvision.models import resnet18
 
 from stages import weights
-from stages.models.backbones import load_backbone
-from stages.project.console import Refusal
-from stages.project.files import sha256
-from stages.sources.published import published
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import sha256_file
+from vision_pipeline.models.backbones import load_backbone
+from vision_pipeline.sources.pretrained_weights import lookup_weights
 
 FILES = ["backbone.json", "provenance.json", "published.json", "weights.safetensors"]
 
@@ -61,11 +61,11 @@ def test_any_network_of_a_library_from_the_mirror(workspace: Path, monkeypatch: 
     network = resnet18()
     file = workspace / "mirror/weights/resnet18-f37072fd.pth"
     torch.save(network.state_dict(), file)
-    with pytest.raises(Refusal, match=r"has the SHA-256 .*, expected f37072fd"):
+    with pytest.raises(UserError, match=r"has the SHA-256 .*, expected f37072fd"):
         weights.main("small")
     # no file of another content has that checksum: here it is whatever the file has
-    entry = published("torchvision", "resnet18").model_copy(update={"sha256": sha256(file)})
-    monkeypatch.setattr(weights, "published", lambda library, name: entry)
+    entry = lookup_weights("torchvision", "resnet18").model_copy(update={"sha256": sha256_file(file)})
+    monkeypatch.setattr(weights, "lookup_weights", lambda library, name: entry)
     weights.main("small")
     folder = workspace / "data/weights/small"
     found = load_file(folder / "weights.safetensors")
@@ -83,12 +83,12 @@ def test_any_network_of_a_library_from_the_mirror(workspace: Path, monkeypatch: 
 
 
 def test_a_network_that_the_library_lacks_is_refused(workspace: Path) -> None:
-    with pytest.raises(Refusal, match="'resnet81', which torchvision does not have; did you mean 'resnet18'"):
+    with pytest.raises(UserError, match="'resnet81', which torchvision does not have; did you mean 'resnet18'"):
         weights.main("wrong")
     assert not (workspace / "data").exists()
 
 
 def test_an_unknown_backbone_names_the_key(workspace: Path) -> None:
-    with pytest.raises(Refusal, match=r"backbones\.densenet12.*did you mean 'densenet121'"):
+    with pytest.raises(UserError, match=r"backbones\.densenet12.*did you mean 'densenet121'"):
         weights.main("densenet12")
     assert not (workspace / "data").exists()

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stages.datasets.format import SPLITS, array_file, describe, write_targets
-from stages.models.build import build
-from stages.models.checkpoint import Checkpoint
+from vision_pipeline.data.format import SPLITS, create_memmap, write_info, write_targets
+from vision_pipeline.models.build import build_model
+from vision_pipeline.models.checkpoint import Checkpoint
 
 CLASSES = ["dark", "light"]
 MLP = {"hidden": [5], "activation": "relu", "dropout": 0.5, "batch_norm": True}
@@ -35,19 +35,19 @@ def write_set(folder: Path, test: int = 40, channels: int = 1) -> None:
     """A data set in the prepared format, with `rows.csv` of its splits and no rejects."""
     for seed, (split, count) in enumerate(zip(SPLITS, (20, 10, test), strict=True)):
         pixels, targets = images(count, channels, seed)
-        array_file(folder, split, count, [8, 8, channels], "images")[:] = pixels
+        create_memmap(folder, split, count, [8, 8, channels], "images")[:] = pixels
         write_targets(folder, split, targets)
         rows = "".join(f"{row:064x},{split}-{row:04d}\n" for row in range(count))
         (folder / split / "rows.csv").write_text("hash,name\n" + rows)
     (folder / "rejects.csv").write_text("file,reason\n")
-    describe(folder, "images", CLASSES, [0.5] * channels, [0.2] * channels, PROVENANCE)
+    write_info(folder, "images", CLASSES, [0.5] * channels, [0.2] * channels, PROVENANCE)
 
 
 def tiny_checkpoint(architecture: str = "mlp", channels: int = 1, seed: int = 0) -> Checkpoint:
     """A model with random weights."""
     settings = MLP if architecture == "mlp" else CNN
     torch.manual_seed(seed)
-    network = build(architecture, settings, [8, 8, channels], 2)
+    network = build_model(architecture, settings, [8, 8, channels], 2)
     return Checkpoint(
         name="small",
         architecture=architecture,
@@ -69,7 +69,7 @@ def brightness_checkpoint() -> Checkpoint:
     """Logistic regression that compares the mean pixel with 125 of 255: it knows most of `images`."""
     checkpoint = tiny_checkpoint()
     settings = {**MLP, "hidden": []}
-    network = build("mlp", settings, [8, 8, 1], 2)
+    network = build_model("mlp", settings, [8, 8, 1], 2)
     weight, bias = network.state_dict().values()
     weight.copy_(torch.tensor([[-1.0], [1.0]]).expand_as(weight) / 64)
     bias.copy_(torch.tensor([1.0, -1.0]) * (125 / 255 - 0.5) / 0.2)

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from tiny_model import tiny_checkpoint
 
-from stages.models.build import build
-from stages.models.checkpoint import Checkpoint
+from vision_pipeline.models.build import build_model
+from vision_pipeline.models.checkpoint import Checkpoint
 
 VOCABULARY = ["\n", " ", "e", "h", "l", "o"]
 
@@ -16,7 +16,7 @@ def text_checkpoint(cell: str = "elman", shape: list[int] | None = None, names: 
     """With random weights; of a text unless `shape` is [length] of sequences."""
     names, settings = names or VOCABULARY, _settings(cell)
     torch.manual_seed(0)
-    network = build("recurrent", settings, shape or [], len(names))
+    network = build_model("recurrent", settings, shape or [], len(names))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(3)  # so that what came before makes a difference

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from stages.augmentation.draw import Drawn
+from vision_pipeline.augmentation.sampling import AugmentParams
 
 FILLS = ("zeros", "border", "reflection")
 
 
-def drawn_as(images: int, noise: Tensor | None = None, **values: float | list[float]) -> Drawn:
+def drawn_as(images: int, noise: Tensor | None = None, **values: float | list[float]) -> AugmentParams:
     """Parameters for `images` images: the ones named, for all of them or one by one, the others neutral."""
     neutral = {"rot90": 0, "hflip": 0, "vflip": 0, "degrees": 0, "factor": 1, "right": 0, "up": 0, "std": 0}
     fields = {}
@@ -16,7 +16,7 @@ def drawn_as(images: int, noise: Tensor | None = None, **values: float | list[fl
         dtype = torch.bool if name in ("rot90", "hflip", "vflip") else torch.float64
         fields[name] = torch.tensor(value, dtype=dtype).expand(images).clone()
     count = int((fields["std"] > 0).sum())
-    return Drawn(**fields, noise=torch.zeros(count, 1, 1, 1) if noise is None else noise)
+    return AugmentParams(**fields, noise=torch.zeros(count, 1, 1, 1) if noise is None else noise)
 
 
 def random_pixels(count: int, size: int = 8, channels: int = 3, seed: int = 0) -> Tensor:

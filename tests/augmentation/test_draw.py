@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.augmentation.draw import Drawn, draw
-from stages.augmentation.steps import Steps
+from vision_pipeline.augmentation.sampling import AugmentParams, sample_params
+from vision_pipeline.augmentation.transforms import TransformConfig
 
 _ALL: dict[str, Any] = {
     "hflip": 0.5,
@@ -23,11 +23,13 @@ _ALL: dict[str, Any] = {
 _FIELDS = ("rot90", "hflip", "vflip", "degrees", "factor", "right", "up", "std")
 
 
-def _draw(images: int = 64, seed: int = 0, epoch: int = 0, step: int = 0, **steps: Any) -> Drawn:
-    return draw(Steps.model_validate(steps or _ALL), torch.arange(images), (4, 4, 1), seed, epoch, step)
+def _draw(images: int = 64, seed: int = 0, epoch: int = 0, step: int = 0, **steps: Any) -> AugmentParams:
+    return sample_params(
+        TransformConfig.model_validate(steps or _ALL), torch.arange(images), (4, 4, 1), seed, epoch, step
+    )
 
 
-def _same(one: Drawn, other: Drawn) -> bool:
+def _same(one: AugmentParams, other: AugmentParams) -> bool:
     return all(torch.equal(getattr(one, field), getattr(other, field)) for field in (*_FIELDS, "noise"))
 
 
@@ -80,7 +82,7 @@ def test_switching_a_step_off_changes_no_other_draw(step: str) -> None:
 
 def test_a_step_that_is_not_there_does_nothing() -> None:
     drawn = _draw(fill="zeros")
-    assert not (drawn.rot90.any() or drawn.hflip.any() or drawn.vflip.any() or drawn.resampled.any())
+    assert not (drawn.rot90.any() or drawn.hflip.any() or drawn.vflip.any() or drawn.needs_resampling.any())
     assert (drawn.degrees == 0).all() and (drawn.factor == 1).all()
     assert (drawn.right == 0).all() and (drawn.up == 0).all() and (drawn.std == 0).all()
     assert drawn.noise.shape == (0, 1, 4, 4)
@@ -122,19 +124,19 @@ def test_whole_pixels_include_both_ends_equally() -> None:
     assert values.tolist() == [-2, -1, 0, 1, 2, 3]
     assert counts.tolist() == pytest.approx([4000] * 6, abs=300)
     assert drawn.up.unique().tolist() == [0, 1]
-    assert not drawn.resampled.any()
+    assert not drawn.needs_resampling.any()
 
 
 def test_parts_of_a_pixel_are_resampled() -> None:
     translate = {"probability": 1.0, "right": [-2, 3], "up": [0, 0], "whole_pixels": False}
     drawn = _draw(images=100, translate=translate)
-    assert drawn.resampled.all()
+    assert drawn.needs_resampling.all()
     assert (drawn.up == 0).all()
 
 
 def _flips(rows: torch.Tensor, epoch: int, step: int = 0, hflip: float = 0.5) -> torch.Tensor:
-    steps = Steps.model_validate({"hflip": hflip, "alternate_hflip": True})
-    return draw(steps, rows, (4, 4, 1), 0, epoch, step).hflip
+    steps = TransformConfig.model_validate({"hflip": hflip, "alternate_hflip": True})
+    return sample_params(steps, rows, (4, 4, 1), 0, epoch, step).hflip
 
 
 def test_alternating_flips_turn_every_image_from_epoch_to_epoch() -> None:

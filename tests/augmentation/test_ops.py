@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stages.augmentation.ops import augment
-from stages.compute.pixels import to_unit
+from vision_pipeline.augmentation.policy import apply_params
+from vision_pipeline.runtime.preprocessing import uint8_to_float
 
 
 def _augment(rows: list[list[int]], fill: str = "zeros", **values: float) -> list[list[int]]:
     """One grey image through `augment`, as whole grey values."""
     pixels = torch.tensor(rows, dtype=torch.uint8)[None, :, :, None]
-    result = augment(pixels, drawn_as(1, **values), fill)[0, 0] * 255
+    result = apply_params(pixels, drawn_as(1, **values), fill)[0, 0] * 255
     assert torch.allclose(result, result.round(), atol=1e-3)
     return result.round().int().tolist()
 
@@ -79,7 +79,7 @@ def test_flip_then_rotation() -> None:
 
 def test_a_factor_of_2_fills_the_frame_with_the_central_half() -> None:
     four = [[0, 0, 0, 0], [0, 40, 80, 0], [0, 120, 160, 0], [0, 0, 0, 0]]
-    unit = augment(torch.tensor(four, dtype=torch.uint8)[None, :, :, None], drawn_as(1, factor=2.0), "zeros")
+    unit = apply_params(torch.tensor(four, dtype=torch.uint8)[None, :, :, None], drawn_as(1, factor=2.0), "zeros")
     # pixel 1 of the new row lies at -0.5 pixels from the centre, so at -0.25 of the old: 3/4 of 40, 1/4 of 80
     assert unit[0, 0, 1, 1].item() * 255 == pytest.approx(
         0.75 * (0.75 * 40 + 0.25 * 80) + 0.25 * (0.75 * 120 + 0.25 * 160)
@@ -88,7 +88,7 @@ def test_a_factor_of_2_fills_the_frame_with_the_central_half() -> None:
 
 
 def test_a_factor_of_one_half_shrinks_the_image_into_the_frame() -> None:
-    unit = augment(torch.full((1, 8, 8, 1), 200, dtype=torch.uint8), drawn_as(1, factor=0.5), "zeros") * 255
+    unit = apply_params(torch.full((1, 8, 8, 1), 200, dtype=torch.uint8), drawn_as(1, factor=0.5), "zeros") * 255
     assert torch.allclose(unit[0, 0, 2:6, 2:6], torch.tensor(200.0))
     assert (unit[0, 0, [0, 1, 6, 7]] == 0).all() and (unit[0, 0, :, [0, 1, 6, 7]] == 0).all()
 
@@ -97,7 +97,7 @@ def test_a_factor_of_one_half_shrinks_the_image_into_the_frame() -> None:
 @settings(max_examples=30)
 def test_a_constant_image_stays_constant_when_zoomed_in(factor: float, grey: int, fill: str) -> None:
     pixels = torch.full((1, 9, 9, 1), grey, dtype=torch.uint8)
-    assert torch.allclose(augment(pixels, drawn_as(1, factor=factor), fill), to_unit(pixels), atol=1e-6)
+    assert torch.allclose(apply_params(pixels, drawn_as(1, factor=factor), fill), uint8_to_float(pixels), atol=1e-6)
 
 
 @given(st.floats(0.3, 3.0), st.floats(-180, 180), st.floats(-20, 20), st.floats(-20, 20), st.sampled_from(FILLS[1:]))
@@ -107,7 +107,7 @@ def test_a_constant_image_stays_constant_where_the_fill_continues_it(
 ) -> None:
     pixels = torch.full((1, 6, 9, 2), 77, dtype=torch.uint8)
     drawn = drawn_as(1, factor=factor, degrees=degrees, right=right, up=up)
-    assert torch.allclose(augment(pixels, drawn, fill), to_unit(pixels), atol=1e-6)
+    assert torch.allclose(apply_params(pixels, drawn, fill), uint8_to_float(pixels), atol=1e-6)
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["hflip", "vflip"]))
@@ -127,8 +127,8 @@ def test_four_quarter_turns_are_nothing(seed: int) -> None:
 
 def _twice(pixels: Tensor, times: int, **values: float) -> Tensor:
     for _ in range(times):
-        unit = augment(pixels, drawn_as(len(pixels), **values), "zeros")
-        assert torch.equal(unit, to_unit((unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1)))
+        unit = apply_params(pixels, drawn_as(len(pixels), **values), "zeros")
+        assert torch.equal(unit, uint8_to_float((unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1)))
         pixels = (unit * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
     return pixels
 
@@ -138,19 +138,19 @@ def _twice(pixels: Tensor, times: int, **values: float) -> Tensor:
 def test_exact_and_interpolated_moves_agree(right: int, up: int, fill: str, hflip: bool, vflip: bool) -> None:
     """A shift by a hair more than whole pixels goes the other way through the code, to the same place."""
     pixels = random_pixels(1, 7)
-    whole = augment(pixels, drawn_as(1, right=right, up=up, hflip=hflip, vflip=vflip), fill)
-    hair = augment(pixels, drawn_as(1, right=right + 1e-7, up=up, hflip=hflip, vflip=vflip), fill)
+    whole = apply_params(pixels, drawn_as(1, right=right, up=up, hflip=hflip, vflip=vflip), fill)
+    hair = apply_params(pixels, drawn_as(1, right=right + 1e-7, up=up, hflip=hflip, vflip=vflip), fill)
     assert (whole - hair).abs().max().item() < 1e-4
 
 
 def test_quarter_turns_need_square_images() -> None:
     with pytest.raises(ValueError, match="square"):
-        augment(torch.zeros(1, 2, 3, 1, dtype=torch.uint8), drawn_as(1, rot90=1), "zeros")
+        apply_params(torch.zeros(1, 2, 3, 1, dtype=torch.uint8), drawn_as(1, rot90=1), "zeros")
 
 
 def test_images_of_any_shape_are_flipped_and_shifted() -> None:
     pixels = torch.arange(6, dtype=torch.uint8).view(1, 2, 3, 1)
-    moved = augment(pixels, drawn_as(1, hflip=1, up=1), "zeros")
+    moved = apply_params(pixels, drawn_as(1, hflip=1, up=1), "zeros")
     assert (moved[0, 0] * 255).round().int().tolist() == [[5, 4, 3], [0, 0, 0]]
 
 
@@ -164,8 +164,8 @@ def test_images_without_an_operation_keep_their_exact_values_in_any_batch() -> N
         right=[0, 0, 0, 2, 0, 0],
         std=[0, 0, 0, 0, 0.1, 0],
     )
-    result = augment(pixels, one_by_one, "reflection")
-    plain = to_unit(pixels)
+    result = apply_params(pixels, one_by_one, "reflection")
+    plain = uint8_to_float(pixels)
     assert [torch.equal(result[row], plain[row]) for row in range(6)] == [True, False, False, False, False, True]
     assert torch.equal(result[1], plain[1].flip(2))
     assert torch.equal(result[3][:, :, 2:], plain[3][:, :, :-2])
@@ -175,16 +175,16 @@ def test_an_image_comes_out_the_same_in_any_batch() -> None:
     """Permuting the images together with their parameters permutes the results, to the bit."""
     pixels, order = random_pixels(5, 16), torch.tensor([3, 0, 4, 1, 2])
     values = {"degrees": [0.0, 5, -7, 30, 0], "factor": [1.0, 1.1, 1, 0.8, 1], "right": [2.0, 0, 1, 0.5, 0]}
-    moved = augment(pixels, drawn_as(5, **values), "reflection")
+    moved = apply_params(pixels, drawn_as(5, **values), "reflection")
     permuted = {name: [numbers[row] for row in order] for name, numbers in values.items()}
-    assert torch.equal(augment(pixels[order], drawn_as(5, **permuted), "reflection"), moved[order])
+    assert torch.equal(apply_params(pixels[order], drawn_as(5, **permuted), "reflection"), moved[order])
 
 
 def test_what_comes_out() -> None:
     pixels = random_pixels(3, 8)
     before = pixels.clone()
     for values in ({}, {"hflip": 1}, {"degrees": 5}, {"degrees": [5.0, 0, 0]}, {"rot90": 1, "right": 1}):
-        result = augment(pixels, drawn_as(3, **values), "zeros")
+        result = apply_params(pixels, drawn_as(3, **values), "zeros")
         assert result.dtype == torch.float32 and result.shape == (3, 3, 8, 8)
         assert result.is_contiguous(memory_format=torch.channels_last)
         assert result.min() >= 0 and result.max() <= 1
@@ -196,7 +196,7 @@ def test_noise_has_the_mean_and_deviation_that_were_drawn() -> None:
     count = 16 * 32 * 32
     noise = torch.randn(16, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     pixels = torch.full((16, 32, 32, 1), 128, dtype=torch.uint8)
-    change = (augment(pixels, drawn_as(16, noise=noise, std=0.1), "zeros") - 128 / 255).double()
+    change = (apply_params(pixels, drawn_as(16, noise=noise, std=0.1), "zeros") - 128 / 255).double()
     assert abs(change.mean().item()) < 3 * 0.1 / count**0.5
     assert change.std().item() == pytest.approx(0.1, rel=0.02)
 
@@ -204,5 +204,5 @@ def test_noise_has_the_mean_and_deviation_that_were_drawn() -> None:
 def test_noise_is_clamped() -> None:
     noise = torch.tensor([5.0, -5.0])[:, None, None, None].expand(2, 1, 2, 2)
     pixels = torch.full((2, 2, 2, 1), 128, dtype=torch.uint8)
-    noisy = augment(pixels, drawn_as(2, noise=noise, std=0.2), "zeros")
+    noisy = apply_params(pixels, drawn_as(2, noise=noise, std=0.2), "zeros")
     assert (noisy[0] == 1).all() and (noisy[1] == 0).all()

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stages.augmentation.policy import Policy, read_policy
-from stages.compute.pixels import to_unit
-from stages.project.console import Refusal
-from stages.project.files import write_json
+from vision_pipeline.augmentation.policy import AugmentationPolicy, read_policy
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import write_json
+from vision_pipeline.runtime.preprocessing import uint8_to_float
 
 _MIXED: dict[str, Any] = {
     "hflip": 0.5,
@@ -27,8 +27,8 @@ _MIXED: dict[str, Any] = {
 _ROWS = torch.arange(16)
 
 
-def _policy(**steps: Any) -> Policy:
-    return Policy.model_validate({"name": "p", "dataset": "d", "steps": steps})
+def _policy(**steps: Any) -> AugmentationPolicy:
+    return AugmentationPolicy.model_validate({"name": "p", "dataset": "d", "steps": steps})
 
 
 def _images(count: int = 16) -> Tensor:
@@ -39,7 +39,7 @@ def _images(count: int = 16) -> Tensor:
 def test_the_identity_is_the_pixels_on_the_unit_scale() -> None:
     policy = _policy()
     assert policy.is_identity
-    assert torch.equal(policy.apply(_images(), _ROWS, 0, 1, 2), to_unit(_images()))
+    assert torch.equal(policy.apply(_images(), _ROWS, 0, 1, 2), uint8_to_float(_images()))
     assert not _policy(hflip=0.5).is_identity
 
 
@@ -118,12 +118,12 @@ def test_reading_gives_back_what_was_written(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_no_policy_is_refused_by_name(content: object, named: str, tmp_path: Path) -> None:
     write_json(tmp_path / "policy.json", content)
-    with pytest.raises(Refusal, match=f"policy.json is not (a policy|valid).*{named}"):
+    with pytest.raises(UserError, match=f"policy.json is not (a policy|valid).*{named}"):
         read_policy(tmp_path / "policy.json")
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"policy\.json is missing"):
+    with pytest.raises(UserError, match=r"policy\.json is missing"):
         read_policy(tmp_path / "policy.json")
 
 

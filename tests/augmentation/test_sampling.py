@@ -7,11 +7,11 @@ import pytest
 import torch
 from drawn_parameters import FILLS, drawn_as, random_pixels
 
-from stages.augmentation.draw import Drawn
-from stages.augmentation.ops import augment
+from vision_pipeline.augmentation.policy import apply_params
+from vision_pipeline.augmentation.sampling import AugmentParams
 
 
-def _reference(image: np.ndarray, drawn: Drawn, fill: str) -> np.ndarray:
+def _reference(image: np.ndarray, drawn: AugmentParams, fill: str) -> np.ndarray:
     """One image (H, W) on the scale 0 to 1, moved pixel by pixel in float64 from the definitions."""
     height, width = image.shape
     if drawn.hflip[0]:
@@ -66,7 +66,7 @@ _CASES = [
 def test_sampling_agrees_with_the_definition_in_float64(case: dict[str, float], fill: str) -> None:
     pixels = random_pixels(1, 12, channels=1)[:, :, :10]
     drawn = drawn_as(1, **case)
-    sampled = augment(pixels, drawn, fill)[0, 0].double().numpy()
+    sampled = apply_params(pixels, drawn, fill)[0, 0].double().numpy()
     exact = _reference(pixels[0, :, :, 0].numpy() / 255, drawn, fill)
     assert np.abs(sampled - exact).max() < 1 / 255 / 20
 
@@ -82,5 +82,5 @@ def test_devices_agree_within_one_grey_value(fill: str) -> None:
     values = {key: [float(case.get(key, neutral.get(key, 0))) for case in [*_CASES, {}, {}]] for key in keys}
     values |= {"rot90": [0.0] * len(_CASES) + [1.0, 0.0], "std": [0.0] * len(_CASES) + [0.0, 0.1]}
     drawn = drawn_as(len(pixels), noise=torch.randn(1, 3, 32, 32), **values)
-    on_cpu, on_gpu = augment(pixels, drawn, fill), augment(pixels.cuda(), drawn, fill).cpu()
+    on_cpu, on_gpu = apply_params(pixels, drawn, fill), apply_params(pixels.cuda(), drawn, fill).cpu()
     assert (on_cpu - on_gpu).abs().max().item() <= 1 / 255

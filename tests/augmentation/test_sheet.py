@@ -8,15 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from stages.augmentation.policy import Policy
-from stages.augmentation.sheet import choose, in_words, sheet
-from stages.augmentation.steps import Steps
+from vision_pipeline.augmentation.policy import AugmentationPolicy
+from vision_pipeline.augmentation.preview import describe_policy, pick_per_class, render_preview
+from vision_pipeline.augmentation.transforms import TransformConfig
 
 _NAMES = ["ant", "bee"]
 
 
-def _policy(**steps: Any) -> Policy:
-    return Policy.model_validate({"name": "p", "dataset": "d", "steps": steps})
+def _policy(**steps: Any) -> AugmentationPolicy:
+    return AugmentationPolicy.model_validate({"name": "p", "dataset": "d", "steps": steps})
 
 
 def _images(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -26,18 +26,18 @@ def _images(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_first_image_of_each_class_then_the_second() -> None:
     targets = np.array([2, 2, 0, 2, 1, 0, 2])
-    assert choose(targets, 3) == [2, 4, 0]
-    assert choose(targets, 4) == [2, 5, 4, 0]
-    assert choose(targets, 5) == [2, 5, 4, 0, 1]
-    assert choose(targets, 99) == [2, 5, 4, 0, 1, 3, 6]
-    assert choose(np.array([5]), 8) == [0]
+    assert pick_per_class(targets, 3) == [2, 4, 0]
+    assert pick_per_class(targets, 4) == [2, 5, 4, 0]
+    assert pick_per_class(targets, 5) == [2, 5, 4, 0, 1]
+    assert pick_per_class(targets, 99) == [2, 5, 4, 0, 1, 3, 6]
+    assert pick_per_class(np.array([5]), 8) == [0]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_same_bytes_again(channels: int) -> None:
     images, targets = _images(channels)
-    content = sheet(_policy(hflip=0.5), images, targets, _NAMES, 0)
-    assert content == sheet(_policy(hflip=0.5), images, targets, _NAMES, 0)
+    content = render_preview(_policy(hflip=0.5), images, targets, _NAMES, 0)
+    assert content == render_preview(_policy(hflip=0.5), images, targets, _NAMES, 0)
     picture = Image.open(io.BytesIO(content))
     assert picture.format == "PNG" and not {"Software", "Creation Time"} & set(picture.info)
 
@@ -45,23 +45,25 @@ def test_the_same_bytes_again(channels: int) -> None:
 def test_it_shows_what_training_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     images, targets = _images()
     asked: list[tuple[int, int, int]] = []
-    real = Policy.apply
+    real = AugmentationPolicy.apply
 
-    def apply(self: Policy, pixels: torch.Tensor, rows: torch.Tensor, seed: int, epoch: int, step: int) -> torch.Tensor:
+    def apply(
+        self: AugmentationPolicy, pixels: torch.Tensor, rows: torch.Tensor, seed: int, epoch: int, step: int
+    ) -> torch.Tensor:
         asked.append((seed, epoch, step))
         assert torch.equal(pixels, torch.from_numpy(images[rows]))
         assert rows.tolist() == [1, 2, 0, 3]
         return real(self, pixels, rows, seed, epoch, step)
 
-    monkeypatch.setattr(Policy, "apply", apply)
-    sheet(_policy(vflip=0.5), images, targets, _NAMES, 7)
+    monkeypatch.setattr(AugmentationPolicy, "apply", apply)
+    render_preview(_policy(vflip=0.5), images, targets, _NAMES, 7)
     assert asked == [(7, 1, 0), (7, 2, 0), (7, 3, 0), (7, 4, 0)]
 
 
 def test_an_image_that_is_always_flipped_stands_flipped_below_its_original() -> None:
     left_white = np.zeros((1, 8, 8, 1), np.uint8)
     left_white[:, :, :4] = 255
-    content = sheet(_policy(hflip=1.0), left_white, np.array([0]), _NAMES, 0)
+    content = render_preview(_policy(hflip=1.0), left_white, np.array([0]), _NAMES, 0)
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
     column = picture[:, 120:220]  # within the only column of images
     dark_on_the_right = (column[:, :20].mean(1) > 200) & (column[:, -20:].mean(1) < 50)
@@ -72,7 +74,7 @@ def test_an_image_that_is_always_flipped_stands_flipped_below_its_original() -> 
 
 
 def test_the_settings_in_words() -> None:
-    steps = Steps.model_validate(
+    steps = TransformConfig.model_validate(
         {
             "hflip": 0.5,
             "rotate": {"probability": 1.0, "degrees": [-10.0, 10.0]},
@@ -83,10 +85,10 @@ def test_the_settings_in_words() -> None:
             "fill": "zeros",
         }
     )
-    assert in_words(steps) == (
+    assert describe_policy(steps) == (
         "flip left-right (in 50%); rotate -10° to 10°; scale ×0.9 to 1.1 (in 25%); "
         "shift right -2 to 2 px, up 0 to 1 px; noise of std 0 to 0.05 (in 20%); "
         "another look, at 0.5 to 1 of its strength (in 50%); outside: zeros"
     )
-    assert in_words(Steps()) == "changes nothing"
-    assert in_words(Steps(hflip=0.5, alternate_hflip=True)) == "flip left-right every other epoch"
+    assert describe_policy(TransformConfig()) == "changes nothing"
+    assert describe_policy(TransformConfig(hflip=0.5, alternate_hflip=True)) == "flip left-right every other epoch"

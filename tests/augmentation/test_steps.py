@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from stages.augmentation.steps import resolve
-from stages.params import load
-from stages.params.data import Policy
+from vision_pipeline.augmentation.transforms import resolve_policy
+from vision_pipeline.config.data import PolicyConfig
+from vision_pipeline.config.load import load_params
 
 _OFF: dict[str, Any] = {
     "dataset": "mnist",
@@ -25,11 +25,11 @@ _OFF: dict[str, Any] = {
 
 
 def _resolved(**changes: Any) -> dict[str, Any]:
-    return resolve("p", Policy.model_validate({**_OFF, **changes}))["steps"]
+    return resolve_policy("p", PolicyConfig.model_validate({**_OFF, **changes}))["steps"]
 
 
 def test_a_policy_with_everything_off_has_no_steps() -> None:
-    assert resolve("p", Policy.model_validate(_OFF)) == {"name": "p", "dataset": "mnist", "steps": {}}
+    assert resolve_policy("p", PolicyConfig.model_validate(_OFF)) == {"name": "p", "dataset": "mnist", "steps": {}}
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_fill_stands_with_the_steps_that_move_pixels_in_from_outside() -> None:
 
 def test_the_default_policies(monkeypatch: pytest.MonkeyPatch, repository: Any) -> None:
     monkeypatch.chdir(repository)
-    (policies,) = load("policies")
-    steps = {name: list(resolve(name, policy)["steps"]) for name, policy in policies.items()}
+    (policies,) = load_params("policies")
+    steps = {name: list(resolve_policy(name, policy)["steps"]) for name, policy in policies.items()}
     assert steps == {
         "mnist-shift": ["rotate", "scale", "translate", "fill"],
         "cifar10-flip-rotate": ["hflip", "rotate", "fill"],

@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from stages.augmentation import views as module
-from stages.augmentation.policy import Policy
-from stages.augmentation.views import views
+from vision_pipeline.augmentation import offline as module
+from vision_pipeline.augmentation.offline import iter_augmented
+from vision_pipeline.augmentation.policy import AugmentationPolicy
 
 
-def _policy(**steps: object) -> Policy:
-    return Policy.model_validate({"name": "p", "dataset": "d", "steps": steps})
+def _policy(**steps: object) -> AugmentationPolicy:
+    return AugmentationPolicy.model_validate({"name": "p", "dataset": "d", "steps": steps})
 
 
 def _images(count: int) -> np.ndarray:
@@ -18,13 +18,18 @@ def _images(count: int) -> np.ndarray:
 
 def test_without_steps_the_copies_are_the_images() -> None:
     images = _images(5)
-    assert np.array_equal(np.concatenate(list(views(_policy(), images, 0, 2))), np.concatenate([images, images]))
+    assert np.array_equal(
+        np.concatenate(list(iter_augmented(_policy(), images, 0, 2))), np.concatenate([images, images])
+    )
 
 
 def test_each_pass_is_the_augmentation_of_an_epoch() -> None:
     images, policy = _images(300), _policy(hflip=0.5)
-    batches = list(views(policy, images, 3, 2))
-    assert [len(batch) for batch in batches] == [module._BATCH, 300 - module._BATCH] * 2
-    expected = policy.apply(torch.from_numpy(images[module._BATCH :]), torch.arange(module._BATCH, 300), 3, 2, 1) * 255
+    batches = list(iter_augmented(policy, images, 3, 2))
+    assert [len(batch) for batch in batches] == [module._BATCH_SIZE, 300 - module._BATCH_SIZE] * 2
+    expected = (
+        policy.apply(torch.from_numpy(images[module._BATCH_SIZE :]), torch.arange(module._BATCH_SIZE, 300), 3, 2, 1)
+        * 255
+    )
     assert np.array_equal(batches[3], expected.round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
     assert not np.array_equal(batches[0], batches[2])

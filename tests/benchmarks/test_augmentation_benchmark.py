@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from benchmarks import augmentation
-from benchmarks.common import images
-from stages.compute.device import Machine
-from stages.compute.pixels import to_unit
+from benchmarks.common import make_random_images
+from vision_pipeline.runtime.device import Runtime
+from vision_pipeline.runtime.preprocessing import uint8_to_float
 
-CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
-PIXELS = torch.from_numpy(images(600)[0])
+CPU = Runtime(torch.device("cpu"), "fp32", 1, "test")
+PIXELS = torch.from_numpy(make_random_images(600)[0])
 
 
 @pytest.fixture(autouse=True)
@@ -19,8 +19,8 @@ def seed():
 
 def ways(name: str) -> list:
     """Batches of each way."""
-    both = augmentation.per_image(name, PIXELS, 0), augmentation.engine(name, PIXELS)
-    return [*both, augmentation.per_batch(name, PIXELS)]
+    both = augmentation.iter_torchvision_per_image(name, PIXELS, 0), augmentation.iter_engine(name, PIXELS)
+    return [*both, augmentation.iter_torchvision_per_batch(name, PIXELS)]
 
 
 @pytest.mark.parametrize("name", augmentation.ENGINE)
@@ -33,7 +33,7 @@ def test_every_way_gives_all_images_in_batches_of_one_kind(name):
 
 @pytest.mark.parametrize("name", augmentation.ENGINE)
 def test_torchvision_and_the_engine_change_images_alike(name):
-    unit = to_unit(PIXELS)
+    unit = uint8_to_float(PIXELS)
     changes = [(torch.cat(list(batches)) - unit).flatten(1) for batches in ways(name)[:2]]
     usual, engine = (change.abs().mean().item() for change in changes)
     assert engine == pytest.approx(usual, rel=0.1)
@@ -42,13 +42,13 @@ def test_torchvision_and_the_engine_change_images_alike(name):
 
 
 def test_one_draw_per_batch_is_another_thing():
-    for batch, unit in zip(ways("hflip")[2], to_unit(PIXELS).split(500), strict=True):
+    for batch, unit in zip(ways("hflip")[2], uint8_to_float(PIXELS).split(500), strict=True):
         changed = ((batch - unit).abs() > 1e-6).flatten(1).any(1)
         assert changed.all() or not changed.any()
 
 
 def test_an_operation_is_measured_each_way_in_turns(capsys):
-    augmentation.measure("hflip", PIXELS[:20], CPU)
+    augmentation.compare("hflip", PIXELS[:20], CPU)
     *turns, ratio = capsys.readouterr().out.splitlines()[1:]
     assert [line.split(":")[0].strip() for line in turns[:4]] == [
         "torchvision, 0 workers", "torchvision, 1 workers", "one draw per batch", "engine",

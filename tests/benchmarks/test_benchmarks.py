@@ -5,16 +5,16 @@ import torch
 from pydantic import ValidationError
 
 from benchmarks import common, matmul, timing, training
-from benchmarks.common import engine_task, machine_of, model_of
-from stages.compute.device import Machine, set_up
-from stages.project.console import Refusal
+from benchmarks.common import build_random_task, load_model_config, setup_runtime_for
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.runtime.device import Runtime, setup_runtime
 
-CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
+CPU = Runtime(torch.device("cpu"), "fp32", 1, "test")
 
 
 def test_speednets_operations_are_those_of_its_record():
-    model = common.model_of("cifar10-speednet").model_copy(update={"widths": [64, 256, 256]})
-    per_image = matmul.operations(common.engine_task(model, 10, CPU))
+    model = common.load_model_config("cifar10-speednet").model_copy(update={"widths": [64, 256, 256]})
+    per_image = matmul.count_operations(common.build_random_task(model, 10, CPU))
     whitening = 2 * 24 * 3 * 4 * 31 * 31
     convolutions = 24 * 64 * 31**2 + (64 * 64 + 64 * 256) * 15**2 + 256 * 256 * (2 * 7**2 + 3**2)
     assert per_image == whitening + 6 * (9 * convolutions + 256 * 10)
@@ -29,7 +29,7 @@ def test_turns_alternate_and_give_the_median(capsys):
         called.append(name)
         return next(values[name])
 
-    found = timing.in_turns(3, a=lambda: measure("a"), b=lambda: measure("b"))
+    found = timing.measure_in_turns(3, a=lambda: measure("a"), b=lambda: measure("b"))
     assert called == ["a", "b"] * 3
     assert found == {"a": 2.0, "b": 20.0}
     assert len(capsys.readouterr().out.splitlines()) == 6
@@ -37,8 +37,8 @@ def test_turns_alternate_and_give_the_median(capsys):
 
 @pytest.mark.parametrize("name", ["cifar10-cnn", "cifar10-speednet"])
 def test_both_recipes_train(name):
-    assert training.usual(name, 64, 0, 300, CPU) > 0
-    assert training.engine(name, 300, CPU) > 0
+    assert training.measure_recipe(name, 64, 0, 300, CPU) > 0
+    assert training.measure_engine(name, 300, CPU) > 0
 
 
 def test_the_usual_recipe_trains_every_image_of_its_network(monkeypatch):
@@ -49,24 +49,24 @@ def test_the_usual_recipe_trains_every_image_of_its_network(monkeypatch):
         network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
         return network
 
-    monkeypatch.setattr(training, "build", watched)
-    training.usual("cifar10-cnn", 64, 0, 300, CPU)
+    monkeypatch.setattr(training, "build_model", watched)
+    training.measure_recipe("cifar10-cnn", 64, 0, 300, CPU)
     assert seen == [64, 64, 64, 64, 44]
 
 
 def test_a_model_can_be_changed_as_params_yaml_could():
-    assert common.model_of("cifar10-speednet", ["widths=[8, 16]", "train.epochs=2"]).widths == [8, 16]
-    assert common.model_of("mnist-mlp", ["train.lr=0.5"]).train.lr == 0.5
+    assert common.load_model_config("cifar10-speednet", ["widths=[8, 16]", "train.epochs=2"]).widths == [8, 16]
+    assert common.load_model_config("mnist-mlp", ["train.lr=0.5"]).train.lr == 0.5
     with pytest.raises(ValidationError, match="epoch"):
-        common.model_of("mnist-mlp", ["train.epoch=2"])
+        common.load_model_config("mnist-mlp", ["train.epoch=2"])
 
 
 def test_determinism_is_left_inside_the_block_alone():
     def state():
         return torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
 
-    set_up("cpu", "fp32", 0, convolutions=True)
-    with common.not_deterministic():
+    setup_runtime("cpu", "fp32", 0, has_convolutions=True)
+    with common.allow_nondeterminism():
         assert state() == (0, True)
     assert state() == (2, False)
 
@@ -80,8 +80,8 @@ def test_determinism_is_left_inside_the_block_alone():
     ],
 )
 def test_what_would_be_trained_otherwise_is_refused(name, changes, why):
-    with pytest.raises(Refusal, match=f"{name} {why}"):
-        machine_of(name, model_of(name, changes))
+    with pytest.raises(UserError, match=f"{name} {why}"):
+        setup_runtime_for(name, load_model_config(name, changes))
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_what_would_be_trained_otherwise_is_refused(name, changes, why):
 )
 def test_precision_is_chosen_as_for_a_training(name, convolutional, monkeypatch):
     asked = []
-    monkeypatch.setattr(common, "set_up", lambda *values: asked.append(values) or CPU)
-    machine_of(name, model_of(name), "cpu")
+    monkeypatch.setattr(common, "setup_runtime", lambda *values: asked.append(values) or CPU)
+    setup_runtime_for(name, load_model_config(name), "cpu")
     assert asked == [("cpu", "auto", 0, convolutional)]
 
 
 def test_a_task_begins_with_the_models_weights():
-    model = model_of("mnist-mlp", ["initialization=zeros"])
-    network = engine_task(model, 8, CPU).network
+    model = load_model_config("mnist-mlp", ["initialization=zeros"])
+    network = build_random_task(model, 8, CPU).network
     assert not any(parameter.any() for name, parameter in network.named_parameters() if name.endswith("weight"))

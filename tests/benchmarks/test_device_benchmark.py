@@ -5,17 +5,17 @@ import pytest
 import torch
 
 from benchmarks import device
-from stages.compute.device import Machine
+from vision_pipeline.runtime.device import Runtime
 
-CPU = Machine(torch.device("cpu"), "fp32", 1, "a processor")
-GPU = Machine(torch.device("cuda"), "fp32", 1, "a GPU")
+CPU = Runtime(torch.device("cpu"), "fp32", 1, "a processor")
+GPU = Runtime(torch.device("cuda"), "fp32", 1, "a GPU")
 
 
 def test_a_step_trains_the_network_on_the_device(monkeypatch):
     tasks = []
-    monkeypatch.setattr(device, "engine_task", watched(tasks, device.engine_task))
-    step = device.step_of("cifar10-cnn", 8, CPU)
-    network = tasks[0].network
+    monkeypatch.setattr(device, "build_random_task", watched(tasks, device.engine_task))
+    step = device.make_step("cifar10-cnn", 8, CPU)
+    network = tasks[0].eval_network
     before = [parameter.detach().clone() for parameter in network.parameters()]
     step()
     assert network.training
@@ -33,8 +33,8 @@ def watched(tasks, make):
 
 def test_the_first_steps_are_not_counted_and_at_least_20_are(monkeypatch, capsys):
     taken = []
-    monkeypatch.setattr(device, "step_of", lambda name, size, on: lambda: taken.append(on.device.type))
-    found = device.measure("any", 8, [CPU, GPU])
+    monkeypatch.setattr(device, "make_step", lambda name, size, on: lambda: taken.append(on.device.type))
+    found = device.measure_steps("any", 8, [CPU, GPU])
     assert taken[: 2 * device.WARM_UP] == ["cpu"] * device.WARM_UP + ["cuda"] * device.WARM_UP
     assert taken[2 * device.WARM_UP :] == ["cpu", "cuda"] * device.STEPS
     assert device.STEPS >= 20
@@ -43,7 +43,7 @@ def test_the_first_steps_are_not_counted_and_at_least_20_are(monkeypatch, capsys
 
 
 def test_the_ratio_names_both_devices(capsys):
-    device.report("some-model", 64, [CPU, GPU], {"cpu": 0.5, "cuda": 0.02})
+    device.print_report("some-model", 64, [CPU, GPU], {"cpu": 0.5, "cuda": 0.02})
     assert capsys.readouterr().out.splitlines() == [
         "some-model, 64 images a step, a processor (cpu): 0.5 s",
         "some-model, 64 images a step, a GPU (cuda): 0.02 s",

@@ -1,15 +1,15 @@
 import torch
 
 from benchmarks import features
-from stages.compute.device import Machine
+from vision_pipeline.runtime.device import Runtime
 
-CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
+CPU = Runtime(torch.device("cpu"), "fp32", 1, "test")
 
 
 def test_both_ways_train_the_same_head(monkeypatch):
     monkeypatch.setattr(features, "SIZE", 32)
-    ways = features.Ways(20, 3, CPU)
-    cached, recomputed = ways.cached(), ways.recomputed()
+    ways = features.HeadTrainings(20, 3, CPU)
+    cached, recomputed = ways.train_on_cached_features(), ways.train_with_backbone()
     for a, b in zip(cached.history, recomputed.history, strict=True):
         assert abs(a.train_loss - b.train_loss) < 1e-3  # cached features are float16
     assert len(cached.history) == 3
@@ -20,13 +20,13 @@ def test_both_ways_train_the_same_head(monkeypatch):
 
 def test_the_backbone_sees_an_image_once_or_in_each_epoch(monkeypatch):
     monkeypatch.setattr(features, "SIZE", 32)
-    ways = features.Ways(20, 3, CPU)
+    ways = features.HeadTrainings(20, 3, CPU)
     seen = []
     ways._backbone.conv_stem.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
-    ways.cached()
+    ways.train_on_cached_features()
     assert batches(seen) == [16, 4]
     seen.clear()
-    ways.recomputed()
+    ways.train_with_backbone()
     assert batches(seen) == [16, *3 * [16, 4, 2, 16]]  # two validate; 16 show what each layer does
 
 

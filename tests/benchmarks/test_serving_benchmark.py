@@ -37,7 +37,7 @@ def answers():
 
 
 def test_one_client_gets_the_answers_in_order(answers):
-    seconds, logits = serving.ask(answers[0], [b"3", b"1", b"2"])
+    seconds, logits = serving.send_in_turn(answers[0], [b"3", b"1", b"2"])
     assert len(seconds) == 3
     np.testing.assert_array_equal(logits, [[3], [1], [2]])
 
@@ -46,32 +46,32 @@ def test_one_client_gets_the_answers_in_order(answers):
 def test_several_clients_send_every_image_once(answers, count):
     port, got = answers
     bodies, seen = [str(number).encode() for number in range(10)], []
-    assert serving.clients(port, bodies, serving.JSON, count, seen) > 0
+    assert serving.measure_clients(port, bodies, serving.JSON_TYPE, count, seen) > 0
     assert sorted(got) == bodies
     assert len(seen) == 10
 
 
 def test_an_answer_that_is_an_error_ends_the_measurement(answers):
     with pytest.raises(SystemExit, match=r"answered 400: \{'message': 'no number'\}"):
-        serving.ask(answers[0], [b"nonsense"])
+        serving.send_in_turn(answers[0], [b"nonsense"])
 
 
 def test_under_load_answers_are_compared_and_bad_requests_counted(answers, monkeypatch):
     port, _ = answers
-    monkeypatch.setattr(serving_load, "BAD", 0.3)
-    right = serving_load.Questions([b"3", b"1", b"2"], np.array([[3.0], [1.0], [2.0]]), serving.JSON)
-    found = serving_load.load(port, right, clients=3, seconds=0.3)
+    monkeypatch.setattr(serving_load, "BAD_SHARE", 0.3)
+    right = serving_load.RequestSet([b"3", b"1", b"2"], np.array([[3.0], [1.0], [2.0]]), serving.JSON_TYPE)
+    found = serving_load.run_clients(port, right, clients=3, seconds=0.3)
     assert len(found) == 3
     assert sum(seen.wrong + seen.accepted for seen in found) == 0
     assert min(len(seen.seconds) for seen in found) > 0
     assert sum(seen.refused for seen in found) > 0
-    wrong = serving_load.Questions([b"3"], np.array([[4.0]]), serving.JSON)
-    (seen,) = serving_load.load(port, wrong, clients=1, seconds=0.2)
+    wrong = serving_load.RequestSet([b"3"], np.array([[4.0]]), serving.JSON_TYPE)
+    (seen,) = serving_load.run_clients(port, wrong, clients=1, seconds=0.2)
     assert seen.wrong == len(seen.seconds) > 0
 
 
 def test_the_figures_of_a_load_in_a_line():
-    found = [serving_load.Seen([0.001] * 98, 1, 5, 0), serving_load.Seen([0.003] * 2, 0, 2, 1)]
-    assert serving_load.told(found, 10) == (
+    found = [serving_load.ClientStats([0.001] * 98, 1, 5, 0), serving_load.ClientStats([0.003] * 2, 0, 2, 1)]
+    assert serving_load.format_stats(found, 10) == (
         "10 images/s, p50 1.0 ms, p99 3.0 ms; 100 answers, 1 wrong; 7 bad requests refused, 1 not"
     )

@@ -7,12 +7,12 @@ from scipy.stats import ttest_1samp
 from tiny_model import write_set
 
 from benchmarks import one_training, time_to_accuracy
-from benchmarks.common import PARAMS, model_of
-from stages.compute.device import Machine
-from stages.datasets.format import open_set
-from stages.project.console import Refusal
+from benchmarks.common import PARAMS, load_model_config
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.data.format import open_dataset
+from vision_pipeline.runtime.device import Runtime
 
-CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
+CPU = Runtime(torch.device("cpu"), "fp32", 1, "test")
 CHANGES = ["train.epochs=3", "train.batch_size=4"]
 
 
@@ -22,11 +22,11 @@ def prepared(tmp_path, monkeypatch):
     write_set(tmp_path / "data/prepared/mnist")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(PARAMS.parent))
-    return open_set(tmp_path / "data/prepared/mnist")
+    return open_dataset(tmp_path / "data/prepared/mnist")
 
 
 def test_a_training_depends_on_its_seed_alone(prepared):
-    model = model_of("mnist-cnn", CHANGES)
+    model = load_model_config("mnist-cnn", CHANGES)
     first, again, other = (one_training.train_and_test(model, prepared, CPU, seed) for seed in (0, 0, 1))
     accuracies = [[accuracy for accuracy, _ in one["epochs"]] for one in (first, again)]
     assert accuracies[0] == accuracies[1]
@@ -39,14 +39,14 @@ def test_a_training_depends_on_its_seed_alone(prepared):
 
 
 def test_the_best_epochs_weights_are_tested_as_params_yaml_averages(prepared, monkeypatch):
-    model = model_of("mnist-cnn", CHANGES)
+    model = load_model_config("mnist-cnn", CHANGES)
     tested = []
     outputs = one_training.outputs
-    monkeypatch.setattr(one_training, "outputs", lambda network, *more, **named: (
+    monkeypatch.setattr(one_training, "predict_logits", lambda network, *more, **named: (
         tested.append(network), outputs(network, *more, **named))[1])  # fmt: skip
-    monkeypatch.setattr(one_training, "views_of", lambda model: None)
+    monkeypatch.setattr(one_training, "load_tta_views", lambda model: None)
     one_training.train_and_test(model, prepared, CPU, 0)
-    monkeypatch.setattr(one_training, "views_of", lambda model: "mirror-shift")
+    monkeypatch.setattr(one_training, "load_tta_views", lambda model: "mirror-shift")
     one_training.train_and_test(model, prepared, CPU, 0)
     assert [type(network).__name__ for network in tested] == ["FromPixels", "Averaged"]
     weights = [network.state_dict() for network in (tested[0], tested[1].network)]
@@ -54,8 +54,8 @@ def test_the_best_epochs_weights_are_tested_as_params_yaml_averages(prepared, mo
 
 
 def test_only_cifar10_is_averaged_over_views():
-    assert one_training.views_of(model_of("cifar10-speednet")) == "mirror-shift"
-    assert one_training.views_of(model_of("mnist-speednet")) is None
+    assert one_training.load_tta_views(load_model_config("cifar10-speednet")) == "mirror-shift"
+    assert one_training.load_tta_views(load_model_config("mnist-speednet")) is None
 
 
 def test_each_seed_is_a_process_of_its_own_and_the_test_set_is_told(prepared, monkeypatch, capsys):
@@ -74,7 +74,7 @@ def test_each_seed_is_a_process_of_its_own_and_the_test_set_is_told(prepared, mo
 def test_the_interval_is_students():
     values = [94.0, 94.2, 94.5]
     low, high = ttest_1samp(values, 0).confidence_interval(0.95)
-    assert time_to_accuracy.interval(values) == f"94.23 (95 % interval {low:.2f} to {high:.2f})"
+    assert time_to_accuracy.format_interval(values) == f"94.23 (95 % interval {low:.2f} to {high:.2f})"
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_the_interval_is_students():
     ],
 )
 def test_when_a_goal_was_reached(goal, said):
-    assert time_to_accuracy.when([[0.5, 1.0], [0.8, 2.0], [0.7, 3.0]], goal) == said
+    assert time_to_accuracy.describe_goal([[0.5, 1.0], [0.8, 2.0], [0.7, 3.0]], goal) == said
 
 
 def test_models_of_features_and_missing_images_are_refused(prepared):
-    with pytest.raises(Refusal, match=r"features.*is missing; `dvc repro` makes it"):
-        time_to_accuracy.describe("cats_dogs-densenet121", model_of("cats_dogs-densenet121"))
+    with pytest.raises(UserError, match=r"features.*is missing; `dvc repro` makes it"):
+        time_to_accuracy.print_description("cats_dogs-densenet121", load_model_config("cats_dogs-densenet121"))

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from made_up_reports import write_reports
 
-from stages.evaluation.comparisons import COLUMNS, against_best, changes, comparisons
-from stages.evaluation.leaderboard import leaderboard
-from stages.evaluation.tables import read_words
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.evaluation.leaderboard import build_leaderboard
+from vision_pipeline.evaluation.significance import COMPARISON_COLUMNS, compare_all, compare_before_after, gap_to_best
+from vision_pipeline.evaluation.tables import read_csv_str
 
 
 @pytest.fixture
@@ -21,14 +21,14 @@ def reports(tmp_path: Path) -> Path:
 
 
 def compared(reports: Path, *names: str) -> tuple[pd.DataFrame, dict[str, str]]:
-    board = leaderboard(names, reports)
-    found = comparisons(board, reports)
-    return found, against_best(board, found)
+    board = build_leaderboard(names, reports)
+    found = compare_all(board, reports)
+    return found, gap_to_best(board, found)
 
 
 def test_every_pair_of_a_data_set_is_a_row(reports: Path) -> None:
     found, _ = compared(reports, "alone", "weak", "fair", "sure")
-    assert tuple(found.columns) == COLUMNS
+    assert tuple(found.columns) == COMPARISON_COLUMNS
     assert list(found["pair"]) == ["sure - fair", "sure - weak", "fair - weak"]
     assert set(found["items"]) == {60}
     assert (found[["both_right", "only_model", "only_other", "both_wrong"]].sum(axis=1) == 60).all()
@@ -40,7 +40,7 @@ def test_the_words_say_how_far_behind_and_whether_it_is_told_apart(reports: Path
     _, words = compared(reports, "sure", "weak", "alone")
     assert words["sure"] == "best"
     assert words["alone"] == ""
-    board = leaderboard(["sure", "weak"], reports).set_index("model")["accuracy"]
+    board = build_leaderboard(["sure", "weak"], reports).set_index("model")["accuracy"]
     assert words["weak"].startswith(f"{100 * (board['weak'] - board['sure']):+.2f} (-")
     assert "not told apart" not in words["weak"]
     _, close = compared(reports, "fair", "weak")
@@ -57,15 +57,15 @@ def test_models_that_were_tested_on_other_items_are_no_pair(reports: Path) -> No
 
 def test_missing_predictions_are_named(reports: Path) -> None:
     (reports / "weak/predictions.csv").unlink()
-    with pytest.raises(Refusal, match=r"weak/predictions\.csv is missing"):
+    with pytest.raises(UserError, match=r"weak/predictions\.csv is missing"):
         compared(reports, "sure", "weak")
 
 
 def test_what_became_of_models_is_after_less_before_and_corrected_for_all(reports: Path) -> None:
-    tested = {name: read_words(reports / name / "predictions.csv") for name in ("sure", "fair", "weak", "alone")}
+    tested = {name: read_csv_str(reports / name / "predictions.csv") for name in ("sure", "fair", "weak", "alone")}
     gained = {"a": (tested["weak"], tested["sure"]), "b": (tested["weak"], tested["fair"])}
-    lost = changes({"a": (tested["sure"], tested["weak"])})[0]
-    first, second = changes(gained)
+    lost = compare_before_after({"a": (tested["sure"], tested["weak"])})[0]
+    first, second = compare_before_after(gained)
     assert (first["model"], second["model"]) == ("a", "b")
     assert first["difference"] == -lost["difference"] == pytest.approx(first["after"] - first["before"])
     assert first["difference"] > 0
@@ -74,5 +74,5 @@ def test_what_became_of_models_is_after_less_before_and_corrected_for_all(report
 
 
 def test_what_was_tested_on_other_items_is_no_change(reports: Path) -> None:
-    one = read_words(reports / "sure/predictions.csv")
-    assert changes({"a": (one, one[1:])}) == []
+    one = read_csv_str(reports / "sure/predictions.csv")
+    assert compare_before_after({"a": (one, one[1:])}) == []

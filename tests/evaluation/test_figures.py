@@ -8,9 +8,9 @@ import pytest
 from made_up_reports import HISTORY, logits_for
 from PIL import Image
 
-from stages.evaluation.figures import draw_confusion, draw_learning_curves, draw_mistakes, draw_reliability
-from stages.evaluation.metrics import reliability, score
-from stages.project.fonts import shortened
+from vision_pipeline.core.fonts import truncate
+from vision_pipeline.evaluation.metrics import compute_reliability, make_predictions
+from vision_pipeline.evaluation.plots import plot_confusion, plot_learning_curves, plot_mistakes, plot_reliability
 
 # A class may be called anything: mathematics that matplotlib would parse, markup, very long names.
 HOSTILE = ["$x_{", "<script>", "a" * 200, "two\nlines"]
@@ -18,11 +18,11 @@ HOSTILE = ["$x_{", "<script>", "a" * 200, "two\nlines"]
 
 def draw_all(folder: Path, names: list[str], images: int, ease: float) -> None:
     targets = np.arange(images) % len(names)
-    scores = score(logits_for(targets, len(names), ease), targets)
-    draw_learning_curves(folder / "learning_curves.png", HISTORY, best_epoch=2)
-    draw_confusion(folder / "confusion.png", scores.confusion, names)
-    draw_reliability(folder / "reliability.png", reliability(scores.confidence, scores.correct, 10))
-    draw_mistakes(folder / "mistakes.png", scores, np.zeros((images, 8, 8, 3), np.uint8), names, 9)
+    scores = make_predictions(logits_for(targets, len(names), ease), targets)
+    plot_learning_curves(folder / "learning_curves.png", HISTORY, best_epoch=2)
+    plot_confusion(folder / "confusion.png", scores.confusion, names)
+    plot_reliability(folder / "reliability.png", compute_reliability(scores.confidence, scores.correct, 10))
+    plot_mistakes(folder / "mistakes.png", scores, np.zeros((images, 8, 8, 3), np.uint8), names, 9)
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
@@ -44,9 +44,9 @@ def test_pictures_name_no_software_and_no_time(tmp_path: Path) -> None:
 def test_a_persons_own_matplotlib_settings_change_nothing(tmp_path: Path) -> None:
     import matplotlib as mpl
 
-    draw_confusion(tmp_path / "plain.png", np.eye(2, dtype=int), ["cat", "dog"])
+    plot_confusion(tmp_path / "plain.png", np.eye(2, dtype=int), ["cat", "dog"])
     with mpl.rc_context({"figure.facecolor": "black", "font.size": 30, "savefig.dpi": 30}):
-        draw_confusion(tmp_path / "styled.png", np.eye(2, dtype=int), ["cat", "dog"])
+        plot_confusion(tmp_path / "styled.png", np.eye(2, dtype=int), ["cat", "dog"])
         assert mpl.rcParams["font.size"] == 30  # and theirs are as they were
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "styled.png").read_bytes()
 
@@ -79,8 +79,8 @@ def test_the_mistakes_drawn_are_the_surest_ones(tmp_path: Path) -> None:
     logits, targets = np.array([[4.0, 0.0], [1.0, 0.0], [2.0, 0.0]]), np.array([0, 1, 1])
     colours = [(250, 0, 250), (0, 250, 250), (250, 250, 0)]
     images = np.stack([np.full((8, 8, 3), colour, np.uint8) for colour in colours])
-    draw_mistakes(tmp_path / "one.png", score(logits, targets), images, ["cat", "dog"], 1)
-    draw_mistakes(tmp_path / "two.png", score(logits, targets), images, ["cat", "dog"], 2)
+    plot_mistakes(tmp_path / "one.png", make_predictions(logits, targets), images, ["cat", "dog"], 1)
+    plot_mistakes(tmp_path / "two.png", make_predictions(logits, targets), images, ["cat", "dog"], 2)
     one, two = pixels(tmp_path / "one.png"), pixels(tmp_path / "two.png")
     assert [count(one, colour) > 10_000 for colour in colours] == [False, False, True]
     assert [count(two, colour) > 10_000 for colour in colours] == [False, True, True]
@@ -90,20 +90,22 @@ def test_the_mistakes_drawn_are_the_surest_ones(tmp_path: Path) -> None:
 
 def test_grey_images_are_drawn_as_they_are_stored(tmp_path: Path) -> None:
     """A dim image stays dim: its range is not stretched."""
-    draw_mistakes(tmp_path / "m.png", score(np.eye(2), np.array([1, 1])), np.full((2, 8, 8, 1), 77, np.uint8), "ab", 9)
+    plot_mistakes(
+        tmp_path / "m.png", make_predictions(np.eye(2), np.array([1, 1])), np.full((2, 8, 8, 1), 77, np.uint8), "ab", 9
+    )
     assert count(pixels(tmp_path / "m.png"), (77, 77, 77)) > 10_000
 
 
 def test_no_mistakes_says_so_in_the_picture(tmp_path: Path) -> None:
-    scores = score(np.eye(2), np.array([0, 1]))
-    draw_mistakes(tmp_path / "m.png", scores, np.zeros((2, 8, 8, 1), np.uint8), ["cat", "dog"], 9)
+    scores = make_predictions(np.eye(2), np.array([0, 1]))
+    plot_mistakes(tmp_path / "m.png", scores, np.zeros((2, 8, 8, 1), np.uint8), ["cat", "dog"], 9)
     green = (47, 143, 91)  # of the sentence
     assert count(pixels(tmp_path / "m.png"), green) > 50
 
 
 def test_confusion_colours_shares_of_the_true_class(tmp_path: Path) -> None:
     """9 of 10 and 900 of 1,000 get the same colour."""
-    draw_confusion(tmp_path / "c.png", np.array([[9, 1], [100, 900]]), ["cat", "dog"])
+    plot_confusion(tmp_path / "c.png", np.array([[9, 1], [100, 900]]), ["cat", "dog"])
     drawn = pixels(tmp_path / "c.png")
     values, counts = np.unique(drawn.reshape(-1, 3), axis=0, return_counts=True)
     large = {tuple(int(v) for v in value): int(n) for value, n in zip(values, counts, strict=True) if n > 8000}
@@ -114,4 +116,4 @@ def test_confusion_colours_shares_of_the_true_class(tmp_path: Path) -> None:
     ("text", "length", "expected"), [("cat", 3, "cat"), ("catfish", 4, "cat…"), ("a\n b", 9, "a b"), ("", 3, "")]
 )
 def test_shortened(text: str, length: int, expected: str) -> None:
-    assert shortened(text, length) == expected
+    assert truncate(text, length) == expected

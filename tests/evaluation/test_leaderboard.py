@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from stages.evaluation.leaderboard import as_markdown, evaluated, for_terminal, leaderboard, warnings
-from stages.evaluation.tables import write_table
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.evaluation.leaderboard import build_leaderboard, caveats, split_evaluated, to_markdown, to_text
+from vision_pipeline.evaluation.tables import write_table
 
 HEADER = (
     "model,dataset,provenance,accuracy,accuracy_low,accuracy_high,parameters,"
@@ -45,7 +45,7 @@ def facts(**backbones: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_csv_header_and_order(reports: Path, tmp_path: Path) -> None:
-    write_table(tmp_path / "l.csv", leaderboard(NAMES, reports))
+    write_table(tmp_path / "l.csv", build_leaderboard(NAMES, reports))
     lines = (tmp_path / "l.csv").read_text().splitlines()
     assert lines[0] == HEADER
     assert [line.split(",")[0] for line in lines[1:]] == ["b-fast", "c-fast", "a-slow", "pets"]
@@ -55,41 +55,41 @@ def test_csv_header_and_order(reports: Path, tmp_path: Path) -> None:
 
 
 def test_only_listed_models_are_ranked_and_missing_ones_are_named(reports: Path) -> None:
-    assert evaluated(["new", "pets", "newer"], reports) == (["pets"], ["new", "newer"])
-    assert leaderboard(["pets"], reports)["model"].tolist() == ["pets"]
+    assert split_evaluated(["new", "pets", "newer"], reports) == (["pets"], ["new", "newer"])
+    assert build_leaderboard(["pets"], reports)["model"].tolist() == ["pets"]
 
 
 def test_a_report_without_a_figure_is_refused_by_name(reports: Path) -> None:
     (reports / "pets" / "train.json").write_text(
         '{"device": "cpu", "precision": "fp32", "deterministic": true, "epochs": 1, "synthetic_images": 0}'
     )
-    with pytest.raises(Refusal, match=r"pets/train.json lacks trainable_parameters"):
-        leaderboard(NAMES, reports)
+    with pytest.raises(UserError, match=r"pets/train.json lacks trainable_parameters"):
+        build_leaderboard(NAMES, reports)
 
 
 def test_warnings_name_stand_ins_and_random_weights(reports: Path) -> None:
     weights = {"name": "densenet121", "weights": {"status": "random"}}
-    lines = warnings(leaderboard(NAMES, reports), facts(pets=weights))
+    lines = caveats(build_leaderboard(NAMES, reports), facts(pets=weights))
     assert lines == [
         "cats_dogs: the figures are from stand-in data, not from the real ones; compare them with nothing published.",
         "pets: its backbone densenet121 has random weights, not pretrained ones.",
     ]
     real = {"name": "densenet121", "weights": {"status": "pretrained"}}
-    assert warnings(leaderboard(["a-slow"], reports), {"a-slow": {"backbone": real, "not_held_out": []}}) == []
+    assert caveats(build_leaderboard(["a-slow"], reports), {"a-slow": {"backbone": real, "not_held_out": []}}) == []
 
 
 def test_figures_that_may_not_come_again_are_told(reports: Path) -> None:
     for name in ("a-slow", "pets"):
         train = json.loads((reports / name / "train.json").read_text())
         (reports / name / "train.json").write_text(json.dumps(train | {"deterministic": False}))
-    assert warnings(leaderboard(NAMES, reports), facts())[1:] == [
+    assert caveats(build_leaderboard(NAMES, reports), facts())[1:] == [
         "a-slow, pets: trained with `deterministic: false`; trained again, the figures may be others."
     ]
 
 
 def test_a_test_text_that_was_trained_on_is_told(reports: Path) -> None:
     learnt = facts() | {"pets": {"backbone": None, "not_held_out": ["val", "test"]}}
-    lines = warnings(leaderboard(NAMES, reports), learnt)
+    lines = caveats(build_leaderboard(NAMES, reports), learnt)
     assert lines[1] == (
         "cats_dogs: the test text is the training text itself, so the figures say how well it was learnt by heart."
     )
@@ -98,7 +98,7 @@ def test_a_test_text_that_was_trained_on_is_told(reports: Path) -> None:
 
 def test_markdown_starts_with_the_warning(reports: Path) -> None:
     against = {"a-slow": "", "b-fast": "best", "pets": ""}
-    text = as_markdown(leaderboard(["a-slow", "pets"], reports), against, ["Mind this."], ["new"])
+    text = to_markdown(build_leaderboard(["a-slow", "pets"], reports), against, ["Mind this."], ["new"])
     assert text == (
         "# Leaderboard\n\n> **Warning.** Mind this.\n\n"
         "| Rank | Model | Data set | Data | Accuracy | 95 % interval | Points to the best "
@@ -119,7 +119,7 @@ def test_the_mean_over_seeds_stands_beside_the_models_own_accuracy(tmp_path: Pat
     file = tmp_path / "thrice/metrics.json"
     mean = {"accuracy_mean": 0.91, "accuracy_mean_sd": 0.01, "accuracy_mean_low": 0.885, "accuracy_mean_high": 0.935}
     file.write_text(json.dumps(json.loads(file.read_text()) | {"seeds": 3} | mean))
-    row = as_markdown(leaderboard(["thrice"], tmp_path), {"thrice": ""}, [], []).splitlines()[4]
+    row = to_markdown(build_leaderboard(["thrice"], tmp_path), {"thrice": ""}, [], []).splitlines()[4]
     assert row.split(" | ")[4:8] == ["90.00%", "89.00% to 91.00%", "", "91.00% (88.50% to 93.50%, 3 seeds)"]
 
 
@@ -128,7 +128,7 @@ def test_synthetic_images_stand_beside_the_status_of_the_real_ones(tmp_path: Pat
     report(tmp_path, "helped", "mnist", 0.8, made=1000)
     report(tmp_path, "pets", "cats_dogs", 0.7, "stand-in", made=20)
     names = ["plain", "helped", "pets"]
-    lines = as_markdown(leaderboard(names, tmp_path), dict.fromkeys(names, ""), [], []).splitlines()
+    lines = to_markdown(build_leaderboard(names, tmp_path), dict.fromkeys(names, ""), [], []).splitlines()
     assert [line.split(" | ")[3] for line in lines if line.startswith("| 1") or line.startswith("| 2")] == [
         "official",
         "official + 1,000 synthetic",
@@ -138,7 +138,7 @@ def test_synthetic_images_stand_beside_the_status_of_the_real_ones(tmp_path: Pat
 
 def test_terminal_columns_are_aligned(reports: Path) -> None:
     against = {"b-fast": "best", "c-fast": "-1.00 (-2.00 to +0.10), not told apart", "a-slow": "best", "pets": ""}
-    lines = for_terminal(leaderboard(NAMES, reports), against).splitlines()
+    lines = to_text(build_leaderboard(NAMES, reports), against).splitlines()
     assert [line.split()[:2] for line in lines if line] == [
         ["Rank", "Model"],
         ["1", "b-fast"],

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.evaluation.metrics import per_class, reliability, score, summary, wilson_interval
+from vision_pipeline.evaluation.metrics import (
+    compute_per_class,
+    compute_reliability,
+    make_predictions,
+    summary_metrics,
+    wilson_interval,
+)
 
 # Six images of three classes; the columns are the scores of classes 0, 1 and 2.
 TARGETS = np.array([0, 0, 1, 1, 2, 2])
@@ -51,7 +57,7 @@ def test_the_interval_contains_the_accuracy(images: int, data: st.DataObject) ->
 
 
 def test_scores_of_a_case_by_hand() -> None:
-    scores = score(one_hot(PREDICTED, 3, 2.0), TARGETS)
+    scores = make_predictions(one_hot(PREDICTED, 3, 2.0), TARGETS)
     assert scores.confusion.tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
     sure = math.exp(2) / (math.exp(2) + 2)
     assert scores.confidence == pytest.approx([sure] * 6)
@@ -60,7 +66,7 @@ def test_scores_of_a_case_by_hand() -> None:
 
 
 def test_per_class_of_a_case_by_hand() -> None:
-    classes = per_class(score(one_hot(PREDICTED, 3, 2.0), TARGETS).confusion)
+    classes = compute_per_class(make_predictions(one_hot(PREDICTED, 3, 2.0), TARGETS).confusion)
     assert classes.precision == pytest.approx([1 / 2, 2 / 3, 1])
     assert classes.recall == pytest.approx([1 / 2, 1, 1 / 2])
     assert classes.f1 == pytest.approx([1 / 2, 4 / 5, 2 / 3])
@@ -73,7 +79,9 @@ def test_per_class_agrees_with_scikit_learn() -> None:
 
     random = np.random.default_rng(1)
     truth, predicted = random.integers(0, 4, 200), random.integers(0, 3, 200)  # class 3 is never predicted
-    classes = per_class(score(one_hot(predicted.tolist(), 5, 1.0), truth).confusion)  # class 4 is not there at all
+    classes = compute_per_class(
+        make_predictions(one_hot(predicted.tolist(), 5, 1.0), truth).confusion
+    )  # class 4 is not there at all
     expected = precision_recall_fscore_support(truth, predicted, labels=range(5), zero_division=0)
     assert classes.precision == pytest.approx(expected[0])
     assert classes.recall == pytest.approx(expected[1])
@@ -83,14 +91,14 @@ def test_per_class_agrees_with_scikit_learn() -> None:
 
 
 def test_a_class_only_predicted_wrongly_lowers_the_macro_f1() -> None:
-    classes = per_class(score(one_hot([0, 1], 2, 1.0), np.array([0, 0])).confusion)
+    classes = compute_per_class(make_predictions(one_hot([0, 1], 2, 1.0), np.array([0, 0])).confusion)
     assert classes.f1 == pytest.approx([2 / 3, 0])
     assert classes.macro_f1 == pytest.approx(1 / 3)
 
 
 def test_calibration_error_by_hand() -> None:
     # bins (0, 0.5] and (0.5, 1]: 0.5 belongs to the lower one
-    bins = reliability(np.array([0.5, 0.3, 0.9, 0.7]), np.array([True, False, True, False]), 2)
+    bins = compute_reliability(np.array([0.5, 0.3, 0.9, 0.7]), np.array([True, False, True, False]), 2)
     assert bins.count.tolist() == [2, 2]
     assert bins.confidence == pytest.approx([0.4, 0.8])
     assert bins.accuracy == pytest.approx([0.5, 0.5])
@@ -98,14 +106,14 @@ def test_calibration_error_by_hand() -> None:
 
 
 def test_empty_bins_count_for_nothing() -> None:
-    bins = reliability(np.array([0.95, 1.0]), np.array([True, True]), 10)
+    bins = compute_reliability(np.array([0.95, 1.0]), np.array([True, True]), 10)
     assert bins.count.tolist() == [0] * 9 + [2]
     assert np.isnan(bins.confidence[:9]).all()
     assert bins.ece == pytest.approx(0.025)
 
 
 def test_a_perfect_and_sure_model() -> None:
-    figures = summary(score(one_hot(TARGETS.tolist(), 3, 50.0), TARGETS), 15)
+    figures = summary_metrics(make_predictions(one_hot(TARGETS.tolist(), 3, 50.0), TARGETS), 15)
     assert figures["accuracy"] == figures["accuracy_high"] == figures["macro_f1"] == 1.0
     assert figures["accuracy_low"] == 0.609666
     assert figures["loss"] == figures["ece"] == 0.0
@@ -113,29 +121,29 @@ def test_a_perfect_and_sure_model() -> None:
 
 
 def test_a_model_that_knows_nothing() -> None:
-    figures = summary(score(np.zeros((6, 3)), TARGETS), 15)
+    figures = summary_metrics(make_predictions(np.zeros((6, 3)), TARGETS), 15)
     assert figures["accuracy"] == 0.333333
     assert figures["loss"] == pytest.approx(math.log(3), abs=1e-6)
     assert figures["ece"] == 0.0
 
 
 def test_a_single_image() -> None:
-    figures = summary(score(np.array([[1.0, 2.0]]), np.array([0])), 15)
+    figures = summary_metrics(make_predictions(np.array([[1.0, 2.0]]), np.array([0])), 15)
     assert (figures["accuracy"], figures["accuracy_high"]) == (0.0, 0.793451)
     assert figures["macro_f1"] == 0.0
 
 
 def test_enormous_scores_do_not_overflow() -> None:
-    scores = score(np.array([[1e30, -1e30]]), np.array([0]))
+    scores = make_predictions(np.array([[1e30, -1e30]]), np.array([0]))
     assert scores.loss == 0.0
     assert scores.probabilities.tolist() == [[1.0, 0.0]]
 
 
 def test_worst_are_wrong_and_the_surest_first() -> None:
     logits = np.array([[0.0, 1.0], [0.0, 3.0], [2.0, 0.0], [0.0, 3.0]])
-    scores = score(logits, np.array([0, 0, 0, 0]))
-    assert scores.worst(9).tolist() == [1, 3, 0]
-    assert scores.worst(1).tolist() == [1]
+    scores = make_predictions(logits, np.array([0, 0, 0, 0]))
+    assert scores.worst_rows(9).tolist() == [1, 3, 0]
+    assert scores.worst_rows(1).tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,7 @@ def test_worst_are_wrong_and_the_surest_first() -> None:
 )
 def test_what_cannot_be_scored_is_refused(logits: np.ndarray, targets: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        score(logits, targets)
+        make_predictions(logits, targets)
 
 
 @st.composite
@@ -162,8 +170,8 @@ def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 @given(scored(), st.integers(2, 20))
 def test_laws(case: tuple[np.ndarray, np.ndarray], bins: int) -> None:
     logits, targets = case
-    scores = score(logits, targets)
-    curve = reliability(scores.confidence, scores.correct, bins)
+    scores = make_predictions(logits, targets)
+    curve = compute_reliability(scores.confidence, scores.correct, bins)
     assert scores.confusion.sum() == curve.count.sum() == len(targets)
     assert np.trace(scores.confusion) == scores.correct.sum()
     assert scores.confusion.sum(axis=1).tolist() == np.bincount(targets, minlength=logits.shape[1]).tolist()
@@ -180,6 +188,6 @@ def test_laws(case: tuple[np.ndarray, np.ndarray], bins: int) -> None:
 @given(scored(), st.floats(-100, 100))
 def test_a_constant_added_to_all_scores_changes_nothing(case: tuple[np.ndarray, np.ndarray], constant: float) -> None:
     logits, targets = case
-    plain, shifted = score(logits, targets), score(logits + constant, targets)
+    plain, shifted = make_predictions(logits, targets), make_predictions(logits + constant, targets)
     assert shifted.loss == pytest.approx(plain.loss, abs=1e-9)
     assert shifted.probabilities == pytest.approx(plain.probabilities, abs=1e-9)

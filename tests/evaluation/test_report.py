@@ -9,12 +9,18 @@ import numpy as np
 import pytest
 from made_up_reports import write_reports
 
-from stages.evaluation.comparisons import comparisons
-from stages.evaluation.leaderboard import leaderboard
-from stages.evaluation.report import Material, _axis, engineering, page, policies_of
-from stages.project.console import Refusal
-from stages.project.files import read_json
-from stages.project.nested import flat
+from vision_pipeline.core.dicts import flatten_dict
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import read_json
+from vision_pipeline.evaluation.leaderboard import build_leaderboard
+from vision_pipeline.evaluation.report import (
+    ReportContext,
+    _round_axis_limits,
+    collect_policies,
+    format_si,
+    render_report,
+)
+from vision_pipeline.evaluation.significance import compare_all
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>')
 
@@ -40,11 +46,13 @@ class Elements(HTMLParser):
         assert self.open.pop() == tag
 
 
-def material(reports: Path, names: list[str], **more: Any) -> Material:
+def material(reports: Path, names: list[str], **more: Any) -> ReportContext:
     model = {"architecture": "mlp", "inputs": "prepared/d", "augmentation": "shift", "train": {"lr": 0.01}}
     settings = dict.fromkeys(names, model)
     facts = {name: read_json(reports / name / "data.json") for name in names}
-    return Material(reports, facts, settings, more.get("sheets", {}), comparisons(leaderboard(names, reports), reports))
+    return ReportContext(
+        reports, facts, settings, more.get("sheets", {}), compare_all(build_leaderboard(names, reports), reports)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +81,12 @@ NAMES = ["good", "bad", "hostile"]
 def test_the_policies_of_a_model_are_its_own_and_that_of_its_views(
     inputs: str, augmentation: str, policies: set[str]
 ) -> None:
-    assert policies_of({"inputs": inputs, "augmentation": augmentation}) == policies
+    assert collect_policies({"inputs": inputs, "augmentation": augmentation}) == policies
 
 
 def rendered(reports: Path, names: list[str], **more: Any) -> str:
     shown = material(reports, names, **more)
-    return page(leaderboard(names, reports), shown, more.get("notes", []), more.get("missing", []))
+    return render_report(build_leaderboard(names, reports), shown, more.get("notes", []), more.get("missing", []))
 
 
 def test_a_pair_has_a_row_with_its_verdict(reports: Path) -> None:
@@ -177,18 +185,18 @@ def test_intervals_lie_within_the_axis(reports: Path) -> None:
     [(0.912, 0.951, (0.91, 0.96)), (0.52, 0.98, (0.5, 1.0)), (0.999, 1.0, (0.99, 1.0)), (0.0, 0.2, (0.0, 0.2))],
 )
 def test_axis(low: float, high: float, axis: tuple[float, float]) -> None:
-    assert _axis(low, high) == axis
+    assert _round_axis_limits(low, high) == axis
 
 
 def test_a_missing_picture_is_named(reports: Path, tmp_path: Path) -> None:
     write_reports(tmp_path / "good", targets=np.array([0]), images=np.zeros((1, 4, 4, 1), np.uint8))
     (tmp_path / "good" / "mistakes.png").unlink()
-    with pytest.raises(Refusal, match=r"good/mistakes\.png is missing"):
+    with pytest.raises(UserError, match=r"good/mistakes\.png is missing"):
         rendered(tmp_path, ["good"])
 
 
 def test_flat() -> None:
-    assert flat({"hidden": [1], "train": {"lr": 0.1}}) == {"hidden": [1], "train.lr": 0.1}
+    assert flatten_dict({"hidden": [1], "train": {"lr": 0.1}}) == {"hidden": [1], "train.lr": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -196,7 +204,7 @@ def test_flat() -> None:
     [(0, "0"), (999, "999"), (7850, "7.85 k"), (999_999, "1 M"), (12_345_678, "12.3 M"), (4e9, "4 G")],
 )
 def test_counts_for_people(number: float, said: str) -> None:
-    assert engineering(number) == said
+    assert format_si(number) == said
 
 
 def test_the_cost_of_an_answer_and_the_spread_over_seeds_are_shown(reports: Path, tmp_path: Path) -> None:
@@ -213,8 +221,8 @@ def test_the_cost_of_an_answer_and_the_spread_over_seeds_are_shown(reports: Path
 def test_a_table_that_is_missing_or_damaged_is_named(table: str, tmp_path: Path) -> None:
     write_reports(tmp_path / "good")
     (tmp_path / "good" / table).write_text("nothing\n")
-    with pytest.raises(Refusal, match=rf"good/{table} has no column"):
+    with pytest.raises(UserError, match=rf"good/{table} has no column"):
         rendered(tmp_path, ["good"])
     (tmp_path / "good" / table).unlink()
-    with pytest.raises(Refusal, match=rf"good/{table} is missing"):
+    with pytest.raises(UserError, match=rf"good/{table} is missing"):
         rendered(tmp_path, ["good"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.evaluation.seeds import mean_interval, over_seeds, seeds_table
+from vision_pipeline.evaluation.seeds import aggregate_seeds, mean_ci, seeds_table
 
 
 def rows(*accuracies: float) -> list[dict[str, float]]:
@@ -12,7 +12,7 @@ def rows(*accuracies: float) -> list[dict[str, float]]:
 
 def test_of_three_seeds_the_mean_the_spread_and_the_interval():
     # mean 0.92, sd 0.02; t of 2 degrees of freedom is 4.302653; 4.302653 * 0.02 / sqrt(3) = 0.049683
-    found = over_seeds(seeds_table(rows(0.90, 0.92, 0.94)))
+    found = aggregate_seeds(seeds_table(rows(0.90, 0.92, 0.94)))
     assert found == {
         "seeds": 3,
         "accuracy_mean": 0.92,
@@ -27,12 +27,12 @@ def test_of_three_seeds_the_mean_the_spread_and_the_interval():
 
 
 def test_one_seed_has_no_spread():
-    assert over_seeds(seeds_table(rows(0.9))) == {"seeds": 1}
+    assert aggregate_seeds(seeds_table(rows(0.9))) == {"seeds": 1}
 
 
 def test_the_interval_of_a_share_stays_between_0_and_1():
-    assert mean_interval([0.99, 1.0], share=True)[1] == 1.0
-    assert mean_interval([0.99, 1.0], share=False)[1] > 1.0
+    assert mean_ci([0.99, 1.0], is_fraction=True)[1] == 1.0
+    assert mean_ci([0.99, 1.0], is_fraction=False)[1] > 1.0
 
 
 def test_the_table_has_a_row_for_each_seed():

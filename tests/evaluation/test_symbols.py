@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.evaluation.metrics import bits_per_symbol, score
-from stages.evaluation.symbol_figures import draw_places
-from stages.evaluation.symbols import mistaken, surprises, text_rows, visible
+from vision_pipeline.evaluation.metrics import bits_per_token, make_predictions
+from vision_pipeline.evaluation.plots import plot_contexts
+from vision_pipeline.evaluation.tokens import misclassified, most_surprising, printable_tokens, text_rows
 
 NAMES = ["↵", "␣", "a", "b"]
 
@@ -17,12 +17,12 @@ NAMES = ["↵", "␣", "a", "b"]
     ("symbol", "shown"), [(" ", "␣"), ("\n", "↵"), ("\t", "→"), ("a", "a"), ("é", "é"), ("\x07", "U+0007")]
 )
 def test_every_symbol_can_be_seen(symbol: str, shown: str) -> None:
-    assert visible([symbol, "x"]) == [shown, "x"]
+    assert printable_tokens([symbol, "x"]) == [shown, "x"]
 
 
 def test_no_two_symbols_have_one_name() -> None:
-    assert visible("\t→ab\n") == ["U+0009", "→", "a", "b", "↵"]
-    assert len(set(visible(map(chr, range(0x3000))))) == 0x3000
+    assert printable_tokens("\t→ab\n") == ["U+0009", "→", "a", "b", "↵"]
+    assert len(set(printable_tokens(map(chr, range(0x3000))))) == 0x3000
 
 
 def test_the_least_likely_symbols_come_first_in_their_place() -> None:
@@ -30,16 +30,16 @@ def test_the_least_likely_symbols_come_first_in_their_place() -> None:
     chances = np.full((4, 4), 0.1)
     chances[np.arange(4), targets] = [0.7, 0.25, 0.7, 0.5]
     chances[1, 3] = 0.55
-    found = surprises(score(np.log(chances), targets), symbols, NAMES, 2)
-    assert [(place.before, place.symbol, place.after) for place in found] == [("ab", "␣", "a↵"), ("ab␣a", "↵", "")]
+    found = most_surprising(make_predictions(np.log(chances), targets), symbols, NAMES, 2)
+    assert [(place.before, place.token, place.after) for place in found] == [("ab", "␣", "a↵"), ("ab␣a", "↵", "")]
     assert found[0].remark == "2.0 bits; said b, 55.0% sure"
 
 
 def test_wrong_sequences_are_shown_from_their_first_symbol_on() -> None:
     sequences = np.array([[2, 3, 1], [3, 3, 3]])
-    scores = score(np.log(np.array([[0.1, 0.1, 0.2, 0.6], [0.1, 0.1, 0.1, 0.7]])), np.array([2, 3]))
-    (place,) = mistaken(scores, sequences, NAMES, 5)
-    assert (place.before, place.symbol, place.after, place.remark) == ("", "a", "b␣", "is a; said b, 60.0% sure")
+    scores = make_predictions(np.log(np.array([[0.1, 0.1, 0.2, 0.6], [0.1, 0.1, 0.1, 0.7]])), np.array([2, 3]))
+    (place,) = misclassified(scores, sequences, NAMES, 5)
+    assert (place.before, place.token, place.after, place.remark) == ("", "a", "b␣", "is a; said b, 60.0% sure")
 
 
 def test_rows_of_a_text_are_its_places() -> None:
@@ -49,15 +49,15 @@ def test_rows_of_a_text_are_its_places() -> None:
 
 
 def test_a_coin_costs_a_bit() -> None:
-    assert bits_per_symbol(np.log(2)) == 1.0
-    assert bits_per_symbol(np.log(4) / 2) == 1.0
+    assert bits_per_token(np.log(2)) == 1.0
+    assert bits_per_token(np.log(4) / 2) == 1.0
 
 
 @pytest.mark.parametrize("count", [0, 1, 24])
 def test_the_picture_grows_with_its_lines(tmp_path: Path, count: int) -> None:
     symbols = np.zeros(30, np.int64)
-    places = surprises(score(np.zeros((30, 4)), symbols), symbols, NAMES, count)
-    draw_places(tmp_path / "p.png", "Title", places)
+    places = most_surprising(make_predictions(np.zeros((30, 4)), symbols), symbols, NAMES, count)
+    plot_contexts(tmp_path / "p.png", "Title", places)
     with Image.open(tmp_path / "p.png") as image:
         assert image.width > 700
         assert abs(image.height - 120 * (0.55 + 0.27 * max(1, count))) < 40

@@ -7,8 +7,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from stages.params import load, problems
-from stages.project.console import Refusal
+from vision_pipeline.config.load import list_validation_errors, load_params
+from vision_pipeline.core.errors import UserError
 
 _BYTES = 2 << 30
 _SECONDS = 30  # of the processor, for one file; the signal ends the process
@@ -16,9 +16,9 @@ _SECONDS = 30  # of the processor, for one file; the signal ends the process
 
 def _answer(path: Path) -> dict[str, str | list[str]]:
     try:
-        wrong = problems(path)
-        return {"problems": wrong} if wrong else {"values": str(load("seed", "models", path=path))}
-    except Refusal as refusal:
+        wrong = list_validation_errors(path)
+        return {"problems": wrong} if wrong else {"values": str(load_params("seed", "models", path=path))}
+    except UserError as refusal:
         return {"refused": str(refusal)}
     except BaseException:
         return {"crashed": traceback.format_exc()}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from whole_project import STAGES, contents, exit_code, make_project
 
-from stages.project.files import read_json
+from vision_pipeline.core.files import read_json
 
 _BY_DOOR = {stage[0]: stage for stage in STAGES}
 _DAMAGED = [

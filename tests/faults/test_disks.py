@@ -36,8 +36,11 @@ def _in(root: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("TRACKING", "off")
     for name in ("DVC_ROOT", "DATA_MIRROR", "DVC_STAGE"):
         patch.delenv(name, raising=False)
-    for user in ("synthesize", "training.training"):  # here more modules are loaded, and all would count
-        patch.setattr(f"stages.{user}.code_digest", lambda: "c0de")
+    for user in (
+        "stages.synthesize",
+        "vision_pipeline.training.run_spec",
+    ):  # here more modules are loaded, and all would count
+        patch.setattr(f"{user}.compute_source_digest", lambda: "c0de")
 
 
 def check(

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
-from stages.project.door import run_or_refuse
+from vision_pipeline.core.stage_main import run_with_exit_code
 
 # each stage, and what it writes
 STAGES = {
@@ -68,7 +68,7 @@ def exit_code(stage: tuple[str, str]) -> int:
     door, name = stage
     main = importlib.import_module(f"stages.{door}").main
     try:
-        run_or_refuse(lambda: main(name) if name else main())
+        run_with_exit_code(lambda: main(name) if name else main())
     except SystemExit as ended:
         return int(ended.code or 0)
 

@@ -7,12 +7,18 @@ import torch
 from ruamel.yaml import YAML
 from torch import Tensor, nn
 
-from stages.models.anatomy import blank, depth, layers_of, one_input
-from stages.models.backbones import backbone
-from stages.models.build import build, count_parameters, settings_of
-from stages.models.layer_table import rows, text
-from stages.models.transfer import join
-from stages.params import load
+from vision_pipeline.config.load import load_params
+from vision_pipeline.models.backbones import create_backbone
+from vision_pipeline.models.build import architecture_config, build_model, count_parameters
+from vision_pipeline.models.model_summary import (
+    count_layers,
+    dummy_input,
+    example_input,
+    format_summary,
+    layers_to_records,
+    summarize_layers,
+)
+from vision_pipeline.models.transfer import attach_head
 
 SHAPES = {"mnist": [28, 28, 1], "cifar10": [32, 32, 3], "cats_dogs": [64, 64, 3], "hello": [], "shakespeare": []}
 DEFAULT = list(YAML(typ="safe").load(Path(__file__).parents[2] / "params.yaml")["models"])
@@ -21,15 +27,17 @@ MLP = {"activation": "relu", "dropout": 0.0, "batch_norm": False}
 
 def default(name: str, repository: Path) -> tuple[nn.Module, list[int]]:
     """A model of params.yaml, a transfer model with its backbone in front."""
-    (model,) = load(f"models.{name}", path=repository / "params.yaml")
+    (model,) = load_params(f"models.{name}", path=repository / "params.yaml")
     shape = SHAPES[model.dataset]
     if model.architecture != "transfer":
-        return build(model.architecture, settings_of(model), shape, 10), shape
-    features, backbones = load("features", "backbones", path=repository / "params.yaml")
+        return build_model(model.architecture, architecture_config(model), shape, 10), shape
+    features, backbones = load_params("features", "backbones", path=repository / "params.yaml")
     about = backbones[features[model.inputs.removeprefix("features/")].backbone]
-    body = backbone(about.library, about.network)
+    body = create_backbone(about.library, about.network)
     size = body.eval()(torch.zeros(1, 3, 64, 64)).shape[1]
-    return join(body, [0.0] * size, [1.0] * size, build("transfer", settings_of(model), [size], 2)), shape
+    return attach_head(
+        body, [0.0] * size, [1.0] * size, build_model("transfer", architecture_config(model), [size], 2)
+    ), shape
 
 
 def seen(network: nn.Module, inputs: Tensor) -> list[tuple[str, list[int]]]:
@@ -53,11 +61,11 @@ def _first(output: Tensor | tuple[Tensor, ...]) -> Tensor:
 @pytest.mark.parametrize("name", DEFAULT)
 def test_the_layers_of_every_default_model_are_those_of_a_forward_pass(name: str, repository: Path) -> None:
     network, shape = default(name, repository)
-    inputs = one_input(network, shape)
-    layers = layers_of(network, inputs)
+    inputs = example_input(network, shape)
+    layers = summarize_layers(network, inputs)
     passed = seen(network, torch.cat([inputs, inputs]))
     leaves = {name for name, _ in passed}
-    assert [(layer.name, layer.output) for layer in layers if layer.name in leaves] == passed
+    assert [(layer.name, layer.output_shape) for layer in layers if layer.name in leaves] == passed
     assert sum(layer.weights + layer.biases for layer in layers) == count_parameters(network)[0]
     free = {layer.kind for layer in layers if layer.weights and not layer.multiply_adds}
     assert free <= {"BatchNorm1d", "BatchNorm2d", "BatchNormAct2d"}
@@ -72,7 +80,7 @@ def test_the_layers_of_every_default_model_are_those_of_a_forward_pass(name: str
 def test_backbones_have_their_published_size_and_cost(
     library: str, network: str, parameters: int, million: int | None
 ) -> None:
-    layers = layers_of(backbone(library, network), blank([224, 224, 3]))
+    layers = summarize_layers(create_backbone(library, network), dummy_input([224, 224, 3]))
     assert sum(layer.weights + layer.biases for layer in layers) == parameters
     if million:
         assert round(sum(layer.multiply_adds for layer in layers) / 1e6) == million
@@ -80,8 +88,8 @@ def test_backbones_have_their_published_size_and_cost(
 
 def test_a_network_of_the_cnns_settings_follows_from_them_alone(repository: Path) -> None:
     network, shape = default("cifar10-cnn", repository)
-    layers = [layer for layer in layers_of(network, blank(shape)) if layer.number]
-    assert [layer.output for layer in layers] == [[16, 32, 32], [32, 16, 16], [64, 8, 8], [500], [10]]
+    layers = [layer for layer in summarize_layers(network, dummy_input(shape)) if layer.number]
+    assert [layer.output_shape for layer in layers] == [[16, 32, 32], [32, 16, 16], [64, 8, 8], [500], [10]]
     assert [layer.weights + layer.biases for layer in layers] == [448, 4_640, 18_496, 512_500, 5_010]
     assert [layer.number for layer in layers] == [1, 2, 3, 4, 5]
 
@@ -90,15 +98,15 @@ def test_a_network_of_the_cnns_settings_follows_from_them_alone(repository: Path
     ("hidden", "count", "word"), [([], 1, "shallow"), ([128, 64], 3, "shallow"), ([512, 256, 128], 4, "deep")]
 )
 def test_layers_are_the_hidden_ones_and_the_output(hidden: list[int], count: int, word: str) -> None:
-    network = build("mlp", MLP | {"hidden": hidden}, [28, 28, 1], 10)
-    assert depth(layers_of(network, blank([28, 28, 1]))) == (count, word)
+    network = build_model("mlp", MLP | {"hidden": hidden}, [28, 28, 1], 10)
+    assert count_layers(summarize_layers(network, dummy_input([28, 28, 1]))) == (count, word)
 
 
 @pytest.mark.parametrize("samples", [1, 64])
 def test_shapes_of_a_fully_connected_network_in_both_conventions(samples: int) -> None:
     """Columns are samples on paper: z = W x + b; rows are samples in torch, with the same numbers."""
-    network = build("mlp", MLP | {"hidden": [3, 5, 4, 2]}, [2], 1)
-    table = [row for row in rows(layers_of(network, blank([2]))) if row["layer"]]
+    network = build_model("mlp", MLP | {"hidden": [3, 5, 4, 2]}, [2], 1)
+    table = [row for row in layers_to_records(summarize_layers(network, dummy_input([2]))) if row["layer"]]
     assert [row["W"] for row in table] == ["3 x 2", "5 x 3", "4 x 5", "2 x 4", "1 x 2"]
     assert [row["b"] for row in table] == ["3 x 1", "5 x 1", "4 x 1", "2 x 1", "1 x 1"]
     assert sum(row["weights"] + row["biases"] for row in table) == 66
@@ -118,7 +126,7 @@ def test_shapes_of_a_fully_connected_network_in_both_conventions(samples: int) -
 
 def test_a_layer_that_is_used_twice_is_held_once_and_computed_twice() -> None:
     linear = nn.Linear(4, 4)
-    layers = layers_of(nn.Sequential(linear, nn.ReLU(), linear), torch.zeros(1, 4))
+    layers = summarize_layers(nn.Sequential(linear, nn.ReLU(), linear), torch.zeros(1, 4))
     assert [(layer.weights, layer.biases, layer.multiply_adds) for layer in layers] == [
         (16, 4, 16), (0, 0, 0), (0, 0, 16),
     ]  # fmt: skip
@@ -138,26 +146,26 @@ class Reader(nn.Module):
 
 def test_recurrent_networks_and_parameters_of_no_layer() -> None:
     network = Reader(batch_first=True)
-    layers = layers_of(network, torch.zeros(1, 9, dtype=torch.long))
-    assert [(layer.kind, layer.output) for layer in layers] == [
+    layers = summarize_layers(network, torch.zeros(1, 9, dtype=torch.long))
+    assert [(layer.kind, layer.output_shape) for layer in layers] == [
         ("Reader", [9, 7]), ("Embedding", [9, 5]), ("LSTM", [9, 6]), ("Linear", [9, 7]),
     ]  # fmt: skip
     assert sum(layer.weights + layer.biases for layer in layers) == count_parameters(network)[0]
     assert [layer.multiply_adds for layer in layers] == [0, 0, 9 * (4 * 6 * 11 + 4 * 6 * 12), 9 * 6 * 7]
-    assert depth(layers) == (3, "shallow")  # the LSTM is two, one on the other
-    assert not any(layer.dense for layer in layers)
-    assert "Fully connected" not in text("reader", layers, 0)
+    assert count_layers(layers) == (3, "shallow")  # the LSTM is two, one on the other
+    assert not any(layer.is_dense for layer in layers)
+    assert "Fully connected" not in format_summary("reader", layers, 0)
 
 
 def test_a_recurrent_layer_with_the_batch_in_the_second_place() -> None:
-    layers = layers_of(Reader(batch_first=False), torch.zeros(9, 1, dtype=torch.long))
-    assert (layers[2].given, layers[2].output) == ([9, 5], [9, 6])
+    layers = summarize_layers(Reader(batch_first=False), torch.zeros(9, 1, dtype=torch.long))
+    assert (layers[2].input_shape, layers[2].output_shape) == ([9, 5], [9, 6])
 
 
 def test_parameters_that_are_used_without_a_call_are_listed_last() -> None:
     attention = nn.MultiheadAttention(8, 2, batch_first=True)
-    layers = layers_of(Attending(attention), torch.zeros(1, 3, 8))
-    assert [(layer.name, layer.weights, layer.biases, layer.output) for layer in layers] == [
+    layers = summarize_layers(Attending(attention), torch.zeros(1, 3, 8))
+    assert [(layer.name, layer.weights, layer.biases, layer.output_shape) for layer in layers] == [
         ("layer", 3 * 8 * 8, 3 * 8, [3, 8]), ("layer.out_proj", 8 * 8, 8, []),
     ]  # fmt: skip
 
@@ -174,10 +182,10 @@ class Attending(nn.Module):
 
 
 def test_looking_changes_nothing() -> None:
-    network = build("mlp", MLP | {"hidden": [4], "dropout": 0.5, "batch_norm": True}, [2, 2, 1], 2).train()
+    network = build_model("mlp", MLP | {"hidden": [4], "dropout": 0.5, "batch_norm": True}, [2, 2, 1], 2).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     drawn = torch.get_rng_state()
-    layers_of(network, blank([2, 2, 1]))
+    summarize_layers(network, dummy_input([2, 2, 1]))
     assert torch.equal(torch.get_rng_state(), drawn)
     assert all(module.training for module in network.modules())
     assert not any(module._forward_hooks for module in network.modules())
@@ -185,8 +193,8 @@ def test_looking_changes_nothing() -> None:
 
 
 def test_totals_and_the_batch() -> None:
-    network = build("mlp", MLP | {"hidden": [3]}, [2], 1)
-    page = text("tiny", layers_of(network, blank([2])), 13, batch=64)
+    network = build_model("mlp", MLP | {"hidden": [3]}, [2], 1)
+    page = format_summary("tiny", summarize_layers(network, dummy_input([2])), 13, batch_size=64)
     assert page.splitlines()[-12:-6] == [
         "layers      2: 1 hidden and the output; shallow (up to 2 hidden layers are called shallow)",
         "parameters  13: 9 weights and 4 biases; 13 are trained",
@@ -204,12 +212,12 @@ def test_totals_and_the_batch() -> None:
 
 def test_a_cell_written_out_is_a_layer_as_torchs_is() -> None:
     settings = {"cell": "elman", "hidden": 8, "layers": 2, "dropout": 0.0, "forget_bias": 1.0, "input_bias": 0.0}
-    network = build("recurrent", settings, [], 4)
-    layers = [one for one in layers_of(network, one_input(network, [])) if one.number]
-    assert [(one.kind, one.output, one.weights, one.biases) for one in layers] == [
+    network = build_model("recurrent", settings, [], 4)
+    layers = [one for one in summarize_layers(network, example_input(network, [])) if one.number]
+    assert [(one.kind, one.output_shape, one.weights, one.biases) for one in layers] == [
         ("Elman", [1, 8], 8 * 4 + 8 * 8, 8),
         ("Elman", [1, 8], 8 * 8 + 8 * 8, 8),
         ("Linear", [1, 4], 4 * 8, 4),
     ]
     assert [one.multiply_adds for one in layers] == [96, 128, 32]  # of one step
-    assert depth(layers) == (3, "shallow")
+    assert count_layers(layers) == (3, "shallow")

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stages.models.arithmetic import multiply_adds, output_shape, parameters
+from vision_pipeline.models.flops import count_macs, count_weights_biases, infer_output_shape
 
 SIZES = st.integers(1, 40)
 
@@ -18,7 +18,7 @@ def through(layers: list[nn.Module], shape: list[int]) -> list[list[int]]:
     """The shapes behind each layer by formula alone: torch is not asked."""
     shapes = []
     for layer in layers:
-        found = output_shape(layer, shape)
+        found = infer_output_shape(layer, shape)
         assert found is not None
         shapes.append(shape := found)
     return shapes
@@ -62,7 +62,7 @@ def test_the_worked_example_of_200_grey_pixels() -> None:
     ],
 )
 def test_weights_and_biases_are_counted_apart(layer: nn.Module, weights: int, biases: int) -> None:
-    assert parameters(layer) == numbers(layer) == (weights, biases)
+    assert count_weights_biases(layer) == numbers(layer) == (weights, biases)
 
 
 def test_a_fully_connected_network_of_2_3_5_4_2_1() -> None:
@@ -70,7 +70,7 @@ def test_a_fully_connected_network_of_2_3_5_4_2_1() -> None:
     layers = [nn.Linear(before, after) for before, after in pairwise(units)]
     assert through(list(layers), [2]) == [[3], [5], [4], [2], [1]]
     assert layers[1].weight.shape == (5, 3)
-    assert sum(sum(parameters(layer)) for layer in layers) == 66
+    assert sum(sum(count_weights_biases(layer)) for layer in layers) == 66
 
 
 @settings(max_examples=1000)
@@ -88,11 +88,11 @@ def test_convolutions_are_as_torch_makes_them(size, depth, kernel, stride, paddi
     before, after, groups = depth[0] * depth[2], depth[1] * depth[2], depth[2]
     conv = nn.Conv2d(before, after, kernel, stride, padding, dilation, groups, bias)
     made = list(conv(torch.zeros(1, before, *size)).shape[1:])
-    assert output_shape(conv, [before, *size]) == made
+    assert infer_output_shape(conv, [before, *size]) == made
     assert made[0] == after  # the depth is the number of filters, whatever height and width are
-    assert parameters(conv) == numbers(conv)
+    assert count_weights_biases(conv) == numbers(conv)
     per_place = before // groups * prod(kernel)  # each number that comes out is a sum of as many products
-    assert multiply_adds(conv, made) == prod(made) * per_place
+    assert count_macs(conv, made) == prod(made) * per_place
 
 
 @settings(max_examples=1000)
@@ -106,8 +106,8 @@ def test_convolutions_are_as_torch_makes_them(size, depth, kernel, stride, paddi
 def test_pooling_is_as_torch_makes_it(pool, size, kernel, stride, padding) -> None:
     assume(2 * padding <= kernel <= min(size) + 2 * padding)
     layer = pool(kernel, stride, padding)
-    assert output_shape(layer, [3, *size]) == list(layer(torch.zeros(1, 3, *size)).shape[1:])
-    assert (parameters(layer), multiply_adds(layer, [3, 1, 1])) == ((0, 0), 0)
+    assert infer_output_shape(layer, [3, *size]) == list(layer(torch.zeros(1, 3, *size)).shape[1:])
+    assert (count_weights_biases(layer), count_macs(layer, [3, 1, 1])) == ((0, 0), 0)
 
 
 @pytest.mark.parametrize(("kind", "gates"), [(nn.RNN, 1), (nn.GRU, 3), (nn.LSTM, 4)])
@@ -115,15 +115,15 @@ def test_pooling_is_as_torch_makes_it(pool, size, kernel, stride, padding) -> No
 @pytest.mark.parametrize("both_ways", [False, True])
 def test_recurrent_layers(kind: type[nn.RNNBase], gates: int, layers: int, both_ways: bool) -> None:
     layer = kind(6, 8, layers, batch_first=True, bidirectional=both_ways)
-    assert output_shape(layer, [5, 6]) == list(layer(torch.zeros(1, 5, 6))[0].shape[1:])
-    assert parameters(layer) == numbers(layer)
+    assert infer_output_shape(layer, [5, 6]) == list(layer(torch.zeros(1, 5, 6))[0].shape[1:])
+    assert count_weights_biases(layer) == numbers(layer)
     if layers == 1 and not both_ways:
-        assert sum(parameters(layer)) == gates * (8 * 6 + 8**2 + 2 * 8)
-        assert multiply_adds(layer, [5, 8]) == 5 * gates * (8 * 6 + 8**2)
+        assert sum(count_weights_biases(layer)) == gates * (8 * 6 + 8**2 + 2 * 8)
+        assert count_macs(layer, [5, 8]) == 5 * gates * (8 * 6 + 8**2)
 
 
 @pytest.mark.parametrize(
     "layer", [nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True), nn.Conv2d(3, 3, 3, padding="same"), nn.AdaptiveAvgPool2d(1)]
 )
 def test_what_has_no_formula_here_is_said(layer: nn.Module) -> None:
-    assert output_shape(layer, [3, 7, 7]) is None
+    assert infer_output_shape(layer, [3, 7, 7]) is None

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from stages.models.build import build, count_parameters, settings_of
-from stages.params import load
-from stages.project.console import Refusal
+from vision_pipeline.config.load import load_params
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.models.build import architecture_config, build_model, count_parameters
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from stages.project.console import Refusal
     ],
 )
 def test_settings_are_the_architectures_own_keys(repository: Path, model: str, keys: set[str]) -> None:
-    (section,) = load(f"models.{model}", path=repository / "params.yaml")
-    assert settings_of(section).keys() == keys
+    (section,) = load_params(f"models.{model}", path=repository / "params.yaml")
+    assert architecture_config(section).keys() == keys
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def test_settings_are_the_architectures_own_keys(repository: Path, model: str, k
     ],
 )
 def test_the_default_models_have_their_sizes(repository: Path, model: str, shape: list[int], parameters: int) -> None:
-    (section,) = load(f"models.{model}", path=repository / "params.yaml")
-    network = build(section.architecture, settings_of(section), shape, 10)
+    (section,) = load_params(f"models.{model}", path=repository / "params.yaml")
+    network = build_model(section.architecture, architecture_config(section), shape, 10)
     assert count_parameters(network) == (parameters, parameters)
 
 
 @pytest.mark.parametrize("name", ["cnnn", "build", "checkpoint", "layers", "../train", "", "os"])
 def test_only_architectures_can_be_asked_for(name: str) -> None:
-    with pytest.raises(Refusal, match="architecture is"):
-        build(name, {}, [28, 28, 1], 10)
+    with pytest.raises(UserError, match="architecture is"):
+        build_model(name, {}, [28, 28, 1], 10)
 
 
 def test_frozen_parameters_are_counted_apart() -> None:
@@ -56,7 +56,7 @@ def test_frozen_parameters_are_counted_apart() -> None:
 def test_the_same_seed_gives_the_same_weights() -> None:
     settings = {"hidden": [8], "activation": "relu", "dropout": 0.0, "batch_norm": False}
     torch.manual_seed(3)
-    first = build("mlp", settings, [4], 2).state_dict()
+    first = build_model("mlp", settings, [4], 2).state_dict()
     torch.manual_seed(3)
-    second = build("mlp", settings, [4], 2).state_dict()
+    second = build_model("mlp", settings, [4], 2).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -16,9 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stages.models.build import build
-from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, load_weights, rebuild, save_checkpoint
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.models.build import build_model
+from vision_pipeline.models.checkpoint import (
+    Checkpoint,
+    build_from_checkpoint,
+    build_pixel_model,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+)
 
 SETTINGS = {"hidden": [512, 256, 128], "activation": "relu", "dropout": 0.3, "batch_norm": False}
 SMALL = {"hidden": [6], "activation": "tanh", "dropout": 0.25, "batch_norm": True}
@@ -34,7 +41,7 @@ def checkpoint(options: dict[str, Any], shape: list[int], architecture: str = "m
         class_names=[str(digit) for digit in range(10)],
         normalize={"mean": [0.5] * shape[-1], "std": [0.25] * shape[-1]},
         backbone=None,
-        state_dict=build(architecture, options, shape, 10).state_dict(),
+        state_dict=build_model(architecture, options, shape, 10).state_dict(),
         provenance={"name": "mnist", "status": "stand-in"},
         training={"key": "abc", "seed": 0, "params": {"train": {"lr": 0.1}}},
         versions={"torch": "2"},
@@ -57,7 +64,7 @@ def test_a_round_trip_keeps_everything(tmp_path: Path) -> None:
     assert all(torch.equal(read.state_dict[name], tensor) for name, tensor in written.state_dict.items())
     parameters = 4 * 567_434  # bytes
     assert parameters < (tmp_path / "c.pth").stat().st_size < parameters + (64 << 10)
-    network = rebuild(read)
+    network = build_from_checkpoint(read)
     assert not network.training
     assert network.dropout.p == 0.3
 
@@ -86,10 +93,10 @@ def test_a_fresh_process_rebuilds_it_without_params(tmp_path: Path, repository: 
     torch.save(pixels, tmp_path / "pixels.pt")
     program = (
         "import torch; from pathlib import Path\n"
-        "from stages.models.checkpoint import load_checkpoint, from_pixels\n"
+        "from vision_pipeline.models.checkpoint import load_checkpoint, build_pixel_model\n"
         "torch.set_num_threads(1)\n"
         "with torch.inference_mode():\n"
-        "    network = from_pixels(load_checkpoint(Path('c.pth')))\n"
+        "    network = build_pixel_model(load_checkpoint(Path('c.pth')))\n"
         "    torch.save((network(torch.load('pixels.pt')), network.network.dropout.p), 'logits.pt')\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(repository)}
@@ -98,7 +105,7 @@ def test_a_fresh_process_rebuilds_it_without_params(tmp_path: Path, repository: 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with torch.inference_mode():
-        here = from_pixels(load_checkpoint(tmp_path / "c.pth"))(pixels)
+        here = build_pixel_model(load_checkpoint(tmp_path / "c.pth"))(pixels)
     torch.set_num_threads(threads)
     assert torch.equal(logits, here)
     assert dropout == 0.3
@@ -119,7 +126,7 @@ def test_every_architecture_is_rebuilt_with_its_scores_and_its_dropout(
     written = checkpoint(options, shape, architecture)
     save_checkpoint(tmp_path / "c.pth", written)
     torch.manual_seed(9)
-    first, again = rebuild(written), rebuild(load_checkpoint(tmp_path / "c.pth"))
+    first, again = build_from_checkpoint(written), build_from_checkpoint(load_checkpoint(tmp_path / "c.pth"))
     inputs = torch.randn(4, *(shape[2], *shape[:2]) if len(shape) == 3 else shape)
     assert torch.equal(first(inputs), again(inputs))
     assert not any(module.training for module in again.modules())
@@ -132,7 +139,7 @@ def test_pixels_are_normalised_inside() -> None:
     held = checkpoint(SMALL, [4, 4, 1])
     pixels = torch.randint(0, 256, (3, 4, 4, 1), dtype=torch.uint8)
     unit = pixels.permute(0, 3, 1, 2).float() / 255
-    torch.testing.assert_close(from_pixels(held)(pixels), rebuild(held)((unit - 0.5) / 0.25))
+    torch.testing.assert_close(build_pixel_model(held)(pixels), build_from_checkpoint(held)((unit - 0.5) / 0.25))
 
 
 def test_rebuilding_draws_nothing_from_the_global_generator() -> None:
@@ -140,27 +147,27 @@ def test_rebuilding_draws_nothing_from_the_global_generator() -> None:
     expected = torch.rand(1)
     held = checkpoint(SMALL, [4, 4, 1])
     torch.manual_seed(5)
-    rebuild(held)
+    build_from_checkpoint(held)
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_a_mismatch_names_layer_and_shapes_and_changes_nothing() -> None:
-    written = build("mlp", SETTINGS, [28, 28, 1], 10)
-    other = build("mlp", {**SETTINGS, "hidden": [400, 200, 100]}, [28, 28, 1], 10)
+    written = build_model("mlp", SETTINGS, [28, 28, 1], 10)
+    other = build_model("mlp", {**SETTINGS, "hidden": [400, 200, 100]}, [28, 28, 1], 10)
     before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
-    with pytest.raises(Refusal, match=r"^hidden_layers\.0\.weight: the checkpoint has \[512, 784\], the model \[400"):
+    with pytest.raises(UserError, match=r"^hidden_layers\.0\.weight: the checkpoint has \[512, 784\], the model \[400"):
         load_weights(other, written.state_dict())
     assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
 
 
 def test_tensors_that_are_missing_or_too_many_are_named() -> None:
-    network = build("mlp", SMALL, [4, 4, 1], 10)
+    network = build_model("mlp", SMALL, [4, 4, 1], 10)
     weights = network.state_dict()
     moved = {("outputs" if name == "output.bias" else name): tensor for name, tensor in weights.items()}
-    with pytest.raises(Refusal, match=r"output\.bias: missing in the checkpoint; outputs: the model has no such"):
+    with pytest.raises(UserError, match=r"output\.bias: missing in the checkpoint; outputs: the model has no such"):
         load_weights(network, moved)
     halved = {**weights, "output.bias": weights["output.bias"].half()}
-    with pytest.raises(Refusal, match=r"output\.bias: the checkpoint has torch\.float16, the model torch\.float32"):
+    with pytest.raises(UserError, match=r"output\.bias: the checkpoint has torch\.float16, the model torch\.float32"):
         load_weights(network, halved)
 
 
@@ -169,7 +176,7 @@ def test_a_missing_key_is_named(saved: Path, key: str) -> None:
     content = torch.load(saved, weights_only=True)
     del content[key]
     torch.save(content, saved)
-    with pytest.raises(Refusal, match=rf"checkpoint\.pth lacks {key};"):
+    with pytest.raises(UserError, match=rf"checkpoint\.pth lacks {key};"):
         load_checkpoint(saved)
 
 
@@ -184,7 +191,7 @@ def test_a_missing_key_is_named(saved: Path, key: str) -> None:
 )
 def test_wrong_types_are_named(saved: Path, changes: dict[str, Any], message: str) -> None:
     torch.save({**torch.load(saved, weights_only=True), **changes}, saved)
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(UserError, match=message):
         load_checkpoint(saved)
 
 
@@ -206,28 +213,28 @@ def test_wrong_types_are_named(saved: Path, changes: dict[str, Any], message: st
 )
 def test_settings_that_are_a_lie_are_refused(saved: Path, changes: dict[str, Any]) -> None:
     torch.save({**torch.load(saved, weights_only=True), **changes}, saved)
-    with pytest.raises(Refusal):
-        rebuild(load_checkpoint(saved))
+    with pytest.raises(UserError):
+        build_from_checkpoint(load_checkpoint(saved))
 
 
 def test_a_head_alone_takes_no_pixels() -> None:
     head = {"hidden": [4], "activation": "relu", "dropout": 0.0}
     held = checkpoint(head, [8], architecture="transfer")
-    assert rebuild(held)(torch.zeros(2, 8)).shape == (2, 10)
-    with pytest.raises(Refusal, match=r"takes features, not pixels; exports/tried/checkpoint\.pth"):
-        from_pixels(held)
+    assert build_from_checkpoint(held)(torch.zeros(2, 8)).shape == (2, 10)
+    with pytest.raises(UserError, match=r"takes features, not pixels; exports/tried/checkpoint\.pth"):
+        build_pixel_model(held)
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.pth"
-    with pytest.raises(Refusal, match=r"c\.pth cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"c\.pth cannot be read: No such file"):
         load_checkpoint(path)
     for content in (b"", b"PK", b"hello", pickle.dumps({"a": 1})):
         path.write_bytes(content)
-        with pytest.raises(Refusal, match="damaged or no checkpoint"):
+        with pytest.raises(UserError, match="damaged or no checkpoint"):
             load_checkpoint(path)
     torch.save([1, 2], path)
-    with pytest.raises(Refusal, match="holds a list"):
+    with pytest.raises(UserError, match="holds a list"):
         load_checkpoint(path)
 
 
@@ -239,7 +246,7 @@ class _Runs:
 def test_code_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"format": 1, "state_dict": _Runs()}, "c.pth")
-    with pytest.raises(Refusal, match="it may run code"):
+    with pytest.raises(UserError, match="it may run code"):
         load_checkpoint(Path("c.pth"))
     assert not Path("ran").exists()
 
@@ -250,7 +257,7 @@ def test_a_compressed_file_is_refused(saved: Path) -> None:
     with zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in records.items():
             archive.writestr(name, content)
-    with pytest.raises(Refusal, match="is compressed"):
+    with pytest.raises(UserError, match="is compressed"):
         load_checkpoint(saved)
 
 
@@ -266,7 +273,7 @@ def test_a_flipped_bit_or_a_cut_is_refused_or_changes_nothing(saved: Path, data:
     damaged.write_bytes(bytes(broken) if data.draw(st.booleans()) else whole[:position])
     try:
         after = load_checkpoint(damaged)
-    except Refusal:
+    except UserError:
         return
     assert replace(after, state_dict={}) == replace(before, state_dict={})
     assert all(torch.equal(after.state_dict[name], tensor) for name, tensor in before.state_dict.items())

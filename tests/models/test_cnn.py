@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from stages.models.build import build, count_parameters
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.models.build import build_model, count_parameters
 
 SEED = {
     "channels": [16, 32, 64],
@@ -19,7 +19,7 @@ SEED = {
 
 
 def cnn(shape: list[int], **changes: object) -> nn.Module:
-    return build("cnn", {**SEED, **changes}, shape, 10)
+    return build_model("cnn", {**SEED, **changes}, shape, 10)
 
 
 def test_the_courses_network_has_its_parameters() -> None:
@@ -61,12 +61,12 @@ def test_no_hidden_layer_is_allowed() -> None:
 
 def test_a_network_that_shrinks_to_nothing_is_refused() -> None:
     message = r"channels \[16, 32, 64\] with kernel 5 and padding 0 leave nothing of images of 8x8 "
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(UserError, match=message):
         cnn([8, 8, 3], kernel=5, padding=0)
 
 
 def test_features_are_refused() -> None:
-    with pytest.raises(Refusal, match=r"a cnn takes images; these inputs have shape \[1024\]"):
+    with pytest.raises(UserError, match=r"a cnn takes images; these inputs have shape \[1024\]"):
         cnn([1024])
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.models.build import build, count_parameters
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.models.build import build_model, count_parameters
 
 RESNET = {"library": "torchvision", "network": "resnet18"}
 NETWORK, HEAD = 11_176_512, 512 * 2 + 2
@@ -17,7 +17,7 @@ LAST_STAGE = 8_393_728  # layer4 of ResNet-18
 
 def made(unfreeze: str) -> nn.Module:
     torch.manual_seed(0)
-    return build("finetune", {"backbone": RESNET, "unfreeze": unfreeze}, [32, 32, 3], 2)
+    return build_model("finetune", {"backbone": RESNET, "unfreeze": unfreeze}, [32, 32, 3], 2)
 
 
 def norms(network: nn.Module) -> dict[str, nn.Module]:
@@ -71,11 +71,11 @@ def images(count: int) -> Tensor:
     ("unfreeze", "hint"), [("layer5", "did you mean 'layer4'?"), ("xyz", "allowed: all, avgpool, bn1, conv1, fc, ")]
 )
 def test_an_unknown_layer_is_refused(unfreeze: str, hint: str) -> None:
-    with pytest.raises(Refusal, match=re.escape(f"unfreeze is '{unfreeze}', no layer of the backbone; {hint}")):
+    with pytest.raises(UserError, match=re.escape(f"unfreeze is '{unfreeze}', no layer of the backbone; {hint}")):
         made(unfreeze)
 
 
 def test_images_that_the_network_cannot_take_are_refused() -> None:
     settings = {"backbone": {"library": "timm", "network": "vit_tiny_patch16_224"}, "unfreeze": "all"}
-    with pytest.raises(Refusal, match="cannot take 32x32 pixels"):
-        build("finetune", settings, [32, 32, 3], 2)
+    with pytest.raises(UserError, match="cannot take 32x32 pixels"):
+        build_model("finetune", settings, [32, 32, 3], 2)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from stages.models.build import build
-from stages.models.initialization import initialize
+from vision_pipeline.models.build import build_model
+from vision_pipeline.models.model_factory import init_weights
 
 SETTINGS = {
     "cnn": {"channels": [6], "kernel": 3, "padding": 1, "hidden": [64], "activation": "relu", "dropout": 0.0,
@@ -15,8 +15,8 @@ SETTINGS = {
 
 def initialized(architecture: str, initialization: str) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    network = build(architecture, SETTINGS[architecture], [28, 28, 1], 10)
-    initialize(network, initialization)
+    network = build_model(architecture, SETTINGS[architecture], [28, 28, 1], 10)
+    init_weights(network, initialization)
     return network.state_dict()
 
 
@@ -59,7 +59,7 @@ def test_scales_that_go_with_the_inputs_of_a_unit(architecture) -> None:
 @pytest.mark.parametrize("architecture", SETTINGS)
 def test_biases_are_zero_but_with_the_default_which_is_torchs(architecture) -> None:
     torch.manual_seed(0)
-    torchs = build(architecture, SETTINGS[architecture], [28, 28, 1], 10).state_dict()
+    torchs = build_model(architecture, SETTINGS[architecture], [28, 28, 1], 10).state_dict()
     untouched, drawn = initialized(architecture, "default"), initialized(architecture, "normal-fan-in")
     assert all(torch.equal(untouched[name], tensor) for name, tensor in torchs.items())
     biases = [name for name in drawn if name.endswith("bias") and not name.startswith("norms")]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stages.models.layers import Dropout, activation, conv_out_size
+from vision_pipeline.models.layers import Dropout, compute_output_size, get_activation
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from stages.models.layers import Dropout, activation, conv_out_size
     ],
 )
 def test_the_output_size_of_known_examples(w: int, f: int, s: int, p: int, out: int) -> None:
-    assert conv_out_size(w, f, s, p) == out
+    assert compute_output_size(w, f, s, p) == out
 
 
 @settings(max_examples=1000)
@@ -30,15 +30,15 @@ def test_the_output_size_is_what_torch_makes(w: int, f: int, s: int, p: int) -> 
     conv = nn.Conv2d(1, 1, f, stride=s, padding=p)
     if w + 2 * p < f:
         with pytest.raises(ValueError, match=f"a filter of {f} does not fit an input of {w}"):
-            conv_out_size(w, f, s, p)
+            compute_output_size(w, f, s, p)
     else:
-        size = conv_out_size(w, f, s, p)
+        size = compute_output_size(w, f, s, p)
         assert conv(torch.zeros(1, 1, w, w)).shape == (1, 1, size, size)
 
 
 def test_an_unknown_activation_is_named_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="activation is 'rellu'; did you mean 'relu'"):
-        activation("rellu")
+        get_activation("rellu")
 
 
 @pytest.mark.parametrize("share", [0.999999, 1 - 2**-53])

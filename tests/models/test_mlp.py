@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from stages.compute.pixels import to_unit
-from stages.models.build import build, count_parameters
+from vision_pipeline.models.build import build_model, count_parameters
+from vision_pipeline.runtime.preprocessing import uint8_to_float
 
 
 def mlp(hidden: list[int], dropout: float = 0.0, batch_norm: bool = False, activation: str = "relu") -> nn.Module:
     settings = {"hidden": hidden, "activation": activation, "dropout": dropout, "batch_norm": batch_norm}
-    return build("mlp", settings, [28, 28, 1], 10)
+    return build_model("mlp", settings, [28, 28, 1], 10)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_logits_are_those_of_the_plain_formula() -> None:
 @pytest.mark.parametrize("count", [64, 32])
 def test_each_image_becomes_a_row_of_its_pixels(shape: list[int], pixels: int, count: int) -> None:
     settings = {"hidden": [128], "activation": "relu", "dropout": 0.0, "batch_norm": False}
-    network, seen = build("mlp", settings, shape, 10), []
+    network, seen = build_model("mlp", settings, shape, 10), []
     assert network.hidden_layers[0].in_features == pixels  # from the images' shape, not from params.yaml
     network.hidden_layers[0].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
-    images = to_unit(torch.randint(0, 256, (count, *shape), dtype=torch.uint8))  # in channels_last layout
+    images = uint8_to_float(torch.randint(0, 256, (count, *shape), dtype=torch.uint8))  # in channels_last layout
     network(images)
     assert seen[0].shape == (count, pixels)
     assert all(torch.equal(row, image.reshape(-1)) for row, image in zip(seen[0], images, strict=True))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from stages.models.build import build, count_parameters
+from vision_pipeline.models.build import build_model, count_parameters
 
 SYMBOLS, HIDDEN = 6, 5
 
@@ -26,7 +26,7 @@ def settings(cell: str, **changes: Any) -> dict[str, Any]:
 
 def network(cell: str, shape: list[int] | None = None, **changes: Any) -> Any:
     torch.manual_seed(0)
-    return build("recurrent", settings(cell, **changes), shape or [], SYMBOLS).eval()
+    return build_model("recurrent", settings(cell, **changes), shape or [], SYMBOLS).eval()
 
 
 def text(*shape: int) -> torch.Tensor:
@@ -49,9 +49,9 @@ def test_a_step_is_what_reading_does_at_each(cell: str) -> None:
     found = network(cell)
     layer = found.cells[0]
     vectors = one_hot(text(3, 20), SYMBOLS).float()
-    outputs, last = layer(vectors, torch.zeros(layer.parts, 3, HIDDEN))
-    state = torch.zeros(layer.parts, 3, HIDDEN)
-    for at, projected in enumerate(layer.project(vectors).unbind(1)):
+    outputs, last = layer(vectors, torch.zeros(layer.num_states, 3, HIDDEN))
+    state = torch.zeros(layer.num_states, 3, HIDDEN)
+    for at, projected in enumerate(layer.project_input(vectors).unbind(1)):
         state = layer.step(state, projected)
         torch.testing.assert_close(state[0], outputs[:, at], rtol=0, atol=1e-6)
     torch.testing.assert_close(state, last, rtol=0, atol=1e-6)
@@ -59,7 +59,7 @@ def test_a_step_is_what_reading_does_at_each(cell: str) -> None:
 
 def test_the_matrices_are_of_the_vocabulary_and_of_the_state() -> None:
     torch.manual_seed(0)
-    hello = build("recurrent", settings("elman", hidden=8), [], 4)
+    hello = build_model("recurrent", settings("elman", hidden=8), [], 4)
     assert {name: tuple(tensor.shape) for name, tensor in hello.state_dict().items()} == {
         "cells.0.U": (8, 4),
         "cells.0.W": (8, 8),
@@ -107,8 +107,8 @@ def test_without_w_nothing_is_remembered() -> None:
 @pytest.mark.parametrize("cut", [1, 7, 19])
 def test_a_text_read_in_two_parts_is_the_text(cell: str, cut: int) -> None:
     found, whole = network(cell, layers=2), text(3, 20)
-    before, state = found.advance(whole[:, :cut], None)
-    after, _ = found.advance(whole[:, cut:], state)
+    before, state = found.forward_with_state(whole[:, :cut], None)
+    after, _ = found.forward_with_state(whole[:, cut:], state)
     torch.testing.assert_close(torch.cat([before, after], 1), found(whole), rtol=0, atol=1e-6)
 
 
@@ -141,7 +141,7 @@ def test_forget_and_input_gates_start_at_their_bias() -> None:
 
 def test_an_image_is_read_row_by_row() -> None:
     torch.manual_seed(0)
-    found = build("recurrent", settings("lstm"), [7, 3, 2], 4).eval()
+    found = build_model("recurrent", settings("lstm"), [7, 3, 2], 4).eval()
     images = torch.randn(5, 2, 7, 3)
     assert found(images).shape == (5, 4)
     rows, _ = found.cells[0](images.permute(0, 2, 3, 1).reshape(5, 7, 6), torch.zeros(2, 5, HIDDEN))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.models.build import build
+from vision_pipeline.models.build import build_model
 
 SIZES = [3, 5, 4, 2]
 
@@ -47,7 +47,7 @@ def backward(weights: list, z: list, a: list, labels: np.ndarray, slope) -> tupl
 def test_logits_and_gradients_are_those_of_torch(activation: str, samples: int) -> None:
     torch.manual_seed(0)
     settings = {"hidden": SIZES[1:-1], "activation": activation, "dropout": 0.0, "batch_norm": False}
-    network = build("mlp", settings, SIZES[:1], SIZES[-1]).double()
+    network = build_model("mlp", settings, SIZES[:1], SIZES[-1]).double()
     layers = [*network.hidden_layers, network.output]
     weights, biases = ([getattr(one, kind).detach().numpy() for one in layers] for kind in ("weight", "bias"))
     random = np.random.default_rng(0)
@@ -70,6 +70,6 @@ def test_logits_and_gradients_are_those_of_torch(activation: str, samples: int) 
 def test_a_batch_is_its_samples_one_by_one() -> None:
     torch.manual_seed(0)
     settings = {"hidden": SIZES[1:-1], "activation": "tanh", "dropout": 0.0, "batch_norm": False}
-    network = build("mlp", settings, SIZES[:1], SIZES[-1]).double()
+    network = build_model("mlp", settings, SIZES[:1], SIZES[-1]).double()
     x = torch.randn(16, SIZES[0], dtype=torch.float64)
     assert (network(x) - torch.cat([network(row[None]) for row in x])).abs().max() < 1e-12

@@ -5,14 +5,14 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from stages.models.build import build, count_parameters, fit_to_data
-from stages.project.console import Refusal
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.models.build import build_model, count_parameters, init_from_data
 
 RECORD = {"widths": [64, 256, 256], "convolutions": 2, "activation": "gelu"}
 
 
 def speednet(shape: list[int] | None = None, **changes: object) -> nn.Module:
-    return build("speednet", {**RECORD, **changes}, shape or [32, 32, 3], 10)
+    return build_model("speednet", {**RECORD, **changes}, shape or [32, 32, 3], 10)
 
 
 def test_the_records_network_has_its_parameters() -> None:
@@ -30,12 +30,12 @@ def test_any_size_that_fits_gives_logits(shape: list[int]) -> None:
 
 @pytest.mark.parametrize("shape", [[8, 8, 3], [32, 8, 3]])
 def test_too_many_blocks_are_refused(shape: list[int]) -> None:
-    with pytest.raises(Refusal, match=r"widths \[64, 256, 256\] have too many blocks for images of"):
+    with pytest.raises(UserError, match=r"widths \[64, 256, 256\] have too many blocks for images of"):
         speednet(shape)
 
 
 def test_features_are_refused() -> None:
-    with pytest.raises(Refusal, match=r"a speednet takes images; these inputs have shape \[1024\]"):
+    with pytest.raises(UserError, match=r"a speednet takes images; these inputs have shape \[1024\]"):
         speednet([1024])
 
 
@@ -48,7 +48,7 @@ def correlated(count: int = 2000) -> torch.Tensor:
 
 def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
     network, images = speednet(widths=[8], convolutions=1), correlated()
-    fit_to_data(network, lambda count: images[:count])
+    init_from_data(network, lambda count: images[:count])
     assert not network.whiten.weight.requires_grad
     with torch.no_grad():
         network.whiten.bias.zero_()
@@ -62,9 +62,9 @@ def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
 
 def test_other_networks_have_nothing_to_fit() -> None:
     asked: list[int] = []
-    mlp = build("mlp", {"hidden": [], "activation": "relu", "dropout": 0.0, "batch_norm": False}, [4], 2)
+    mlp = build_model("mlp", {"hidden": [], "activation": "relu", "dropout": 0.0, "batch_norm": False}, [4], 2)
     before = [parameter.detach().clone() for parameter in mlp.parameters()]
-    fit_to_data(mlp, lambda count: asked.append(count) or torch.zeros(1, 4))
+    init_from_data(mlp, lambda count: asked.append(count) or torch.zeros(1, 4))
     assert asked == []
     assert all(torch.equal(now, then) for now, then in zip(mlp.parameters(), before, strict=True))
 
@@ -86,13 +86,15 @@ def test_logits_begin_near_zero_at_any_width() -> None:
     images = correlated(64)
     for widths in ([16, 32], [64, 256]):
         network = speednet([12, 12, 3], widths=widths)
-        fit_to_data(network, lambda count: images[:count])
+        init_from_data(network, lambda count: images[:count])
         assert 0.001 < network(images).std().item() < 0.5
 
 
 def test_channels_that_hardly_vary_do_not_blow_up_the_biases():
     torch.manual_seed(0)
-    network = build("speednet", {"widths": [8, 8], "convolutions": 1, "activation": "gelu"}, [12, 12, 1], 10).train()
+    network = build_model(
+        "speednet", {"widths": [8, 8], "convolutions": 1, "activation": "gelu"}, [12, 12, 1], 10
+    ).train()
     images = -0.4 + 1e-7 * torch.randn(32, 1, 12, 12)  # black, but for what is below any pixel's step
     cross_entropy(network(images), torch.arange(32) % 10).backward()
     assert network.whiten.bias.grad.norm() < 1

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from stages.models.backbones import backbone
-from stages.models.taps import STYLE_LAYERS, Taps, style_layers
-from stages.params.policy_checks import STYLED
-from stages.project.console import Refusal
+from vision_pipeline.config.data_validation import STYLE_BACKBONES
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.models.activations import STYLE_LAYERS, ActivationExtractor, get_style_layers
+from vision_pipeline.models.backbones import create_backbone
 
 _PLAIN = {"mean": [0.0] * 3, "std": [1.0] * 3}
 
@@ -28,7 +28,7 @@ class _Vgg(nn.Module):
 
 def _network(name: str) -> nn.Module:
     torch.manual_seed(0)
-    made = _Vgg() if name == "vgg19" else backbone("timm", name)
+    made = _Vgg() if name == "vgg19" else create_backbone("timm", name)
     return made.requires_grad_(False).eval()
 
 
@@ -40,10 +40,10 @@ def _network(name: str) -> nn.Module:
     ],
 )
 def test_style_layers_have_the_channels_and_sizes_that_they_should(name: str, shapes: list[tuple[int, int]]) -> None:
-    known, network = style_layers(name), _network(name)
+    known, network = get_style_layers(name), _network(name)
     layers, images = [*known.style, known.content], torch.rand(2, 3, 64, 64)
     wanted = list(dict.fromkeys(layers))
-    found = dict(zip(wanted, Taps(network, _PLAIN, wanted, images.device)(images), strict=True))
+    found = dict(zip(wanted, ActivationExtractor(network, _PLAIN, wanted, images.device)(images), strict=True))
     assert [tuple(found[layer].shape) for layer in layers] == [(2, channels, side, side) for channels, side in shapes]
     if name == "vgg19":
         assert all(isinstance(network.get_submodule(layer), nn.ReLU) for layer in layers)
@@ -52,7 +52,7 @@ def test_style_layers_have_the_channels_and_sizes_that_they_should(name: str, sh
 def test_activations_are_those_of_the_whole_network_on_normalised_images() -> None:
     network, images = _network("vgg19"), torch.rand(1, 3, 32, 32)
     about = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
-    (found,) = Taps(network, about, ["features.3"], images.device)(images)
+    (found,) = ActivationExtractor(network, about, ["features.3"], images.device)(images)
     scaled = (images - torch.tensor(about["mean"])[:, None, None]) / torch.tensor(about["std"])[:, None, None]
     torch.testing.assert_close(found, network.features[:4](scaled))
 
@@ -66,7 +66,7 @@ def test_what_is_deeper_is_not_run_and_the_network_given_stays_as_it_is() -> Non
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 5, 1))
     network[1].register_forward_pre_hook(note("shallow"))
     network[2].register_forward_pre_hook(note("deep"))
-    taps = Taps(network, _PLAIN, ["1"], torch.device("cpu"))
+    taps = ActivationExtractor(network, _PLAIN, ["1"], torch.device("cpu"))
     ran.clear()  # of the look at what folding changes
     taps(torch.rand(1, 3, 8, 8))
     assert ran == ["shallow"]
@@ -76,16 +76,16 @@ def test_what_is_deeper_is_not_run_and_the_network_given_stays_as_it_is() -> Non
 def test_gradients_reach_the_pixels() -> None:
     images = torch.rand(1, 3, 64, 64, requires_grad=True)
     network = _network("tf_efficientnet_lite0")
-    taps = Taps(network, _PLAIN, list(STYLE_LAYERS["tf_efficientnet_lite0"].style), torch.device("cpu"))
+    taps = ActivationExtractor(network, _PLAIN, list(STYLE_LAYERS["tf_efficientnet_lite0"].style), torch.device("cpu"))
     sum(layer.square().mean() for layer in taps(images)).backward()
     assert images.grad is not None and images.grad.abs().sum() > 0
 
 
 def test_params_know_the_same_networks() -> None:
-    assert set(STYLED) == set(STYLE_LAYERS)
+    assert set(STYLE_BACKBONES) == set(STYLE_LAYERS)
 
 
 def test_a_network_whose_layers_are_not_known_is_refused() -> None:
-    assert style_layers("vgg19.IMAGENET1K_V1") == STYLE_LAYERS["vgg19"]
-    with pytest.raises(Refusal, match=r"knows no layers of resnet50; .* tf_efficientnet_lite0, vgg19"):
-        style_layers("resnet50")
+    assert get_style_layers("vgg19.IMAGENET1K_V1") == STYLE_LAYERS["vgg19"]
+    with pytest.raises(UserError, match=r"knows no layers of resnet50; .* tf_efficientnet_lite0, vgg19"):
+        get_style_layers("resnet50")

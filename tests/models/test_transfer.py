@@ -8,12 +8,18 @@ import torch
 import torchvision
 from torch import nn
 
-from stages.models.backbones import backbone
-from stages.models.build import build, count_parameters
-from stages.models.checkpoint import Checkpoint, from_pixels, load_checkpoint, rebuild, save_checkpoint
-from stages.models.transfer import join
-from stages.params.training import Train
-from stages.training.optimizers import build_optimizer
+from vision_pipeline.config.models import TrainConfig
+from vision_pipeline.models.backbones import create_backbone
+from vision_pipeline.models.build import build_model, count_parameters
+from vision_pipeline.models.checkpoint import (
+    Checkpoint,
+    build_from_checkpoint,
+    build_pixel_model,
+    load_checkpoint,
+    save_checkpoint,
+)
+from vision_pipeline.models.transfer import attach_head
+from vision_pipeline.training.optimizers import build_optimizer
 
 NETWORKS = {"densenet121": "torchvision", "tf_efficientnet_lite0": "timm"}  # and their libraries
 HEAD = {"hidden": [256], "activation": "relu", "dropout": 0.2}
@@ -21,8 +27,8 @@ HEAD = {"hidden": [256], "activation": "relu", "dropout": 0.2}
 
 def joined(name: str, features: int) -> nn.Module:
     torch.manual_seed(0)
-    head = build("transfer", HEAD, [features], 2)
-    return join(backbone(NETWORKS[name], name), [0.5] * features, [2.0] * features, head)
+    head = build_model("transfer", HEAD, [features], 2)
+    return attach_head(create_backbone(NETWORKS[name], name), [0.5] * features, [2.0] * features, head)
 
 
 def digest(network: nn.Module) -> str:
@@ -34,8 +40,8 @@ def digest(network: nn.Module) -> str:
 
 
 def test_the_head_of_the_course_has_its_parameters() -> None:
-    assert count_parameters(build("transfer", HEAD, [1024], 2)) == (262_914, 262_914)
-    assert count_parameters(build("transfer", {**HEAD, "hidden": [500]}, [1024], 2)) == (513_502, 513_502)
+    assert count_parameters(build_model("transfer", HEAD, [1024], 2)) == (262_914, 262_914)
+    assert count_parameters(build_model("transfer", {**HEAD, "hidden": [500]}, [1024], 2)) == (513_502, 513_502)
 
 
 def test_densenet_with_its_head_trains_the_head_alone() -> None:
@@ -57,12 +63,12 @@ def test_densenet_with_its_head_trains_the_head_alone() -> None:
 
 def test_the_optimizer_gets_the_head_alone() -> None:
     network = joined("densenet121", 1024)
-    settings = Train(
+    settings = TrainConfig(
         epochs=1, batch_size=1, optimizer="adam", lr=0.003, head_lr=1.0, bias_lr=1.0, momentum=0.0, weight_decay=0.0,
         schedule="constant", warmup=0.0, label_smoothing=0.0, mixup=0.0, cutmix=0.0,
         class_weights="none", clip_norm=0.0, ema=0.0, compile=False, patience=0,
     )  # fmt: skip
-    updated = [p for update in build_optimizer(network, settings).parts.values() for p in update.parameters]
+    updated = [p for update in build_optimizer(network, settings).param_groups.values() for p in update.parameters]
     assert sum(parameter.numel() for parameter in updated) == 262_914
     assert {id(p) for p in updated}.isdisjoint(id(p) for p in network.backbone.parameters())
 
@@ -111,10 +117,10 @@ def test_a_checkpoint_rebuilds_backbone_and_head(tmp_path: Path, name: str, feat
     save_checkpoint(tmp_path / "c.pth", written)
     read = load_checkpoint(tmp_path / "c.pth")
     images = torch.randn(2, 3, 32, 32)
-    again = rebuild(read)
+    again = build_from_checkpoint(read)
     assert torch.equal(again(images), network(images))
     assert count_parameters(again) == count_parameters(network)
     pixels = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
     unit = pixels.permute(0, 3, 1, 2).float() / 255
     expected = network((unit - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1))
-    torch.testing.assert_close(from_pixels(read)(pixels), expected)
+    torch.testing.assert_close(build_pixel_model(read)(pixels), expected)

@@ -20,7 +20,10 @@ def clones(tmp_path_factory, traces) -> tuple[Clone, Clone]:
     first = make_clone(tmp_path_factory.mktemp("first"))
     second = make_clone(tmp_path_factory.mktemp("in") / "another folder")
     tracing = {"PYTHONPATH": str(TRACING), "TRACE_FOLDER": str(traces), "XDG_CACHE_HOME": str(traces / "cache")}
-    running = [first.start("dvc", "repro", **tracing), second.start("python", "-m", "stages.commands.main", "repro")]
+    running = [
+        first.start("dvc", "repro", **tracing),
+        second.start("python", "-m", "vision_pipeline.cli.main", "repro"),
+    ]
     for process in running:
         finished(process)
     return first, second

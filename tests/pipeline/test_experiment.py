@@ -23,7 +23,7 @@ seeds: [0, 1]
 figure: {x: turns, y: [accuracy, first_layer_gradient]}
 """
 
-VISION = ("python", "-m", "stages.commands.main")
+VISION = ("python", "-m", "vision_pipeline.cli.main")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from clones import Clone, make_clone
 
-VISION = ("python", "-m", "stages.commands.main")
+VISION = ("python", "-m", "vision_pipeline.cli.main")
 MODEL = "mnist-logistic"
 RATE = f"models.{MODEL}.train.lr"
 pytestmark = pytest.mark.slow

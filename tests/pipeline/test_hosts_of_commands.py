@@ -9,14 +9,14 @@ import urllib.request
 import pytest
 from no_network import hosts, needs_library
 
-from stages.commands.main import app
+from vision_pipeline.cli.main import app
 
 # in one process, for each imports the same libraries; what is drawn is thrown away
 _IN_TURN = """
 import json
 import sys
 
-from stages.commands.main import app
+from vision_pipeline.cli.main import app
 
 for arguments in json.loads(sys.argv[1]):
     assert not app(arguments, standalone_mode=False), arguments
@@ -63,7 +63,7 @@ def test_what_looks_for_better_data_asks_the_hosts_of_the_catalogue_alone(clones
     needs_library()
     clone = clones[0]
     clone.change(datasets__mnist__source="auto")
-    clone.start("python", "-m", "stages.commands.main", command).communicate()
+    clone.start("python", "-m", "vision_pipeline.cli.main", command).communicate()
     asked = hosts(clone.asked)
     clone.asked.unlink()
     catalogue = "".join(path.read_text() for path in (clone.root / "data/catalog").glob("*.yaml"))
@@ -75,7 +75,7 @@ def test_what_looks_for_better_data_asks_the_hosts_of_the_catalogue_alone(clones
 def test_mlflows_page_asks_for_no_host(clones):
     needs_library()
     clone = clones[0]
-    server = clone.start("python", "-m", "stages.commands.main", "ui", "--no-browser", no_proxy="127.0.0.1")
+    server = clone.start("python", "-m", "vision_pipeline.cli.main", "ui", "--no-browser", no_proxy="127.0.0.1")
     address = re.search(r"http://127.0.0.1:\d+", server.stdout.readline())[0]
     try:
         end = time.monotonic() + 60

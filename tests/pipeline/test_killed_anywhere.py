@@ -105,7 +105,7 @@ def test_of_two_repros_at_once_one_may_be_refused_and_nothing_is_wrong(clone: Cl
 
 
 def test_vision_repro_beside_an_experiment_in_a_temporary_copy(clone: Clone, undisturbed: bytes) -> None:
-    repro = clone.start("python", "-m", "stages.commands.main", "repro")
+    repro = clone.start("python", "-m", "vision_pipeline.cli.main", "repro")
     end = time.monotonic() + 120
     while not of_stages(clone.root):
         assert time.monotonic() < end, "no stage began"

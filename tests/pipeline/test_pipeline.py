@@ -12,7 +12,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
-from stages.models.checkpoint import load_checkpoint
+from vision_pipeline.models.checkpoint import load_checkpoint
 
 MODELS = (
     "mnist-logistic", "mnist-mlp", "mnist-mlp-wide", "mnist-cnn", "mnist-speednet",
@@ -99,9 +99,9 @@ def test_evaluating_or_exporting_again_finds_the_runs_again(clones, stage):
 
 def test_adding_an_architecture_retrains_nothing(clones, params):
     root = clones[0].root
-    new = root / "stages/models/perceptron.py"
-    new.write_text((root / "stages/models/mlp.py").read_text())
-    schema = root / "stages/params/models.py"
+    new = root / "vision_pipeline/models/perceptron.py"
+    new.write_text((root / "vision_pipeline/models/mlp.py").read_text())
+    schema = root / "vision_pipeline/config/models.py"
     before = schema.read_text()
     schema.write_text(before.replace('Literal["mlp"]', 'Literal["mlp", "perceptron"]'))
     yaml = YAML()
@@ -109,7 +109,7 @@ def test_adding_an_architecture_retrains_nothing(clones, params):
     content["models"]["mnist-new"] = {**content["models"]["mnist-mlp"], "architecture": "perceptron"}
     yaml.dump(content, params)
     try:
-        clones[0].run("python", "-c", "from stages.params import load; load('models.mnist-new')")
+        clones[0].run("python", "-c", "from vision_pipeline.config import load; load('models.mnist-new')")
         # -k: in a dry run the new model's evaluation misses what its training would have made
         would_run, _ = clones[0].start("dvc", "repro", "--dry", "-k").communicate()
     finally:
@@ -135,7 +135,7 @@ def test_an_experiment_in_a_temporary_copy_keeps_its_run(clones):
 def test_a_result_is_made_again_from_its_commit(clones):
     clone = clones[0]
     clone.commit("Results")
-    said = clone.run("python", "-m", "stages.commands.main", "verify", "mnist-logistic")
+    said = clone.run("python", "-m", "vision_pipeline.cli.main", "verify", "mnist-logistic")
     assert "17 of 17 outputs identical" in said and said.endswith("\n1 identical\n")
 
 

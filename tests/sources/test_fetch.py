@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from bad_server import CONTENT, DIGEST, SIZE, Server
 
-from stages.project.console import Refusal
-from stages.sources import fetch as fetching
-from stages.sources.fetch import FetchFailed, fetch
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.sources import download as fetching
+from vision_pipeline.sources.download import DownloadError, download_file
 
 
 @pytest.fixture
@@ -23,56 +23,56 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     running.stop()
 
 
-def why(failure: pytest.ExceptionInfo[FetchFailed]) -> list[str]:
+def why(failure: pytest.ExceptionInfo[DownloadError]) -> list[str]:
     """The reasons of a failure."""
-    return [reason for _, reason in failure.value.tried]
+    return [reason for _, reason in failure.value.attempts]
 
 
 def test_a_file_is_fetched_and_verified(server: Server, tmp_path: Path) -> None:
     target = tmp_path / "deep" / "file.bin"
-    assert fetch([server.url("good")], target, SIZE, DIGEST) == server.url("good")
+    assert download_file([server.url("good")], target, SIZE, DIGEST) == server.url("good")
     assert target.read_bytes() == CONTENT
     assert not (tmp_path / "deep" / "file.bin.partial").exists()
 
 
 def test_a_file_that_is_there_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(CONTENT)
-    fetch([server.url("missing")], tmp_path / "file", SIZE, DIGEST)
+    download_file([server.url("missing")], tmp_path / "file", SIZE, DIGEST)
     assert server.log(0) == []
 
 
 def test_the_published_start_of_a_checksum_is_enough(server: Server, tmp_path: Path) -> None:
-    fetch([server.url("good")], tmp_path / "file", None, DIGEST[:8])
+    download_file([server.url("good")], tmp_path / "file", None, DIGEST[:8])
     assert (tmp_path / "file").read_bytes() == CONTENT
-    with pytest.raises(FetchFailed, match="expected 00000000"):
-        fetch([server.url("good")], tmp_path / "other", None, "00000000")
+    with pytest.raises(DownloadError, match="expected 00000000"):
+        download_file([server.url("good")], tmp_path / "other", None, "00000000")
 
 
 def test_a_broken_download_is_resumed_where_it_broke_off(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(FetchFailed, match=f"ended after {SIZE // 2} of {SIZE} bytes"):
-        fetch([server.url("half")], tmp_path / "file", SIZE, DIGEST)
+    with pytest.raises(DownloadError, match=f"ended after {SIZE // 2} of {SIZE} bytes"):
+        download_file([server.url("half")], tmp_path / "file", SIZE, DIGEST)
     assert (tmp_path / "file.partial").read_bytes() == CONTENT[: SIZE // 2]
     asked = len(server.log(2))
-    fetch([server.url("good")], tmp_path / "file", SIZE, DIGEST)
+    download_file([server.url("good")], tmp_path / "file", SIZE, DIGEST)
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert server.log(asked + 1)[asked:] == [("/good", f"bytes={SIZE // 2}-", SIZE - SIZE // 2)]
 
 
 def test_a_flaky_host_is_asked_again_while_it_brings_bytes(server: Server, tmp_path: Path) -> None:
-    fetch([server.url("flaky")], tmp_path / "file", SIZE, DIGEST)
+    download_file([server.url("flaky")], tmp_path / "file", SIZE, DIGEST)
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert sum(sent for _, _, sent in server.log(3)) == SIZE
 
 
 def test_the_next_mirror_continues_the_file(server: Server, tmp_path: Path) -> None:
-    used = fetch([server.url("half"), server.url("good")], tmp_path / "file", SIZE, DIGEST)
+    used = download_file([server.url("half"), server.url("good")], tmp_path / "file", SIZE, DIGEST)
     assert used == server.url("good")
     assert server.log(3)[-1] == ("/good", f"bytes={SIZE // 2}-", SIZE - SIZE // 2)
 
 
 def test_a_killed_run_that_had_every_byte_asks_for_none(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file.partial").write_bytes(CONTENT)
-    fetch([server.url("missing")], tmp_path / "file", SIZE, DIGEST)
+    download_file([server.url("missing")], tmp_path / "file", SIZE, DIGEST)
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert server.log(0) == []
 
@@ -80,7 +80,7 @@ def test_a_killed_run_that_had_every_byte_asks_for_none(server: Server, tmp_path
 @pytest.mark.parametrize("answer", ["norange", "elsewhere"])
 def test_a_server_that_cannot_resume_sends_the_whole_file(server: Server, tmp_path: Path, answer: str) -> None:
     (tmp_path / "file.partial").write_bytes(CONTENT[:1000])
-    fetch([server.url(answer)], tmp_path / "file", SIZE, DIGEST)
+    download_file([server.url(answer)], tmp_path / "file", SIZE, DIGEST)
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
@@ -88,13 +88,13 @@ def test_a_server_that_cannot_resume_sends_the_whole_file(server: Server, tmp_pa
 @pytest.mark.parametrize("size", [SIZE, None])
 def test_a_wrong_partial_file_is_thrown_away(server: Server, tmp_path: Path, garbage: bytes, size: int | None) -> None:
     (tmp_path / "file.partial").write_bytes(garbage)
-    fetch([server.url("good")], tmp_path / "file", size, DIGEST)
+    download_file([server.url("good")], tmp_path / "file", size, DIGEST)
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_without_a_checksum_nothing_is_resumed(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file.partial").write_bytes(b"g" * 1000)
-    fetch([server.url("good")], tmp_path / "file", SIZE, None)
+    download_file([server.url("good")], tmp_path / "file", SIZE, None)
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert server.log(1)[0][1] is None
 
@@ -116,22 +116,22 @@ def test_without_a_checksum_nothing_is_resumed(server: Server, tmp_path: Path) -
 def test_what_goes_wrong_is_said_and_the_next_mirror_is_used(
     server: Server, tmp_path: Path, answer: str, reason: str
 ) -> None:
-    with pytest.raises(FetchFailed) as failure:
-        fetch([server.url(answer)], tmp_path / "file", SIZE, DIGEST)
+    with pytest.raises(DownloadError) as failure:
+        download_file([server.url(answer)], tmp_path / "file", SIZE, DIGEST)
     assert reason in why(failure)[0]
     assert not (tmp_path / "file").exists()
-    assert fetch([server.url(answer), server.url("redirect")], tmp_path / "file", SIZE, DIGEST)
+    assert download_file([server.url(answer), server.url("redirect")], tmp_path / "file", SIZE, DIGEST)
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_redirects_are_few(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(FetchFailed):
-        fetch([server.url("hops/0")], tmp_path / "file", SIZE, DIGEST)
-    assert len(server.log(6)) == fetching.REDIRECTS + 1
+    with pytest.raises(DownloadError):
+        download_file([server.url("hops/0")], tmp_path / "file", SIZE, DIGEST)
+    assert len(server.log(6)) == fetching.MAX_REDIRECTS + 1
 
 
 def test_a_redirects_body_is_not_read(server: Server, tmp_path: Path) -> None:
-    assert fetch([server.url("endless")], tmp_path / "file", SIZE, DIGEST)
+    assert download_file([server.url("endless")], tmp_path / "file", SIZE, DIGEST)
     assert (tmp_path / "file").read_bytes() == CONTENT
     (sent,) = [sent for path, _, sent in server.log(2) if path == "/endless"]
     assert sent < 64 << 20  # what lies in the buffers between
@@ -142,22 +142,24 @@ def test_a_host_that_falls_silent_is_left(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     monkeypatch.setattr(fetching, "TIMEOUT_SECONDS", 0.2)
-    with pytest.raises(FetchFailed) as failure:
-        fetch([server.url(answer)], tmp_path / "file", SIZE, DIGEST)
+    with pytest.raises(DownloadError) as failure:
+        download_file([server.url(answer)], tmp_path / "file", SIZE, DIGEST)
     assert why(failure) == ["no answer for 0.2 s"]
 
 
 def test_a_host_that_drips_is_left(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "WINDOW_SECONDS", 0.3)
-    monkeypatch.setattr(fetching, "ATTEMPTS", 1)
-    assert fetch([server.url("drip"), server.url("norange")], tmp_path / "file", SIZE, DIGEST) == server.url("norange")
-    with pytest.raises(FetchFailed, match="stalled: "):
-        fetch([server.url("drip")], tmp_path / "other", SIZE, DIGEST)
+    monkeypatch.setattr(fetching, "STALL_WINDOW_SECONDS", 0.3)
+    monkeypatch.setattr(fetching, "MAX_ATTEMPTS", 1)
+    assert download_file([server.url("drip"), server.url("norange")], tmp_path / "file", SIZE, DIGEST) == server.url(
+        "norange"
+    )
+    with pytest.raises(DownloadError, match="stalled: "):
+        download_file([server.url("drip")], tmp_path / "other", SIZE, DIGEST)
 
 
 def test_the_limit_holds_where_no_size_is_known(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(FetchFailed, match="sent more than 10000 bytes"):
-        fetch([server.url("toolong")], tmp_path / "file", None, None, limit=10_000)
+    with pytest.raises(DownloadError, match="sent more than 10000 bytes"):
+        download_file([server.url("toolong")], tmp_path / "file", None, None, max_bytes=10_000)
     assert (tmp_path / "file.partial").stat().st_size == 0
 
 
@@ -166,9 +168,9 @@ def test_every_mirror_is_listed_with_its_reason(server: Server, tmp_path: Path) 
         closed.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
         urls = [server.url("missing"), dead, "ftp://127.0.0.1/x", "file:///etc/hostname"]
-        with pytest.raises(FetchFailed) as failure:
-            fetch(urls, tmp_path / "file", SIZE, DIGEST)
-    assert [url for url, _ in failure.value.tried] == urls
+        with pytest.raises(DownloadError) as failure:
+            download_file(urls, tmp_path / "file", SIZE, DIGEST)
+    assert [url for url, _ in failure.value.attempts] == urls
     assert all(url in str(failure.value) for url in urls)
     assert "refused" in why(failure)[1]
     assert why(failure)[2:] == ["unknown url type: ftp", "unknown url type: file"]
@@ -176,20 +178,20 @@ def test_every_mirror_is_listed_with_its_reason(server: Server, tmp_path: Path) 
 
 def test_a_disk_that_cannot_be_written_is_not_the_mirror_s_fault(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file.partial").mkdir()
-    with pytest.raises(Refusal, match=r"file\.partial cannot be written"):
-        fetch([server.url("good")], tmp_path / "file", SIZE, DIGEST)
+    with pytest.raises(UserError, match=r"file\.partial cannot be written"):
+        download_file([server.url("good")], tmp_path / "file", SIZE, DIGEST)
 
 
 def test_a_full_disk_is_not_the_mirror_s_fault_however_small_the_pieces(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the size that a process may write, as on a full disk, `write` fails; a buffer would hide that."""
-    monkeypatch.setattr(fetching, "_CHUNK", 1400)
+    monkeypatch.setattr(fetching, "_CHUNK_BYTES", 1400)
     before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-        with pytest.raises(Refusal, match=r"file\.partial cannot be written: .*File too large"):
-            fetch([server.url("good"), server.url("norange")], tmp_path / "file", SIZE, DIGEST)
+        with pytest.raises(UserError, match=r"file\.partial cannot be written: .*File too large"):
+            download_file([server.url("good"), server.url("norange")], tmp_path / "file", SIZE, DIGEST)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)

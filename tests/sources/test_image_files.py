@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from own_folder import fill, packed
 
-from stages.datasets.raw import left_out
-from stages.project.console import Refusal
-from stages.sources.folder import pack_folder
-from stages.sources.image_files import LeftOut, files_below, only_images, skipped_as
-from stages.sources.provenance import provenance
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.data.readers.raw import read_left_out
+from vision_pipeline.sources.image_files import UnusedFiles, list_files, match_skip_pattern, select_images
+from vision_pipeline.sources.image_folder import pack_image_folder
+from vision_pipeline.sources.provenance import make_provenance
 
 SYSTEM = [
     ".DS_Store",
@@ -58,7 +58,7 @@ SYSTEM = [
 @pytest.mark.parametrize("name", [*SYSTEM, "Icon\r", "System Volume Information"])
 def test_what_a_system_leaves_is_skipped_and_counted(name: str, root: Path, into: Path, capsys) -> None:
     fill(root, f"rose/{name}/x.jpg", f"rose/sub/{name}", f"{name}/x.jpg")
-    assert pack_folder(root, into) == ["daisy", "rose"]
+    assert pack_image_folder(root, into) == ["daisy", "rose"]
     assert len(packed(into, "train")) == 4
     printed = capsys.readouterr()
     assert printed.out.startswith(f"{root}: skipped as hidden or of the system: ")
@@ -68,12 +68,12 @@ def test_what_a_system_leaves_is_skipped_and_counted(name: str, root: Path, into
 
 @pytest.mark.parametrize("name", ["found.1.jpg", "recycle", "thumbs", "icon", "tmp", "snapshot", "at@tmp", "cache"])
 def test_other_names_are_not_skipped(name: str) -> None:
-    assert skipped_as(name) is None
+    assert match_skip_pattern(name) is None
 
 
 def test_a_class_whose_name_begins_with_a_dot_is_named(root: Path, into: Path, capsys) -> None:
     fill(root, ".cats/1.jpg", ".config/settings")
-    pack_folder(root, into)
+    pack_image_folder(root, into)
     assert capsys.readouterr().err == (
         f"WARNING: the folder {root}/.cats begins with a dot and is left out; rename it if it is a class\n"
     )
@@ -81,8 +81,8 @@ def test_a_class_whose_name_begins_with_a_dot_is_named(root: Path, into: Path, c
 
 def test_images_that_are_not_used_are_listed_with_the_reason(root: Path, into: Path, capsys) -> None:
     fill(root, "rose/1.HEIC", "rose/2.avif", "daisy/deep/3.ppm", "daisy/4.CR2", "cover.jpg", "labels.csv")
-    pack_folder(root, into)
-    assert left_out(into) == [
+    pack_image_folder(root, into)
+    assert read_left_out(into) == [
         ("cover.jpg", "it lies in no class folder"),
         ("daisy/4.CR2", "the format is not read (camera raw); convert it to JPEG or PNG"),
         ("daisy/deep/3.ppm", "the format is not read (PNM); convert it to JPEG or PNG"),
@@ -100,8 +100,10 @@ def test_what_is_left_out_does_not_change_the_digest(root: Path, tmp_path: Path)
     digests = []
     for folder in ("before", "after"):
         (tmp_path / folder).mkdir()
-        class_names = pack_folder(root, tmp_path / folder)
-        digests.append(provenance("own", "own", "folder", "parquet", tmp_path / folder, "yours", class_names)["digest"])
+        class_names = pack_image_folder(root, tmp_path / folder)
+        digests.append(
+            make_provenance("own", "own", "folder", "parquet", tmp_path / folder, "yours", class_names)["digest"]
+        )
         fill(root, "rose/1.heic")
     assert digests[0] == digests[1]
     assert (tmp_path / "after/left_out.csv").exists()
@@ -110,16 +112,16 @@ def test_what_is_left_out_does_not_change_the_digest(root: Path, tmp_path: Path)
 def test_a_class_in_a_format_that_is_not_read_names_the_suffixes(root: Path, into: Path) -> None:
     fill(root, "tulip/1.heic", "tulip/2.HEIC", "tulip/3.heif", "tulip/notes.txt")
     with pytest.raises(
-        Refusal, match=r"tulip has no images in a format that is read, only \.heic 2, \.heif 1; convert"
+        UserError, match=r"tulip has no images in a format that is read, only \.heic 2, \.heif 1; convert"
     ):
-        pack_folder(root, into)
+        pack_image_folder(root, into)
 
 
 def test_a_damaged_list_is_refused_by_its_name(tmp_path: Path) -> None:
     for content in (b"", b"file,reason\na\n", b"file,reason\n\xff,b\n", b'file,reason\n"a'):
         (tmp_path / "left_out.csv").write_bytes(content)
-        with pytest.raises(Refusal, match=r"left_out\.csv is damaged"):
-            left_out(tmp_path)
+        with pytest.raises(UserError, match=r"left_out\.csv is damaged"):
+            read_left_out(tmp_path)
 
 
 def test_folders_links_and_pipes_that_are_named_as_images(tmp_path: Path) -> None:
@@ -127,5 +129,5 @@ def test_folders_links_and_pipes_that_are_named_as_images(tmp_path: Path) -> Non
     (tmp_path / "folder.png").symlink_to("x.jpg")
     (tmp_path / "link.png").symlink_to("b.jfif")
     os.mkfifo(tmp_path / "pipe.png")
-    images = only_images(files_below(tmp_path), LeftOut())
+    images = select_images(list_files(tmp_path), UnusedFiles())
     assert [file.relative_to(tmp_path).as_posix() for file in images] == ["b.jfif", "c.jpe", "link.png", "x.jpg/a.png"]

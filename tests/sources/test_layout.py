@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from own_folder import fill, packed
 
-from stages.project.console import Refusal
-from stages.sources.folder import pack_folder
-from stages.sources.layout import split_kind
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.sources.image_folder import guess_split, pack_image_folder
 
 
 @pytest.mark.parametrize(
@@ -29,8 +28,8 @@ from stages.sources.layout import split_kind
 )
 def test_splits_are_not_packed_as_classes(tmp_path: Path, into: Path, folders: str, message: str) -> None:
     fill(tmp_path / "own", *(f"{folder}/1.png" for folder in folders.split()))
-    with pytest.raises(Refusal, match=message):
-        pack_folder(tmp_path / "own", into)
+    with pytest.raises(UserError, match=message):
+        pack_image_folder(tmp_path / "own", into)
     assert list(into.iterdir()) == []
 
 
@@ -47,7 +46,7 @@ def test_splits_are_not_packed_as_classes(tmp_path: Path, into: Path, folders: s
 )
 def test_classes_stay_classes(tmp_path: Path, into: Path, folders: str, classes: list[str]) -> None:
     fill(tmp_path / "own", *(f"{folder}/1.png" for folder in folders.split()))
-    assert pack_folder(tmp_path / "own", into) == classes
+    assert pack_image_folder(tmp_path / "own", into) == classes
     assert {name.partition("/")[0] for name, _, _ in packed(into, "train")} == set(classes)
 
 
@@ -60,9 +59,9 @@ def test_classes_stay_classes(tmp_path: Path, into: Path, folders: str, classes:
     ],
 )
 def test_names_of_splits_in_any_case_and_spelling(kind: str, names: str) -> None:
-    assert {split_kind(name) for name in [*names.split(), f"{kind} set"]} == {kind}
+    assert {guess_split(name) for name in [*names.split(), f"{kind} set"]} == {kind}
 
 
 def test_names_that_only_begin_as_a_split() -> None:
     names = ("trainer", "trains", "training shoes", "vale", "invalid", "test tube", "contest", "device", "cat", "数据")
-    assert [name for name in names if split_kind(name)] == []
+    assert [name for name in names if guess_split(name)] == []

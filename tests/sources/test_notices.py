@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from stages.params.data import Backbone, Dataset
-from stages.sources import notices
-from stages.sources.notices import data_notices, weight_notices
+from vision_pipeline.config.data import AnyDatasetConfig, BackboneConfig
+from vision_pipeline.sources import availability as notices
+from vision_pipeline.sources.availability import iter_data_status, iter_weight_status
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _dataset(source: str = "auto", kind: str = "catalog") -> dict[str, Dataset]:
+def _dataset(source: str = "auto", kind: str = "catalog") -> dict[str, AnyDatasetConfig]:
     prepare = {"size": 28, "channels": 1, "validation": 0.1, "test": 0.1}
     path = str(ROOT / "data/catalog/mnist.yaml")
     asked = {"kind": kind, "path": path, "source": source, "prepare": prepare}
-    return {"mnist": TypeAdapter(Dataset).validate_python(asked)}
+    return {"mnist": TypeAdapter(AnyDatasetConfig).validate_python(asked)}
 
 
 def _at_hand(folder: Path, status: str, source: str) -> None:
@@ -31,8 +31,8 @@ def _better(monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
         assert args[-1] is True
         return answer
 
-    monkeypatch.setattr(notices, "better_source", better)
-    monkeypatch.setattr(notices, "better_weights", better)
+    monkeypatch.setattr(notices, "find_better_source", better)
+    monkeypatch.setattr(notices, "find_better_weights", better)
 
 
 @pytest.mark.parametrize(
@@ -62,40 +62,40 @@ def test_one_line_with_the_command(
 ) -> None:
     _at_hand(tmp_path / "mnist", status, source)
     _better(monkeypatch, better)
-    (notice,) = data_notices(_dataset(wanted), tmp_path, network=True)
+    (notice,) = iter_data_status(_dataset(wanted), tmp_path, probe_network=True)
     assert str(notice) == f"{line}: dvc repro -f -s download@mnist"
-    assert notice.better == (better is not None)
+    assert notice.better_available == (better is not None)
 
 
 def test_silence_when_all_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _better(monkeypatch, None)
-    assert list(data_notices(_dataset(), tmp_path, network=True)) == []
+    assert list(iter_data_status(_dataset(), tmp_path, probe_network=True)) == []
     _at_hand(tmp_path / "mnist", "official", "mirror")
-    assert list(data_notices(_dataset(), tmp_path, network=True)) == []
+    assert list(iter_data_status(_dataset(), tmp_path, probe_network=True)) == []
 
 
 def test_a_stand_in_that_was_asked_for_is_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _at_hand(tmp_path / "mnist", "stand-in", "stand-in")
     _better(monkeypatch, None)
-    assert list(data_notices(_dataset("stand-in"), tmp_path, network=True)) == []
+    assert list(iter_data_status(_dataset("stand-in"), tmp_path, probe_network=True)) == []
 
 
 def test_a_folder_of_ones_own_has_no_other_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _better(monkeypatch, "mirror")
-    assert list(data_notices(_dataset(kind="folder"), tmp_path, network=True)) == []
+    assert list(iter_data_status(_dataset(kind="folder"), tmp_path, probe_network=True)) == []
 
 
 def test_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    backbones = {"densenet121": Backbone(library="torchvision", network="densenet121", source="auto")}
-    wanted = {"densenet121": Backbone(library="torchvision", network="densenet121", source="random")}
+    backbones = {"densenet121": BackboneConfig(library="torchvision", network="densenet121", source="auto")}
+    wanted = {"densenet121": BackboneConfig(library="torchvision", network="densenet121", source="random")}
     _better(monkeypatch, None)
-    assert list(weight_notices(backbones, tmp_path, network=True)) == []
+    assert list(iter_weight_status(backbones, tmp_path, probe_network=True)) == []
     _at_hand(tmp_path / "densenet121", "random", "random")
-    (notice,) = weight_notices(backbones, tmp_path, network=True)
-    assert (notice.stage, notice.better) == ("weights@densenet121", False)
+    (notice,) = iter_weight_status(backbones, tmp_path, probe_network=True)
+    assert (notice.stage, notice.better_available) == ("weights@densenet121", False)
     assert str(notice).startswith("densenet121 has random weights; with real ones in DATA_MIRROR, or a network: dvc ")
     _better(monkeypatch, "package")
-    (notice,) = weight_notices(backbones, tmp_path, network=True)
-    assert notice.about == "densenet121 has random weights, but an installed package has real ones"
+    (notice,) = iter_weight_status(backbones, tmp_path, probe_network=True)
+    assert notice.message == "densenet121 has random weights, but an installed package has real ones"
     _better(monkeypatch, None)
-    assert list(weight_notices(wanted, tmp_path, network=True)) == []
+    assert list(iter_weight_status(wanted, tmp_path, probe_network=True)) == []

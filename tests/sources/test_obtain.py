@@ -9,11 +9,11 @@ import pytest
 from raw_folders import idx_bytes, random_images
 from tiny_set import ARCHIVES, Tiny
 
-from stages.datasets.readers import read_raw
-from stages.project.console import Refusal
-from stages.project.files import write_json
-from stages.sources.entries import CatalogEntry, RemoteFile, read_entry
-from stages.sources.obtain import obtain
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import write_json
+from vision_pipeline.data.readers.dispatch import open_raw_dataset
+from vision_pipeline.sources.acquire import acquire_dataset
+from vision_pipeline.sources.catalog import CatalogEntry, RemoteFile, read_entry
 
 HUB = "https://hub.invalid/"
 
@@ -31,7 +31,7 @@ def names(folder: Path) -> list[str]:
 @pytest.mark.parametrize("place", ["", "tiny"])
 def test_official_archives_of_the_mirror(tiny: Tiny, into: Path, mirror: Path, place: str) -> None:
     put(mirror / place)
-    about = obtain(tiny.entry(), "auto", into)
+    about = acquire_dataset(tiny.entry(), "auto", into)
     listing = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in ARCHIVES.items())
     assert about == {
         "name": "tiny",
@@ -54,7 +54,7 @@ def test_parquet_with_the_official_pixels(
     tiny: Tiny, into: Path, mirror: Path, place: str, order: list[int] | None
 ) -> None:
     tiny.write(mirror / place, order)
-    about = obtain(tiny.entry(), "mirror", into)
+    about = acquire_dataset(tiny.entry(), "mirror", into)
     assert (about["status"], about["format"], about["note"]) == ("official", "parquet", "")
     assert names(into) == [
         "test-00000-of-00001.parquet",
@@ -68,7 +68,7 @@ def test_one_other_pixel_makes_a_variant(tiny: Tiny, into: Path, mirror: Path) -
     tiny.images["train"][3, 0, 0] ^= 1
     tiny.labels["test"][0] ^= 1
     tiny.write(mirror / "tiny/plain")
-    about = obtain(entry, "auto", into)
+    about = acquire_dataset(entry, "auto", into)
     assert about["status"] == "variant"
     assert about["note"] == (
         "pixels of train differ from the official release's; labels of test differ from the official release's"
@@ -77,24 +77,24 @@ def test_one_other_pixel_makes_a_variant(tiny: Tiny, into: Path, mirror: Path) -
 
 def test_another_row_count_makes_a_variant(tiny: Tiny, into: Path, mirror: Path) -> None:
     tiny.write(mirror / "tiny/plain")
-    about = obtain(tiny.entry(rows={"train": 23_410, "test": 4}), "auto", into)
+    about = acquire_dataset(tiny.entry(rows={"train": 23_410, "test": 4}), "auto", into)
     assert about["status"] == "variant"
     assert about["note"] == "train has 10 images, the official release 23,410"
 
 
 def test_images_that_cannot_be_read_make_a_variant(tiny: Tiny, into: Path, mirror: Path) -> None:
-    from stages.sources.parquet import write_rows
+    from vision_pipeline.sources.hub_parquet import write_hub_parquet
 
     tiny.write(mirror / "tiny/plain")
     rows = [(b"no image", "x.png", 0)] * 4
-    write_rows(mirror / "tiny/plain/test-00000-of-00001.parquet", rows, ["a", "b"])
-    assert obtain(tiny.entry(), "auto", into)["note"] == "pixels of test differ from the official release's"
+    write_hub_parquet(mirror / "tiny/plain/test-00000-of-00001.parquet", rows, ["a", "b"])
+    assert acquire_dataset(tiny.entry(), "auto", into)["note"] == "pixels of test differ from the official release's"
 
 
 def test_swapped_classes_are_not_used(tiny: Tiny, into: Path, mirror: Path) -> None:
     tiny.write(mirror / "tiny/plain", class_names=("b", "a"))
-    with pytest.raises(Refusal, match=r"has the classes \['b', 'a'\], expected \['a', 'b'\]"):
-        obtain(tiny.entry(), "mirror", into)
+    with pytest.raises(UserError, match=r"has the classes \['b', 'a'\], expected \['a', 'b'\]"):
+        acquire_dataset(tiny.entry(), "mirror", into)
 
 
 @pytest.mark.parametrize(
@@ -109,36 +109,36 @@ def test_a_damaged_archive_is_not_used(
     tiny: Tiny, into: Path, mirror: Path, files: dict[str, bytes], told: str
 ) -> None:
     put(mirror, files)
-    with pytest.raises(Refusal, match=told):
-        obtain(tiny.entry(), "mirror", into)
+    with pytest.raises(UserError, match=told):
+        acquire_dataset(tiny.entry(), "mirror", into)
     assert names(into) == []
     tiny.write(mirror / "tiny/plain")
-    assert obtain(tiny.entry(), "mirror", into)["format"] == "parquet"
+    assert acquire_dataset(tiny.entry(), "mirror", into)["format"] == "parquet"
 
 
 def test_a_missing_shard_is_named(tiny: Tiny, into: Path, mirror: Path) -> None:
     tiny.write(mirror / "tiny/plain")
     (mirror / "tiny/plain/train-00001-of-00002.parquet").unlink()
-    with pytest.raises(Refusal, match=r"train-00001-of-00002\.parquet"):
-        obtain(tiny.entry(), "mirror", into)
+    with pytest.raises(UserError, match=r"train-00001-of-00002\.parquet"):
+        acquire_dataset(tiny.entry(), "mirror", into)
 
 
 def test_a_file_that_is_not_parquet_is_named(tiny: Tiny, into: Path, mirror: Path) -> None:
     tiny.write(mirror / "tiny/plain")
     (mirror / "tiny/plain/test-00000-of-00001.parquet").write_bytes(b"PAR1 no, it is not PAR1")
-    with pytest.raises(Refusal, match=r"test-00000-of-00001\.parquet is not a Parquet file"):
-        obtain(tiny.entry(), "mirror", into)
+    with pytest.raises(UserError, match=r"test-00000-of-00001\.parquet is not a Parquet file"):
+        acquire_dataset(tiny.entry(), "mirror", into)
 
 
 def test_a_mirror_that_is_not_there_is_refused(tiny: Tiny, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA_MIRROR", "nowhere")
-    with pytest.raises(Refusal, match="DATA_MIRROR is 'nowhere', but there is no such folder"):
-        obtain(tiny.entry(), "auto", into)
+    with pytest.raises(UserError, match="DATA_MIRROR is 'nowhere', but there is no such folder"):
+        acquire_dataset(tiny.entry(), "auto", into)
 
 
 def test_a_forced_mirror_that_is_not_set_is_refused(tiny: Tiny, into: Path) -> None:
-    with pytest.raises(Refusal, match="DATA_MIRROR is not set"):
-        obtain(tiny.entry(), "mirror", into)
+    with pytest.raises(UserError, match="DATA_MIRROR is not set"):
+        acquire_dataset(tiny.entry(), "mirror", into)
 
 
 def test_a_relative_mirror_counts_from_the_repository(
@@ -147,12 +147,12 @@ def test_a_relative_mirror_counts_from_the_repository(
     put(mirror)
     monkeypatch.setenv("DVC_ROOT", str(mirror.parent))
     monkeypatch.chdir(into)
-    assert obtain(tiny.entry(), "auto", into)["source"] == "mirror"
+    assert acquire_dataset(tiny.entry(), "auto", into)["source"] == "mirror"
 
 
 def test_official_archives_from_the_second_mirror(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
     internet.update({f"https://two.invalid/{name}": content for name, content in ARCHIVES.items()})
-    about = obtain(tiny.entry(), "auto", into)
+    about = acquire_dataset(tiny.entry(), "auto", into)
     assert (about["status"], about["source"]) == ("official", "official")
     assert about["url"] == "https://one.invalid/"  # whichever mirror answered, the same bytes are written
     assert names(into) == ["one.gz", "two.gz"]
@@ -162,7 +162,7 @@ def test_an_empty_mirror_falls_through_and_says_so(
     tiny: Tiny, into: Path, mirror: Path, internet: dict[str, bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
     internet.update({f"https://one.invalid/{name}": content for name, content in ARCHIVES.items()})
-    assert obtain(tiny.entry(), "auto", into)["source"] == "official"
+    assert acquire_dataset(tiny.entry(), "auto", into)["source"] == "official"
     assert f"tiny: mirror: {mirror} has nothing to use for it" in capsys.readouterr().out
 
 
@@ -171,27 +171,27 @@ def test_hub_parquet_where_the_archives_cannot_be_had(
 ) -> None:
     tiny.write(tmp_path / "hub")
     internet.update({HUB + path.name: path.read_bytes() for path in (tmp_path / "hub").iterdir()})
-    about = obtain(tiny.entry(), "official", into)
+    about = acquire_dataset(tiny.entry(), "official", into)
     assert (about["status"], about["format"], about["url"]) == ("official", "parquet", HUB)
 
 
 def test_a_web_page_instead_of_parquet_is_not_used(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
     for file in tiny.entry().releases[1].files:
         internet[HUB + file.name] = b"<html>Please log in</html>"
-    with pytest.raises(Refusal, match="is not a Parquet file"):
-        obtain(tiny.entry(), "official", into)
+    with pytest.raises(UserError, match="is not a Parquet file"):
+        acquire_dataset(tiny.entry(), "official", into)
     assert names(into) == []
 
 
 def test_what_was_fetched_is_kept_when_the_rest_fails(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
     internet["https://one.invalid/one.gz"] = ARCHIVES["one.gz"]
-    with pytest.raises(Refusal) as refusal:
-        obtain(tiny.entry(), "official", into)
+    with pytest.raises(UserError) as refusal:
+        acquire_dataset(tiny.entry(), "official", into)
     for url in ("https://one.invalid/two.gz", "https://two.invalid/two.gz", HUB + "train-00000-of-00002.parquet"):
         assert f"{url}: unreachable" in str(refusal.value)
     internet.clear()
     internet["https://one.invalid/two.gz"] = ARCHIVES["two.gz"]
-    assert obtain(tiny.entry(), "official", into)["status"] == "official"
+    assert acquire_dataset(tiny.entry(), "official", into)["status"] == "official"
 
 
 def clothes() -> tuple[CatalogEntry, dict[str, bytes]]:
@@ -214,41 +214,41 @@ def clothes() -> tuple[CatalogEntry, dict[str, bytes]]:
 def test_fashion_mnist_comes_from_its_publisher_and_is_read(into: Path, internet: dict[str, bytes]) -> None:
     entry, pages = clothes()
     internet.update(pages)
-    about = obtain(entry, "official", into)
+    about = acquire_dataset(entry, "official", into)
     assert (about["status"], about["source"], about["licence"]) == ("official", "official", "MIT (Zalando SE)")
     write_json(into / "provenance.json", about)
-    found = read_raw(into)
+    found = open_raw_dataset(into)
     assert found.class_names[:2] == ["t-shirt", "trouser"]
-    items = list(found.items())
-    assert ([item.part for item in items].count("train"), len(items)) == (20, 30)
+    items = list(found.iter_examples())
+    assert ([item.split for item in items].count("train"), len(items)) == (20, 30)
     assert items[29].label == 9
 
 
 def test_its_files_are_not_taken_for_mnist_s_which_are_called_the_same(into: Path, mirror: Path) -> None:
     entry, pages = clothes()
     put(mirror, {address.rsplit("/", 1)[1]: b"MNIST's" for address in pages})
-    with pytest.raises(Refusal, match="has 7 bytes, expected"):
-        obtain(entry, "mirror", into)
+    with pytest.raises(UserError, match="has 7 bytes, expected"):
+        acquire_dataset(entry, "mirror", into)
     put(mirror / "fashion_mnist", {address.rsplit("/", 1)[1]: content for address, content in pages.items()})
-    assert obtain(entry, "mirror", into)["status"] == "official"
+    assert acquire_dataset(entry, "mirror", into)["status"] == "official"
 
 
 def test_fashion_mnist_has_no_stand_in(into: Path, internet: dict[str, bytes]) -> None:
-    with pytest.raises(Refusal, match="there is no stand-in for fashion_mnist"):
-        obtain(clothes()[0], "auto", into)
+    with pytest.raises(UserError, match="there is no stand-in for fashion_mnist"):
+        acquire_dataset(clothes()[0], "auto", into)
 
 
 def test_the_last_resort_is_the_stand_in(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
     entry = tiny.entry(name="cifar10", class_names=[str(number) for number in range(10)])
-    about = obtain(entry, "auto", into)
+    about = acquire_dataset(entry, "auto", into)
     assert (about["status"], about["source"], about["format"]) == ("stand-in", "stand-in", "parquet")
     assert about["note"] == "1,800 images drawn by this project"
     assert internet == {}
 
 
 def test_a_data_set_without_a_stand_in_is_refused(tiny: Tiny, into: Path) -> None:
-    with pytest.raises(Refusal, match="there is no stand-in for tiny"):
-        obtain(tiny.entry(), "stand-in", into)
+    with pytest.raises(UserError, match="there is no stand-in for tiny"):
+        acquire_dataset(tiny.entry(), "stand-in", into)
 
 
 @pytest.mark.real
@@ -267,9 +267,9 @@ def test_a_data_set_without_a_stand_in_is_refused(tiny: Tiny, into: Path) -> Non
 def test_the_real_images(
     real_data: Path, repository: Path, into: Path, monkeypatch: pytest.MonkeyPatch, name: str, status: str, note: str
 ) -> None:
-    from stages.sources.entries import read_entry
+    from vision_pipeline.sources.catalog import read_entry
 
     monkeypatch.setenv("DATA_MIRROR", str(real_data))
     entry: CatalogEntry = read_entry(repository / f"data/catalog/{name}.yaml")
-    about = obtain(entry, "auto", into)
+    about = acquire_dataset(entry, "auto", into)
     assert (about["status"], about["source"], about["note"]) == (status, "mirror", note)

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from tiny_set import ARCHIVES, Tiny
 
-from stages.project.console import Refusal
-from stages.sources import offer
-from stages.sources.offer import better_source, better_weights
-from stages.sources.published import published
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.sources import availability as offer
+from vision_pipeline.sources.availability import find_better_source, find_better_weights
+from vision_pipeline.sources.pretrained_weights import lookup_weights
 
 
 @pytest.fixture(params=[True, False], ids=["online", "offline"])
 def online(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """With hosts that answer, and without."""
-    monkeypatch.setattr(offer, "_any_answers", lambda urls: request.param)
+    monkeypatch.setattr(offer, "_any_reachable", lambda urls: request.param)
     return bool(request.param)
 
 
@@ -42,21 +42,21 @@ def mirrored(mirror: Path) -> None:
 
 def test_nothing_at_hand_is_left_to_the_stage(tiny: Tiny, mirror: Path, tmp_path: Path, online: bool) -> None:
     mirrored(mirror)
-    assert better_source("tiny", tiny.entry(), "auto", tmp_path / "raw", network=True) is None
+    assert find_better_source("tiny", tiny.entry(), "auto", tmp_path / "raw", probe_network=True) is None
 
 
 def test_a_stand_in_is_replaced_by_the_mirror(tiny: Tiny, mirror: Path, tmp_path: Path, online: bool) -> None:
     raw = at_hand(tmp_path, "stand-in", "stand-in")
-    assert better_source("tiny", tiny.entry(), "auto", raw, network=False) is None
+    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=False) is None
     mirrored(mirror)
-    assert better_source("tiny", tiny.entry(), "auto", raw, network=False) == "mirror"
+    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=False) == "mirror"
 
 
 def test_a_stand_in_is_replaced_by_the_official_release(tiny: Tiny, into: Path, tmp_path: Path, online: bool) -> None:
     raw = at_hand(tmp_path, "stand-in", "stand-in")
-    assert better_source("tiny", tiny.entry(), "auto", raw, network=True) == ("official" if online else None)
-    assert better_source("tiny", tiny.entry(), "auto", raw, network=False) is None
-    assert better_source("tiny", tiny.entry(), "stand-in", raw, network=True) is None
+    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) == ("official" if online else None)
+    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=False) is None
+    assert find_better_source("tiny", tiny.entry(), "stand-in", raw, probe_network=True) is None
 
 
 def test_what_the_mirror_gave_is_replaced_when_the_mirror_has_changed(
@@ -64,16 +64,16 @@ def test_what_the_mirror_gave_is_replaced_when_the_mirror_has_changed(
 ) -> None:
     raw = at_hand(tmp_path, "mirror", "official")
     mirrored(mirror)
-    assert better_source("tiny", tiny.entry(), "auto", raw, network=True) is None
+    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) is None
     (raw / "tiny/one.gz").write_bytes(b"of another size")
-    assert better_source("tiny", tiny.entry(), "auto", raw, network=True) == "mirror"
+    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) == "mirror"
 
 
 def test_what_the_mirror_gave_stays_when_the_mirror_is_gone(
     tiny: Tiny, into: Path, tmp_path: Path, online: bool
 ) -> None:
     raw = at_hand(tmp_path, "mirror", "variant")
-    assert better_source("tiny", tiny.entry(), "auto", raw, network=True) is None
+    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) is None
 
 
 def test_the_official_release_stays_whatever_the_mirror_has(
@@ -81,33 +81,35 @@ def test_the_official_release_stays_whatever_the_mirror_has(
 ) -> None:
     raw = at_hand(tmp_path, "official", "official")
     mirrored(mirror)
-    assert better_source("tiny", tiny.entry(), "auto", raw, network=True) is None
-    assert better_source("tiny", tiny.entry(), "official", raw, network=True) is None
+    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) is None
+    assert find_better_source("tiny", tiny.entry(), "official", raw, probe_network=True) is None
 
 
 def test_a_forced_source_is_asked_for(tiny: Tiny, mirror: Path, tmp_path: Path, online: bool) -> None:
     raw = at_hand(tmp_path, "mirror", "variant")
-    assert better_source("tiny", tiny.entry(), "official", raw, network=True) == ("official" if online else None)
-    assert better_source("tiny", tiny.entry(), "stand-in", raw, network=True) == "stand-in"
+    assert find_better_source("tiny", tiny.entry(), "official", raw, probe_network=True) == (
+        "official" if online else None
+    )
+    assert find_better_source("tiny", tiny.entry(), "stand-in", raw, probe_network=True) == "stand-in"
 
 
 def test_a_mirror_that_is_not_there_is_refused(
     tiny: Tiny, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATA_MIRROR", "nowhere")
-    with pytest.raises(Refusal, match="no such folder"):
-        better_source("tiny", tiny.entry(), "auto", at_hand(tmp_path, "stand-in", "stand-in"), network=False)
+    with pytest.raises(UserError, match="no such folder"):
+        find_better_source("tiny", tiny.entry(), "auto", at_hand(tmp_path, "stand-in", "stand-in"), probe_network=False)
 
 
 def test_only_random_weights_are_replaced(mirror: Path, tmp_path: Path, online: bool) -> None:
     (tmp_path / "weights/densenet121").mkdir(parents=True)
     provenance = tmp_path / "weights/densenet121/provenance.json"
     provenance.write_text('{"status": "random"}')
-    entry = published("torchvision", "densenet121")
+    entry = lookup_weights("torchvision", "densenet121")
     provenance.with_name("published.json").write_text(entry.model_dump_json())
 
     def better(network: bool, wanted: str = "auto") -> str | None:
-        return better_weights("densenet121", wanted, tmp_path / "weights", network)
+        return find_better_weights("densenet121", wanted, tmp_path / "weights", network)
 
     assert better(network=False) is None
     assert better(network=True) == ("official" if online else None)
@@ -135,15 +137,15 @@ def test_hosts_are_asked_with_one_small_request(monkeypatch: pytest.MonkeyPatch)
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         host = f"http://127.0.0.1:{server.server_address[1]}"
-        assert offer._any_answers([host + "/there", host + "/there-too"])
-        assert not offer._any_answers([host + "/gone"])
+        assert offer._any_reachable([host + "/there", host + "/there-too"])
+        assert not offer._any_reachable([host + "/gone"])
         server.shutdown()
     assert asked == ["/there", "/gone"]
-    assert not offer._any_answers([host + "/there"])
+    assert not offer._any_reachable([host + "/there"])
 
 
 def test_asking_loads_nothing_heavy(repository: Path) -> None:
     heavy = "{'numpy', 'pyarrow', 'PIL', 'sklearn', 'pandas', 'torch', 'mlflow'}"
-    code = f"import sys, stages.sources.offer; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, vision_pipeline.sources.availability; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -3,21 +3,21 @@
 import pytest
 from torchvision.models import get_model_weights, list_models
 
-from stages.models.backbones import networks
-from stages.sources.entries import WeightsEntry
-from stages.sources.published import published
+from vision_pipeline.models.backbones import list_networks
+from vision_pipeline.sources.catalog import WeightsEntry
+from vision_pipeline.sources.pretrained_weights import lookup_weights
 
 
 def test_torchvision() -> None:
-    found = published("torchvision", "regnet_y_1_6gf.IMAGENET1K_V1")
+    found = lookup_weights("torchvision", "regnet_y_1_6gf.IMAGENET1K_V1")
     assert (found.file, found.sha256) == ("regnet_y_1_6gf-b11a554e.pth", "b11a554e")
     assert found.url == "https://download.pytorch.org/models/regnet_y_1_6gf-b11a554e.pth"
     assert (found.mean, found.std) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    assert published("torchvision", "regnet_y_1_6gf").file != found.file  # the default ones are newer
+    assert lookup_weights("torchvision", "regnet_y_1_6gf").file != found.file  # the default ones are newer
 
 
 def test_timm() -> None:
-    assert published("timm", "vit_base_patch16_clip_224.openai") == WeightsEntry(
+    assert lookup_weights("timm", "vit_base_patch16_clip_224.openai") == WeightsEntry(
         licence="apache-2.0 (timm)",
         file="vit_base_patch16_clip_224.openai.safetensors",
         sha256=None,
@@ -36,7 +36,7 @@ def test_timm() -> None:
     ],
 )
 def test_the_catalogue_comes_first(library: str, network: str, file: str) -> None:
-    found = published(library, network)
+    found = lookup_weights(library, network)
     assert found.file == file
     assert found.limit == 64_000_000
 
@@ -44,9 +44,9 @@ def test_the_catalogue_comes_first(library: str, network: str, file: str) -> Non
 def test_every_file_of_torchvision_has_its_checksum_in_its_name() -> None:
     for name in list_models(module=__import__("torchvision").models):
         for weights in get_model_weights(name):
-            assert published("torchvision", f"{name}.{weights.name}").sha256 in weights.url
+            assert lookup_weights("torchvision", f"{name}.{weights.name}").sha256 in weights.url
 
 
 def test_every_network_of_timm_has_an_entry() -> None:
-    entries = [published("timm", network) for network in networks("timm")[::17]]
+    entries = [lookup_weights("timm", network) for network in list_networks("timm")[::17]]
     assert all(entry.std[0] > 0 for entry in entries)

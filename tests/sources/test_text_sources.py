@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from stages.datasets.text import read_text
-from stages.project.console import Refusal
-from stages.sources import text
-from stages.sources.entries import read_copy_entry, read_entry
-from stages.sources.obtain import obtain
-from stages.sources.text import own_text
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.data.token_datasets import read_text
+from vision_pipeline.sources import text_files as text
+from vision_pipeline.sources.acquire import acquire_dataset
+from vision_pipeline.sources.catalog import read_copy_entry, read_entry
+from vision_pipeline.sources.text_files import import_text
 
 CATALOG = Path(__file__).parents[2] / "data" / "catalog"
 
@@ -29,7 +29,7 @@ def into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_file_is_copied_as_it_is(into: Path) -> None:
     Path("mine.txt").write_bytes(b"a\r\nb")
-    about = own_text("mine", "mine.txt", into)
+    about = import_text("mine", "mine.txt", into)
     assert (into / "text.txt").read_bytes() == b"a\r\nb"
     assert (about["status"], about["source"], about["format"], about["class_names"]) == ("own", "file", "text", [])
     assert about["files"] == {"text.txt": hashlib.sha256(b"a\r\nb").hexdigest()}
@@ -43,9 +43,9 @@ def test_an_address_is_fetched_and_its_digest_recorded(into: Path) -> None:
     thread.start()
     try:
         url = f"http://127.0.0.1:{server.server_port}/mine.txt"
-        about = own_text("mine", url, into)
-        with pytest.raises(Refusal, match=r"datasets\.mine\.path: .*none\.txt: .*404"):
-            own_text("mine", url.replace("mine.txt", "none.txt"), into)
+        about = import_text("mine", url, into)
+        with pytest.raises(UserError, match=r"datasets\.mine\.path: .*none\.txt: .*404"):
+            import_text("mine", url.replace("mine.txt", "none.txt"), into)
     finally:
         server.shutdown()
         thread.join()
@@ -65,16 +65,16 @@ def test_an_address_is_fetched_and_its_digest_recorded(into: Path) -> None:
     ],
 )
 def test_what_is_no_text(into: Path, content: bytes | None, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "_MOST_BYTES", 12)
+    monkeypatch.setattr(text, "_MAX_TEXT_BYTES", 12)
     if content is not None:
         Path("mine.txt").write_bytes(content)
-    with pytest.raises(Refusal, match=message):
-        own_text("mine", "mine.txt", into)
+    with pytest.raises(UserError, match=message):
+        import_text("mine", "mine.txt", into)
     assert list(into.iterdir()) == []
 
 
 def test_shakespeares_stand_in_is_sonnets(into: Path) -> None:
-    about = obtain(read_entry(CATALOG / "shakespeare.yaml"), "stand-in", into)
+    about = acquire_dataset(read_entry(CATALOG / "shakespeare.yaml"), "stand-in", into)
     assert (about["status"], about["format"]) == ("stand-in", "text")
     said = read_text(into)
     assert said.startswith("Shall I compare thee to a summer's day?\n")
@@ -87,8 +87,8 @@ def test_shakespeare_from_a_mirror_must_be_the_published_file(into: Path, monkey
     Path("mirror").mkdir()
     Path("mirror/input.txt").write_bytes(b"x" * 1_115_394)
     monkeypatch.setenv("DATA_MIRROR", "mirror")
-    with pytest.raises(Refusal, match=r"input\.txt has the SHA-256 .*, expected 86c4e6aa"):
-        obtain(read_entry(CATALOG / "shakespeare.yaml"), "mirror", into)
+    with pytest.raises(UserError, match=r"input\.txt has the SHA-256 .*, expected 86c4e6aa"):
+        acquire_dataset(read_entry(CATALOG / "shakespeare.yaml"), "mirror", into)
 
 
 def test_the_catalogues_facts() -> None:
@@ -107,7 +107,7 @@ def test_the_catalogues_facts() -> None:
 )
 def test_a_copy_entry_that_makes_no_task(tmp_path: Path, content: str) -> None:
     (tmp_path / "copy.yaml").write_text(content)
-    with pytest.raises(Refusal, match="is not a valid catalogue entry"):
+    with pytest.raises(UserError, match="is not a valid catalogue entry"):
         read_copy_entry(tmp_path / "copy.yaml")
 
 
@@ -115,5 +115,5 @@ def test_an_entry_of_images_needs_its_classes(tmp_path: Path) -> None:
     entry = (CATALOG / "cifar10.yaml").read_text()
     lines = [line for line in entry.splitlines() if not line.startswith("class_names")]
     (tmp_path / "cifar10.yaml").write_text("\n".join(lines))
-    with pytest.raises(Refusal, match="images need class_names, two at least, and rows"):
+    with pytest.raises(UserError, match="images need class_names, two at least, and rows"):
         read_entry(tmp_path / "cifar10.yaml")

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.project.console import Refusal
-from stages.sources.entries import WeightsEntry
-from stages.sources.published import published
-from stages.sources.weights import obtain_weights
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.sources.catalog import WeightsEntry
+from vision_pipeline.sources.pretrained_weights import acquire_weights, lookup_weights
 
 CONTENT = b"weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -30,19 +29,19 @@ def about(source: str) -> dict[str, str | None]:
 def test_from_the_mirror(mirror: Path, into: Path) -> None:
     (mirror / "weights").mkdir()
     (mirror / "weights/net.pth").write_bytes(CONTENT)
-    assert obtain_weights("net", "auto", NET, into) == about("mirror")
+    assert acquire_weights("net", "auto", NET, into) == about("mirror")
     assert (into / "net.pth").read_bytes() == CONTENT
 
 
 def test_from_the_publisher(into: Path, internet: dict[str, bytes]) -> None:
     internet[URL] = CONTENT
-    assert obtain_weights("net", "auto", NET, into) == about("official")
+    assert acquire_weights("net", "auto", NET, into) == about("official")
     assert (into / "net.pth").read_bytes() == CONTENT
 
 
 def test_without_a_published_checksum_the_digest_of_what_came_is_kept(into: Path, internet: dict[str, bytes]) -> None:
     internet[URL] = b"anything"
-    found = obtain_weights("net", "official", NET.model_copy(update={"sha256": None}), into)
+    found = acquire_weights("net", "official", NET.model_copy(update={"sha256": None}), into)
     assert found["sha256"] == hashlib.sha256(b"anything").hexdigest()
 
 
@@ -50,15 +49,15 @@ def test_without_a_published_checksum_the_digest_of_what_came_is_kept(into: Path
 def test_wrong_bytes_are_not_used(mirror: Path, into: Path, content: bytes, told: str) -> None:
     (mirror / "weights").mkdir()
     (mirror / "weights/net.pth").write_bytes(content)
-    with pytest.raises(Refusal, match=told):
-        obtain_weights("net", "mirror", NET, into)
+    with pytest.raises(UserError, match=told):
+        acquire_weights("net", "mirror", NET, into)
     assert list(into.iterdir()) == []
 
 
 def test_random_weights_are_said_loudly(
     into: Path, internet: dict[str, bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = obtain_weights("net", "auto", NET, into)
+    found = acquire_weights("net", "auto", NET, into)
     assert (found["status"], found["source"], found["file"], found["sha256"]) == ("random", "random", None, None)
     warning = capsys.readouterr().err
     assert warning.startswith("WARNING: net: its pretrained weights cannot be had")
@@ -67,7 +66,7 @@ def test_random_weights_are_said_loudly(
 
 
 def test_random_weights_that_were_asked_for_need_no_warning(into: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert obtain_weights("net", "random", NET, into)["status"] == "random"
+    assert acquire_weights("net", "random", NET, into)["status"] == "random"
     assert capsys.readouterr().err == ""
 
 
@@ -77,12 +76,12 @@ def test_a_forced_source_that_fails_is_refused(into: Path, internet: dict[str, b
         ("mirror", "DATA_MIRROR is not set"),
         ("package", "no package carries them"),
     ):
-        with pytest.raises(Refusal, match=told):
-            obtain_weights("net", source, NET, into)
+        with pytest.raises(UserError, match=told):
+            acquire_weights("net", source, NET, into)
 
 
 def test_efficientnet_lite0_comes_with_its_package(into: Path) -> None:
-    found = obtain_weights("lite0", "auto", published("timm", "tf_efficientnet_lite0"), into)
+    found = acquire_weights("lite0", "auto", lookup_weights("timm", "tf_efficientnet_lite0"), into)
     assert (found["status"], found["source"]) == ("pretrained", "package")
     assert found["file"] == "efficientnet-lite0-57934424.pth"
     assert hashlib.sha256((into / str(found["file"])).read_bytes()).hexdigest() == found["sha256"]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stages.sources.entries import CatalogEntry
-from stages.sources.parquet import write_rows
+from vision_pipeline.sources.catalog import CatalogEntry
+from vision_pipeline.sources.hub_parquet import write_hub_parquet
 
 ARCHIVES = {"one.gz": b"first archive", "two.gz": b"second archive"}
 
@@ -38,9 +38,9 @@ class Tiny:
         }
         train = [rows["train"][row] for row in order or range(10)]
         names = list(class_names)
-        write_rows(folder / "train-00000-of-00002.parquet", train[:5], names)
-        write_rows(folder / "train-00001-of-00002.parquet", train[5:], names)
-        write_rows(folder / "test-00000-of-00001.parquet", rows["test"], names)
+        write_hub_parquet(folder / "train-00000-of-00002.parquet", train[:5], names)
+        write_hub_parquet(folder / "train-00001-of-00002.parquet", train[5:], names)
+        write_hub_parquet(folder / "test-00000-of-00001.parquet", rows["test"], names)
 
     def entry(self, **changes: Any) -> CatalogEntry:
         """Its catalogue entry: archives first, then Parquet."""

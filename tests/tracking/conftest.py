@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.tracking.store import open_store
+from vision_pipeline.tracking.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,10 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from stages.project.console import Refusal
-from stages.tracking.addresses import absolute, database_file
-from stages.tracking.store import open_if_there, open_or_refuse, open_store, registry_uri
 from tests.tracking.test_runs import train
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.tracking.store import (
+    database_file,
+    open_existing,
+    open_store,
+    registry_uri,
+    require_store,
+    resolve_store_uri,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,23 +31,25 @@ from tests.tracking.test_runs import train
 )
 def test_a_file_counts_from_the_repository_and_a_server_stays(tmp_path, monkeypatch, address, wanted):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert absolute(address, "X") == wanted.format(home=tmp_path)
+    assert resolve_store_uri(address, "X") == wanted.format(home=tmp_path)
 
 
 @pytest.mark.parametrize("address", ["mlruns", "./mlruns", "file:mlruns"])
 def test_a_folder_is_refused_unless_mlflow_is_asked_to_write_it(tmp_path, monkeypatch, address):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
-    with pytest.raises(Refusal, match=r"^KEY is the folder .*mlruns, and MLflow keeps runs in a database now; set it"):
-        absolute(address, "KEY")
+    with pytest.raises(
+        UserError, match=r"^KEY is the folder .*mlruns, and MLflow keeps runs in a database now; set it"
+    ):
+        resolve_store_uri(address, "KEY")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    assert absolute(address, "KEY") == (tmp_path / "mlruns").as_uri()
+    assert resolve_store_uri(address, "KEY") == (tmp_path / "mlruns").as_uri()
 
 
 @pytest.mark.parametrize("address", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
 def test_a_database_in_memory_is_refused(address):
-    with pytest.raises(Refusal, match=r"^KEY: a database in memory cannot be shared"):
-        absolute(address, "KEY")
+    with pytest.raises(UserError, match=r"^KEY: a database in memory cannot be shared"):
+        resolve_store_uri(address, "KEY")
 
 
 @pytest.mark.parametrize("where", ["environment", "params"])
@@ -57,7 +65,7 @@ def test_a_stage_in_a_throw_away_copy_logs_beside_the_repository(workspace, monk
     Path("params.yaml").write_text(params)
     store = open_store()
     assert database_file(store.uri) == workspace / "other.db"
-    assert open_if_there() is not None
+    assert open_existing() is not None
     assert list(copy.glob("*.db")) == []
 
 
@@ -79,7 +87,7 @@ def test_any_name_of_the_repositorys_folder(workspace, monkeypatch, tmp_path_fac
     monkeypatch.chdir(root)
     monkeypatch.setenv("DVC_ROOT", str(root))
     with train() as run:
-        run.artifacts(Path("reports/models/mnist-mlp/history.csv"))
+        run.log_artifacts(Path("reports/models/mnist-mlp/history.csv"))
     assert [file.path for file in open_store().client.list_artifacts(run.id)] == ["history.csv"]
     assert list((root / "mlartifacts").rglob("history.csv")) and (root / "mlflow.db").exists()
     assert [path for path in place.rglob("*") if path.is_file() and root not in path.parents] == []
@@ -89,8 +97,8 @@ def test_an_experiment_that_was_deleted_is_said_with_the_fix(workspace, monkeypa
     store = open_store()
     store.client.delete_experiment(store.experiment_id)
     fix = "was deleted; `mlflow experiments restore -x 1` brings it back, or name another one: mlflow.experiment in"
-    with pytest.raises(Refusal, match=rf"^MLflow's experiment image-classification \(id 1\) {fix} params.yaml$"):
-        open_or_refuse()
+    with pytest.raises(UserError, match=rf"^MLflow's experiment image-classification \(id 1\) {fix} params.yaml$"):
+        require_store()
     with train() as run:
         assert run.id is None
     assert f"this stage could not be logged (MLflow's experiment image-classification (id 1) {fix}" in (
@@ -98,5 +106,7 @@ def test_an_experiment_that_was_deleted_is_said_with_the_fix(workspace, monkeypa
     )
     params = Path("params.yaml").read_text()
     Path("params.yaml").write_text(params.replace("tracking_uri: auto", "tracking_uri: sqlite:///mlflow.db"))
-    with pytest.raises(Refusal, match=rf"brings it back with MLFLOW_TRACKING_URI=sqlite:///{workspace}/mlflow.db, or"):
-        open_or_refuse()
+    with pytest.raises(
+        UserError, match=rf"brings it back with MLFLOW_TRACKING_URI=sqlite:///{workspace}/mlflow.db, or"
+    ):
+        require_store()

@@ -11,11 +11,11 @@ import pytest
 from made_up_reports import write_reports
 from mlflow.exceptions import MlflowException
 
-from stages.commands.champion import champion
-from stages.project.console import Refusal
-from stages.tracking import registry
-from stages.tracking.search import create
-from stages.tracking.store import open_store
+from vision_pipeline.cli.champion import champion
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.tracking import registry
+from vision_pipeline.tracking.search import create_run
+from vision_pipeline.tracking.store import open_store
 
 KEYS = {"mnist-mlp": "a" * 16, "mnist-cnn": "b" * 16, "mnist-logistic": "c" * 16}
 CLASSES = ("cat", "dog")
@@ -25,7 +25,7 @@ FAIR, BETTER, SURE = 1.4, 1.5, 9.0  # how easily a model tells the classes; the 
 def export(name: str, key: str = "", classes: tuple[str, ...] = CLASSES, by: str = "classes.json") -> str:
     """A finished run with the test's predictions and an exported model; the run's id."""
     store = open_store()
-    run = create(store, {"model": name}, {"key": key or KEYS[name]})
+    run = create_run(store, {"model": name}, {"key": key or KEYS[name]})
     store.client.set_tag(run, "git.commit", "d" * 40)
     store.client.set_terminated(run)
     store.client.log_artifact(run, f"reports/models/{name}/predictions.csv", "test")
@@ -72,7 +72,7 @@ def chosen_with_errors(capsys, gone: str) -> str:
 
 
 def crowned() -> str:
-    return str(registry.champion(open_store(), "mnist"))
+    return str(registry.get_champion(open_store(), "mnist"))
 
 
 def versions() -> list:
@@ -162,7 +162,7 @@ def test_without_what_it_kept_nothing_is_compared(workspace):
     champion()
     shutil.rmtree("mlartifacts")
     trained("mnist-mlp", SURE, key="f" * 16)
-    with pytest.raises(Refusal, match=r"mnist-mlp \(version 1\) cannot be compared: test/predictions.csv of its run"):
+    with pytest.raises(UserError, match=r"mnist-mlp \(version 1\) cannot be compared: test/predictions.csv of its run"):
         champion()
     assert crowned() == "mnist-mlp (version 1)"
 
@@ -184,8 +184,8 @@ def test_a_store_that_fails_in_the_middle_is_said_in_one_line(workspace, monkeyp
     def fails(*arguments: object) -> None:
         raise MlflowException("the server was restarted")
 
-    monkeypatch.setattr(registry, "champion", fails)
-    with pytest.raises(Refusal, match=r"the champion of mnist was not chosen: .* failed .the server was restarted"):
+    monkeypatch.setattr(registry, "get_champion", fails)
+    with pytest.raises(UserError, match=r"the champion of mnist was not chosen: .* failed .the server was restarted"):
         champion()
 
 
@@ -231,9 +231,11 @@ def test_stand_in_data_makes_a_champion_only_when_asked(workspace, capsys):
 def test_a_model_whose_files_are_gone_is_not_crowned(workspace):
     trained("mnist-mlp", FAIR)
     shutil.rmtree("mlartifacts/models")
-    with pytest.raises(Refusal, match=r"files of mnist-mlp's exported model m-\w+ are gone .* `vision sync` logs them"):
+    with pytest.raises(
+        UserError, match=r"files of mnist-mlp's exported model m-\w+ are gone .* `vision sync` logs them"
+    ):
         champion()
-    assert registry.champion(open_store(), "mnist") is None
+    assert registry.get_champion(open_store(), "mnist") is None
     assert open_store().client.search_registered_models() == []
 
 

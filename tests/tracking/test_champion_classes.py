@@ -2,8 +2,8 @@
 
 import pytest
 
-from stages.commands.champion import champion
 from tests.tracking.test_champion import FAIR, SURE, chosen, crowned, trained
+from vision_pipeline.cli.champion import champion
 
 
 @pytest.mark.parametrize(

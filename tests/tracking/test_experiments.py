@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from tiny_project import git
 
-from stages.tracking.experiments import Experiment, experiments
-from stages.tracking.store import open_store
-from stages.tracking.sync_experiments import sync_experiment
 from tests.tracking.test_records import REPORTS, write_test
 from tests.tracking.test_runs import KEY, runs, train
 from tests.tracking.test_sync import LOCK
+from vision_pipeline.tracking.store import open_store
+from vision_pipeline.tracking.sync import sync_experiment
+from vision_pipeline.vcs.experiments import DvcExperiment, list_experiments
 
 
 @pytest.fixture(params=[".", "projects/vision"])
-def experiment(request, workspace, monkeypatch) -> Experiment:
+def experiment(request, workspace, monkeypatch) -> DvcExperiment:
     """An experiment that git holds and the workspace does not: neither its params nor its reports.
 
     The project is git's top folder, or one below it.
@@ -36,11 +36,11 @@ def experiment(request, workspace, monkeypatch) -> Experiment:
     git("update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/brave-cat", commit)
     shutil.rmtree("reports")
     shutil.rmtree("models")
-    return Experiment("brave-cat", commit, commit)
+    return DvcExperiment("brave-cat", commit, commit)
 
 
 def test_experiments_are_found_in_git(experiment):
-    assert experiments() == [experiment]
+    assert list_experiments() == [experiment]
 
 
 def test_a_model_of_an_experiment_gets_its_run_back_from_git(experiment):
@@ -74,7 +74,7 @@ def test_a_training_that_the_experiments_lock_does_not_know_is_not_made_up(exper
     git("checkout", "-q", experiment.commit, "--", "reports")
     git("add", "dvc.lock", "reports")
     git("commit", "-qm", "Another")
-    counts = sync_experiment(open_store(), Experiment("shy-dog", git("rev-parse", "HEAD"), experiment.commit))
+    counts = sync_experiment(open_store(), DvcExperiment("shy-dog", git("rev-parse", "HEAD"), experiment.commit))
     assert (counts["unknown"], runs()) == (1, [])
 
 
@@ -87,6 +87,6 @@ def test_of_reports_of_models_that_params_do_not_have_nothing_is_made(experiment
     git("add", "reports")
     git("commit", "-qm", "More reports")
     assert (
-        sync_experiment(open_store(), Experiment("shy-dog", git("rev-parse", "HEAD"), experiment.commit))["restored"]
+        sync_experiment(open_store(), DvcExperiment("shy-dog", git("rev-parse", "HEAD"), experiment.commit))["restored"]
         == 1
     )

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from tiny_project import git as as_tester
 
-from stages.project.console import Refusal
-from stages.tracking import git as module
-from stages.tracking import lineage
-from stages.tracking.experiments import commit_of, commits_with, experiments, states
-from stages.tracking.git import contents, git
 from tests.tracking.test_runs import runs, train
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.tracking import lineage
+from vision_pipeline.vcs import git as module
+from vision_pipeline.vcs.experiments import find_commits, list_experiments, read_commits, resolve_commit
+from vision_pipeline.vcs.git import cat_files, git_or_empty
 
 SLOW = "#!/bin/sh\nexec sleep 30\n"
 
@@ -34,8 +34,8 @@ def silent(request, workspace, monkeypatch) -> str:
         return "git cannot be run (No such file or directory); put it on PATH"
     (programs / "git").write_text(SLOW.replace("exec sleep", "exec /bin/sleep"))
     (programs / "git").chmod(0o755)
-    monkeypatch.setattr(module, "_SECONDS", 0.2)
-    monkeypatch.setattr(git, "__kwdefaults__", {"seconds": 0.2})
+    monkeypatch.setattr(module, "_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(git_or_empty, "__kwdefaults__", {"seconds": 0.2})
     return "took over 0.2 s; run it once by hand"
 
 
@@ -53,8 +53,8 @@ def test_a_run_has_no_tag_of_git_and_one_warning(silent, capsys):
 
 
 def test_no_command_takes_silence_for_nothing(silent):
-    for ask in (experiments, lambda: commit_of("HEAD"), lambda: git("stash", "list")):
-        with pytest.raises(Refusal) as refusal:
+    for ask in (list_experiments, lambda: resolve_commit("HEAD"), lambda: git_or_empty("stash", "list")):
+        with pytest.raises(UserError) as refusal:
             ask()
         assert silent in str(refusal.value)
 
@@ -73,13 +73,13 @@ def test_where_git_finds_nothing_the_answer_is_empty(workspace):
     as_tester("init", "-q")
     as_tester("add", "params.yaml")
     as_tester("commit", "-qm", "A start")
-    assert experiments() == [] and commits_with("0" * 16) == []
-    assert contents([("HEAD", Path("dvc.lock")), ("HEAD", Path("params.yaml"))])[0] is None
-    assert states(["HEAD"])["HEAD"].reports["mnist-mlp"] == {}
-    with pytest.raises(Refusal, match=r"^nothing is neither an experiment nor a commit"):
-        commit_of("nothing")
-    with pytest.raises(Refusal, match="is neither an experiment nor a commit"):
-        commit_of("HEAD@{99}")
+    assert list_experiments() == [] and find_commits("0" * 16) == []
+    assert cat_files([("HEAD", Path("dvc.lock")), ("HEAD", Path("params.yaml"))])[0] is None
+    assert read_commits(["HEAD"])["HEAD"].reports["mnist-mlp"] == {}
+    with pytest.raises(UserError, match=r"^nothing is neither an experiment nor a commit"):
+        resolve_commit("nothing")
+    with pytest.raises(UserError, match="is neither an experiment nor a commit"):
+        resolve_commit("HEAD@{99}")
 
 
 def test_a_changed_file_makes_a_run_dirty(workspace):

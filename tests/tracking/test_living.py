@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from stages.project.locks import exclusive
-from stages.tracking.search import close_dead_runs, create, dead_runs, left_open, lock_tag
-from stages.tracking.store import open_store
 from tests.tracking.test_runs import KEY, runs, train
+from vision_pipeline.core.locks import file_lock
+from vision_pipeline.tracking.search import close_dead_runs, create_run, find_dead_runs, lock_tag, stale_run_ids
+from vision_pipeline.tracking.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = (
-    "import sys; from stages.project.locks import exclusive; from tests.tracking.test_runs import KEY, train\n"
-    "with exclusive(f'train-{KEY}'), train(): print('trains', flush=True); sys.stdin.read()"
+    "import sys; from vision_pipeline.core.locks import file_lock; from tests.tracking.test_runs import KEY, train\n"
+    "with file_lock(f'train-{KEY}'), train(): print('trains', flush=True); sys.stdin.read()"
 )
 
 
@@ -62,7 +62,7 @@ def test_a_killed_training_is_gone_on_with_though_a_process_has_its_number(works
     with training() as process:
         process.kill()
     set_process(os.getpid())
-    with exclusive(f"train-{KEY}"), train() as run:
+    with file_lock(f"train-{KEY}"), train() as run:
         pass
     (logged,) = runs()
     assert (logged.info.run_id, logged.info.status, logged.data.tags["resumed"]) == (run.id, "FINISHED", "true")
@@ -76,20 +76,20 @@ def test_the_lock_is_found_again_in_a_folder_that_was_moved(workspace, monkeypat
     shutil.move(workspace, other)
     monkeypatch.chdir(other)
     monkeypatch.setenv("DVC_ROOT", str(other))
-    assert len(left_open(open_store(), KEY)) == 1
+    assert len(stale_run_ids(open_store(), KEY)) == 1
 
 
 def test_where_the_lock_is_not_to_be_seen_a_run_is_left_for_a_day(workspace, monkeypatch):
     store = open_store()
-    with exclusive(f"train-{KEY}"):
+    with file_lock(f"train-{KEY}"):
         tags = lock_tag(KEY)
-    run = create(store, {"model": "mnist-mlp"}, {"key": KEY})
+    run = create_run(store, {"model": "mnist-mlp"}, {"key": KEY})
     for tag, value in (tags | {"host.lock": "1 /another/container/train"}).items():
         store.client.set_tag(run, tag, value)
     assert runs()[0].data.tags["host"] == socket.gethostname()
-    assert dead_runs(store) == []
-    monkeypatch.setattr("stages.tracking.search._SILENCE", -1)
-    assert dead_runs(store) == [run]
+    assert find_dead_runs(store) == []
+    monkeypatch.setattr("vision_pipeline.tracking.search._MAX_SILENCE_MS", -1)
+    assert find_dead_runs(store) == [run]
 
 
 @pytest.mark.skipif(
@@ -97,7 +97,7 @@ def test_where_the_lock_is_not_to_be_seen_a_run_is_left_for_a_day(workspace, mon
     reason="no other space of processes may be made here",
 )
 def test_a_sync_in_another_container_leaves_a_living_training_alone(workspace):
-    code = "from stages.tracking.search import close_dead_runs as close; from stages.tracking.store import open_store\n"
+    code = "from vision_pipeline.tracking.search import close_dead_runs as close; from vision_pipeline.tracking.store import open_store\n"
     command = ["unshare", "-pf", "--mount-proc", sys.executable, "-c", f"{code}print(close(open_store()))"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with training():

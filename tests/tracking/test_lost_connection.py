@@ -11,16 +11,15 @@ from types import SimpleNamespace
 import pytest
 from mlflow.exceptions import MlflowException, RestException
 
-from stages.project.console import Refusal
-from stages.tracking import run as run_module
-from stages.tracking import store as store_module
-from stages.tracking.dvc_lock import DvcLock
-from stages.tracking.failures import refused
-from stages.tracking.run import Run
-from stages.tracking.runs import attach
-from stages.tracking.store import open_store
-from stages.tracking.sync import sync_model
 from tests.tracking.test_runs import runs, train
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.tracking import run as run_module
+from vision_pipeline.tracking import store as store_module
+from vision_pipeline.tracking.lifecycle import reopen_run
+from vision_pipeline.tracking.run import Run, is_permanent
+from vision_pipeline.tracking.store import open_store
+from vision_pipeline.tracking.sync import sync_model
+from vision_pipeline.vcs.dvc_lock import DvcLock
 
 AWAY = MlflowException("API request failed: connection refused")
 
@@ -76,15 +75,15 @@ def curve(name: str = "val_accuracy") -> list[tuple[int, float, int]]:
 
 def test_what_a_store_missed_it_gets_when_it_is_back_with_its_own_time(workspace, clock, capsys):
     with train() as run:
-        run.epoch(1, {"val_accuracy": 0.1})
+        run.log_epoch(1, {"val_accuracy": 0.1})
         capsys.readouterr()  # here is no git
         switched = pull(run, clock)
         for epoch in (2, 3):
             clock.now += 100
-            run.epoch(epoch, {"val_accuracy": epoch / 10})
+            run.log_epoch(epoch, {"val_accuracy": epoch / 10})
         switched.there = True
         clock.now += 100
-        run.epoch(4, {"val_accuracy": 0.4})
+        run.log_epoch(4, {"val_accuracy": 0.4})
     assert curve() == [(epoch, epoch / 10, 900_000 + 100_000 * epoch) for epoch in (1, 2, 3, 4)]
     assert [run.info.status for run in runs()] == ["FINISHED"]
     said = capsys.readouterr()
@@ -99,7 +98,7 @@ def test_waiting_for_a_store_takes_a_tenth_of_the_time_at_most(workspace, clock)
         waited_from = clock.now
         for step in range(200):
             clock.now += 1.0
-            run.metrics({"a": 1.0}, step)
+            run.log_metrics({"a": 1.0}, step)
         assert switched.asked == 4
         assert 5.0 * switched.asked <= 0.1 * (clock.now - waited_from)
         switched.there = True
@@ -110,7 +109,7 @@ def test_a_failure_at_once_is_not_repeated_within_a_second(workspace, clock):
         switched = pull(run, clock)
         for step in range(10):
             clock.now += 0.25
-            run.metrics({"a": 1.0}, step)
+            run.log_metrics({"a": 1.0}, step)
         assert switched.asked == 3
         switched.there = True
     assert len(curve("a")) == 10
@@ -127,7 +126,7 @@ def test_what_was_logged_though_its_answer_was_lost_is_there_once(workspace, clo
                 raise error
 
         client.log_batch = answer_lost
-        run.epoch(1, {"val_accuracy": 0.5})
+        run.log_epoch(1, {"val_accuracy": 0.5})
     assert curve() == [(1, 0.5, 1_000_000)]
 
 
@@ -136,9 +135,9 @@ def test_a_store_that_was_away_when_the_run_began_has_all_of_it(workspace, clock
     switched = Switched(store.client, clock)
     switched.there = False
     away = store_module.Store(switched, store.uri, store.experiment_id)
-    monkeypatch.setattr("stages.tracking.runs.open_store", lambda: away)
+    monkeypatch.setattr("vision_pipeline.tracking.lifecycle.open_store", lambda: away)
     with train() as run:
-        run.epoch(1, {"val_accuracy": 0.5})
+        run.log_epoch(1, {"val_accuracy": 0.5})
         assert run.id is None
         switched.there = True
     (logged,) = runs()
@@ -147,9 +146,9 @@ def test_a_store_that_was_away_when_the_run_began_has_all_of_it(workspace, clock
 
 
 def test_the_test_of_a_model_is_tried_again_at_its_end(workspace, clock):
-    with attach("mnist-mlp") as run:
+    with reopen_run("mnist-mlp") as run:
         switched = pull(run, clock)
-        run.metrics({"test.accuracy": 0.9})
+        run.log_metrics({"test.accuracy": 0.9})
         switched.there = True
     assert runs()[0].data.metrics["test.accuracy"] == 0.9
 
@@ -157,7 +156,7 @@ def test_the_test_of_a_model_is_tried_again_at_its_end(workspace, clock):
 def test_what_is_lost_in_the_end_is_said_with_the_fix(workspace, clock, capsys):
     with train() as run:
         pull(run, clock)
-        run.metrics({"a": 1.0})
+        run.log_metrics({"a": 1.0})
     first, last = capsys.readouterr().err.splitlines()
     assert first.endswith("it is kept and tried again")
     assert last.startswith("WARNING: MLflow: metrics and 1 more could not be logged (MlflowException: ")
@@ -167,8 +166,8 @@ def test_what_is_lost_in_the_end_is_said_with_the_fix(workspace, clock, capsys):
 def test_a_call_that_the_store_refuses_ends_the_logging_at_once(workspace, clock, capsys):
     with train() as run:
         switched = pull(run, clock, RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}))
-        run.metrics({"a": 1.0})
-        run.metrics({"b": 1.0})
+        run.log_metrics({"a": 1.0})
+        run.log_metrics({"b": 1.0})
     assert switched.asked == 1
     assert "metrics and all that follows could not be logged" in capsys.readouterr().err
 
@@ -182,20 +181,20 @@ def test_a_call_that_the_store_refuses_ends_the_logging_at_once(workspace, clock
         (RestException({"error_code": "RESOURCE_DOES_NOT_EXIST"}), True),
         (RestException({"error_code": "PERMISSION_DENIED"}), True),
         (OSError("no connection"), False),
-        (Refusal("train.json is missing"), True),
+        (UserError("train.json is missing"), True),
     ],
 )
 def test_what_may_pass_and_what_will_not(error, final):
-    assert refused(error) is final
+    assert is_permanent(error) is final
 
 
 def test_strict_fails_at_once(workspace, clock, monkeypatch):
     monkeypatch.setenv("TRACKING", "strict")
-    with pytest.raises(Refusal, match="TRACKING is strict"), train() as run:
+    with pytest.raises(UserError, match="TRACKING is strict"), train() as run:
         switched = pull(run, clock)
         switched.there = False
         try:
-            run.metrics({"a": 1.0})
+            run.log_metrics({"a": 1.0})
         finally:
             assert switched.asked == 1
             switched.there = True
@@ -227,18 +226,18 @@ def left_open(workspace) -> str:
 
 def test_sync_completes_and_ends_a_run_that_was_left_open(left_open):
     (synced,) = sync_model(open_store(), "mnist-mlp", DvcLock(""), lambda *_: False)
-    assert (synced.did, synced.note) == ("completed", "end of the training")
+    assert (synced.status, synced.note) == ("completed", "end of the training")
     (logged,) = runs()
     assert (logged.info.run_id, logged.info.status) == (left_open, "FINISHED")
     assert [(step, value) for step, value, _ in curve()] == [(1, 0.2), (2, 0.6)]
     assert len(logged.inputs.dataset_inputs) == 1
     (again,) = sync_model(open_store(), "mnist-mlp", DvcLock(""), lambda *_: False)
-    assert (again.did, again.note) == ("present", "")
+    assert (again.status, again.note) == ("present", "")
 
 
 def test_the_test_completes_a_run_that_was_left_open(left_open):
-    with attach("mnist-mlp") as run:
-        run.metrics({"test.accuracy": 0.9})
+    with reopen_run("mnist-mlp") as run:
+        run.log_metrics({"test.accuracy": 0.9})
     (logged,) = runs()
     assert (logged.info.run_id, logged.info.status) == (left_open, "FINISHED")
     assert logged.data.metrics["val_accuracy"] == 0.6
@@ -249,13 +248,13 @@ def test_another_machines_run_counts_as_left_open_a_day_after_its_last_sign(work
     now = time.time()
     clock.now = now - hours * 3600
     with train() as run:
-        run.epoch(1, {"val_accuracy": 0.2})
+        run.log_epoch(1, {"val_accuracy": 0.2})
         client, run_id = run._store.client, run.id
         client.set_tag(run_id, "host", "a-container")
         with sqlite3.connect("mlflow.db") as database:
             database.execute("UPDATE runs SET start_time = ?", [int(1000 * (now - 48 * 3600))])
         (synced,) = sync_model(open_store(), "mnist-mlp", DvcLock(""), lambda *_: False)
-        assert synced.did == did
+        assert synced.status == did
         if did == "skipped":
             assert synced.note == "it is being trained, on a-container"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from stages.commands.doctor_checks import tracking
-from stages.commands.doctor_checks.finding import NOTE
-from stages.tracking.moved import former_places
-from stages.tracking.registry import exported, version
-from stages.tracking.store import open_store
 from tests.tracking.test_runs import KEY, runs, train
+from vision_pipeline.cli.doctor import stale_state as tracking
+from vision_pipeline.cli.doctor.finding import NOTE
+from vision_pipeline.tracking.registry import get_or_create_version, latest_exported
+from vision_pipeline.tracking.relocation import find_former_roots
+from vision_pipeline.tracking.store import open_store
 
 
 @pytest.fixture
@@ -20,14 +20,14 @@ def logged(workspace: Path) -> Path:
     """A repository whose store has a run with a file, an exported model and a version of it."""
     (workspace / "dvc.yaml").touch()
     with train() as run:
-        run.artifacts(Path("reports/models/mnist-mlp/history.csv"))
+        run.log_artifacts(Path("reports/models/mnist-mlp/history.csv"))
     store = open_store()
     model = store.client.create_logged_model(store.experiment_id, "any", source_run_id=run.id)
     Path("exported").mkdir()
     Path("exported/MLmodel").touch()
     store.client.log_model_artifacts(model.model_id, "exported")
     store.client.finalize_logged_model(model.model_id, "READY")
-    version(store, "mnist", exported(store, KEY), {}, "")
+    get_or_create_version(store, "mnist", latest_exported(store, KEY), {}, "")
     return workspace
 
 
@@ -68,19 +68,19 @@ def test_a_copied_or_moved_repository_has_its_own_files(logged, enter, capsys, b
     assert {"runs.artifact_uri", "model_versions.storage_location"} < _with_path(logged)
     before = _files(logged)
     here = enter(logged, bring)
-    (finding,) = tracking.mlflow()
+    (finding,) = tracking.check_mlflow()
     assert (finding.level, finding.fix[:11]) == (NOTE, "vision sync")
-    assert f"this repository was at {logged}" in finding.about
+    assert f"this repository was at {logged}" in finding.message
     open_store()
     said = f"this repository was at {logged}; its MLflow runs (1) now point to mlartifacts here\n"
     assert capsys.readouterr().out == said
     assert _with_path(logged) == set()
     with train(key="fedcba9876543210") as run:
-        run.artifacts(Path("reports/models/mnist-mlp/history.csv"))
+        run.log_artifacts(Path("reports/models/mnist-mlp/history.csv"))
     assert len(_files(here)) == len(before) + 1
     assert _files(logged) == (before if bring is shutil.copytree else set())
     store = open_store()
-    model = store.client.get_logged_model(exported(store, KEY).model_id)
+    model = store.client.get_logged_model(latest_exported(store, KEY).model_id)
     assert model.artifact_location.startswith(here.as_uri())
     assert (here / "mlartifacts/models" / model.model_id / "artifacts/MLmodel").exists()
     assert capsys.readouterr() == ("", "")
@@ -137,9 +137,9 @@ def test_a_folder_for_files_that_somebody_chose_is_kept(workspace, tmp_path_fact
     store = open_store()
     store.client.create_experiment("by hand", disk.as_uri())
     disk.mkdir()
-    assert former_places(workspace / "mlflow.db") == []
+    assert find_former_roots(workspace / "mlflow.db") == []
     disk.rmdir()
-    assert former_places(workspace / "mlflow.db") == [disk.parent]
+    assert find_former_roots(workspace / "mlflow.db") == [disk.parent]
 
 
 def test_an_experiments_throw_away_copy_uses_the_repositorys_store(logged, monkeypatch, tmp_path_factory, capsys):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.commands.sweep import _address
-from stages.tracking.pruning import open_storage
-from stages.tracking.store import open_if_there, open_store
+from vision_pipeline.cli.sweep.command import _resolve_storage_url
+from vision_pipeline.tracking.optuna_trial import open_storage
+from vision_pipeline.tracking.store import open_existing, open_store
 
 ODD = ["a b", "m\u00fcller", "\u65e5\u672c", "a#b", "a?b", "a%20b", "it's", "a&b;c"]
 
@@ -19,7 +19,7 @@ def test_the_store_lies_in_the_repository(name: str, workspace: Path, monkeypatc
         (workspace / file).rename(root / file)
     monkeypatch.chdir(root)
     monkeypatch.setenv("DVC_ROOT", str(root))
-    assert open_if_there() is not None
+    assert open_existing() is not None
     store = open_store()
     run = store.client.create_run(store.experiment_id).info.run_id
     store.client.log_text(run, "here", "a.txt")
@@ -34,6 +34,6 @@ def test_a_sweeps_database_lies_in_the_repository(name: str, tmp_path: Path, mon
     (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / name)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    open_storage(_address(""))
+    open_storage(_resolve_storage_url(""))
     assert (tmp_path / name / "optuna.db").exists()
     assert [path.name for path in tmp_path.iterdir()] == [name]

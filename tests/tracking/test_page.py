@@ -3,8 +3,8 @@
 import json
 import re
 
-from stages.tracking.page import page
-from stages.tracking.store import open_store
+from vision_pipeline.cli.ui import configure_ui_view
+from vision_pipeline.tracking.store import open_store
 
 LOGGED = ["lr", "train_loss", "val_accuracy", "test.accuracy", "test.accuracy_low", "export.accuracy", "test.f1.loss"]
 
@@ -16,7 +16,7 @@ def tags() -> dict:
 
 def test_the_address_names_a_view_that_the_experiment_has(workspace):
     store = open_store()
-    address = page(store)
+    address = configure_ui_view(store)
     view = "overview"
     assert address == f"/experiments/{store.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={view}"
     state = json.loads(tags()[f"mlflow.sharedViewState.{view}"])
@@ -27,8 +27,8 @@ def test_the_address_names_a_view_that_the_experiment_has(workspace):
 
 def test_a_description_that_a_person_wrote_stays(workspace):
     store = open_store()
-    page(store)
+    configure_ui_view(store)
     assert tags()["mlflow.note.content"].startswith("One run for each trained model")
     store.client.set_experiment_tag(store.experiment_id, "mlflow.note.content", "Mine.")
-    page(store)
+    configure_ui_view(store)
     assert tags()["mlflow.note.content"] == "Mine."

@@ -7,11 +7,17 @@ import optuna
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from stages.project.console import Refusal
-from stages.project.stopping import Stopped
-from stages.tracking.pruning import VARIABLE, Watched, open_storage, storage_told, watched
-from stages.tracking.runs import train_run
-from stages.tracking.store import open_store
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.signals import Interrupted
+from vision_pipeline.tracking.lifecycle import train_run
+from vision_pipeline.tracking.optuna_trial import (
+    TRIAL_VARIABLE,
+    TrialHandle,
+    current_trial,
+    open_storage,
+    storage_errors,
+)
+from vision_pipeline.tracking.store import open_store
 
 SETTINGS = {"name": "mnist-mlp", "seed": 0, "model": {"inputs": "prepared/mnist", "train": {"lr": 0.1}}}
 PRUNE = {"after_trials": 1, "after_epochs": 2}
@@ -35,8 +41,8 @@ def address(root: Path) -> str:
 def begin(begun: optuna.Study, monkeypatch, prune: dict | None = PRUNE, **changes) -> int:
     """Make the environment that of a training of a new trial; its number."""
     trial = begun.ask()
-    of = Watched(address(Path.cwd()), "tiny", trial._trial_id, "mnist-mlp", "val_accuracy", 3, prune)
-    for name, value in replace(of, **changes).environment().items():
+    of = TrialHandle(address(Path.cwd()), "tiny", trial._trial_id, "mnist-mlp", "val_accuracy", 3, prune)
+    for name, value in replace(of, **changes).to_env().items():
         monkeypatch.setenv(name, value)
     return trial.number
 
@@ -44,7 +50,7 @@ def begin(begun: optuna.Study, monkeypatch, prune: dict | None = PRUNE, **change
 def train(accuracies: list[float], key: str = "0123456789abcdef", kind: str = "model") -> None:
     with train_run("mnist-mlp", SETTINGS, Path("data/prepared/mnist"), {"key": key}, kind=kind) as run:
         for epoch, accuracy in enumerate(accuracies, 1):
-            run.epoch(epoch, {"val_accuracy": accuracy, "val_loss": 1.0})
+            run.log_epoch(epoch, {"val_accuracy": accuracy, "val_loss": 1.0})
 
 
 def last_run():
@@ -54,7 +60,7 @@ def last_run():
 
 def test_a_hopeless_training_ends_as_soon_as_it_may_and_says_so(study, monkeypatch):
     number = begin(study, monkeypatch)
-    with pytest.raises(Stopped, match="pruned by the sweep tiny after epoch 2"):
+    with pytest.raises(Interrupted, match="pruned by the sweep tiny after epoch 2"):
         train([0.1, 0.2, 0.3])
     trial = study.trials[number]
     assert trial.intermediate_values == {1: 0.1, 2: 0.2}
@@ -85,9 +91,9 @@ def test_a_sweep_that_prunes_nothing_still_sees_every_epoch(study, monkeypatch):
 
 def test_a_pruned_training_that_is_finished_later_is_pruned_no_more(study, monkeypatch):
     begin(study, monkeypatch)
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         train([0.1, 0.2])
-    monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv(TRIAL_VARIABLE)
     train([0.1, 0.2, 0.3])
     assert (last_run().info.status, last_run().data.tags["pruned"]) == ("FINISHED", "false")
     assert last_run().data.metrics["val_accuracy"] == 0.3
@@ -96,7 +102,7 @@ def test_a_pruned_training_that_is_finished_later_is_pruned_no_more(study, monke
 def test_it_works_without_tracking(study, monkeypatch):
     begin(study, monkeypatch)
     monkeypatch.setenv("TRACKING", "off")
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         train([0.1, 0.2])
 
 
@@ -110,21 +116,21 @@ def test_another_model_and_a_generator_are_no_trial(study, monkeypatch):
 
 
 def test_outside_of_a_sweep_there_is_no_trial(monkeypatch):
-    monkeypatch.delenv(VARIABLE, raising=False)
-    assert watched("mnist-mlp", "0123456789abcdef") is None
+    monkeypatch.delenv(TRIAL_VARIABLE, raising=False)
+    assert current_trial("mnist-mlp", "0123456789abcdef") is None
 
 
 @pytest.mark.parametrize("changes", [{"study": "tinny"}, {"storage": "sqlite:////no/such/folder/optuna.db"}])
 def test_a_study_that_cannot_be_reached_ends_the_training_with_its_address(study, monkeypatch, changes):
     begin(study, monkeypatch, **changes)
-    with pytest.raises(Refusal, match=r"the sweep's storage sqlite:///.*optuna.db failed"):
+    with pytest.raises(UserError, match=r"the sweep's storage sqlite:///.*optuna.db failed"):
         train([0.1])
 
 
 def test_a_trial_that_was_given_up_for_dead_ends_the_training(study, monkeypatch):
     number = begin(study, monkeypatch)
     study.tell(number, state=optuna.trial.TrialState.FAIL)
-    with pytest.raises(Refusal, match="failed"):
+    with pytest.raises(UserError, match="failed"):
         train([0.95])
 
 
@@ -138,7 +144,7 @@ def test_of_two_machines_that_make_the_tables_at_once_the_one_that_lost_tries_ag
         return make(*arguments, **options)
 
     monkeypatch.setattr(optuna.storages, "RDBStorage", losing)
-    monkeypatch.setattr("stages.tracking.pruning.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("vision_pipeline.tracking.optuna_trial.time.sleep", lambda seconds: None)
     assert open_storage(address(workspace)).get_all_studies() == []
     assert len(tries) == 2
 
@@ -148,6 +154,6 @@ def test_a_storage_that_never_opens_is_given_up(workspace, monkeypatch):
         raise IntegrityError("CREATE TABLE studies", {}, Exception("duplicate key"))
 
     monkeypatch.setattr(optuna.storages, "RDBStorage", fails)
-    monkeypatch.setattr("stages.tracking.pruning.time.sleep", lambda seconds: None)
-    with pytest.raises(Refusal, match=r"failed \(IntegrityError: .*duplicate key"), storage_told("sqlite:///x"):
+    monkeypatch.setattr("vision_pipeline.tracking.optuna_trial.time.sleep", lambda seconds: None)
+    with pytest.raises(UserError, match=r"failed \(IntegrityError: .*duplicate key"), storage_errors("sqlite:///x"):
         open_storage(address(workspace))

@@ -5,15 +5,15 @@ import sys
 import pytest
 from tiny_project import git
 
-from stages.commands import main
-from stages.commands.sweep import _address
-from stages.commands.ui import _say
-from stages.project.console import Refusal
-from stages.tracking.lineage import uncommitted
-from stages.tracking.pruning import storage_told
-from stages.tracking.secrets import masked
-from stages.tracking.store import open_or_refuse
 from tests.tracking.test_runs import train
+from vision_pipeline.cli import main
+from vision_pipeline.cli.sweep.command import _resolve_storage_url
+from vision_pipeline.cli.ui import _print_addresses
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.tracking.lineage import uncommitted_diff
+from vision_pipeline.tracking.optuna_trial import storage_errors
+from vision_pipeline.tracking.secrets import redact
+from vision_pipeline.tracking.store import require_store
 
 SERVER = "http://me:top%40secret@127.0.0.1:9"
 
@@ -36,7 +36,7 @@ SERVER = "http://me:top%40secret@127.0.0.1:9"
 def test_a_secret_is_three_asterisks(monkeypatch, text, shown):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
     monkeypatch.setenv("PGPASSWORD", "e")
-    assert masked(text) == shown
+    assert redact(text) == shown
 
 
 @pytest.fixture
@@ -55,31 +55,31 @@ def test_a_training_does_not_show_the_servers_password(server, capsys):
 
 
 def test_a_refusal_does_not_show_the_servers_password(server):
-    with pytest.raises(Refusal, match=r"store http://me:\*\*\*@127.0.0.1:9 cannot be opened") as refusal:
-        open_or_refuse()
+    with pytest.raises(UserError, match=r"store http://me:\*\*\*@127.0.0.1:9 cannot be opened") as refusal:
+        require_store()
     assert "secret" not in str(refusal.value)
 
 
 def test_the_page_is_named_without_the_password_and_opened_with_it(capsys):
-    assert _say(SERVER, "/runs") == f"{SERVER}/#/runs"
+    assert _print_addresses(SERVER, "/runs") == f"{SERVER}/#/runs"
     assert capsys.readouterr().out.splitlines()[0] == "Runs: http://me:***@127.0.0.1:9/#/runs"
 
 
 def test_a_sweeps_storage_is_shown_without_its_password():
     said = r"storage postgresql://me:\*\*\*@host/db failed"
-    with pytest.raises(Refusal, match=said), storage_told("postgresql://me:secret@host/db"):
+    with pytest.raises(UserError, match=said), storage_errors("postgresql://me:secret@host/db"):
         raise KeyError("study")
 
 
 def test_what_is_no_address_of_a_storage_is_not_shown():
-    with pytest.raises(Refusal) as refusal:
-        _address("me/secret@host")
+    with pytest.raises(UserError) as refusal:
+        _resolve_storage_url("me/secret@host")
     assert "secret" not in str(refusal.value)
 
 
 def test_the_traceback_of_a_defect_shows_no_password(monkeypatch, capsys):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(main, "run_or_refuse", lambda app: None)
+    monkeypatch.setattr(main, "run_with_exit_code", lambda app: None)
     main.run()
     error = RuntimeError(f"API request to {SERVER} failed")
     sys.excepthook(RuntimeError, error, None)
@@ -94,7 +94,7 @@ def test_a_patch_has_neither_dvcs_settings_nor_a_typed_password(workspace):
         git(*command)
     files[".dvc/config"].write_text("[core]\n['remote \"team\"']\n    secret_access_key = abc\n")
     files["params.yaml"].write_text(f"tracking_uri: {SERVER}\n")
-    patch = uncommitted()
+    patch = uncommitted_diff()
     assert "+tracking_uri: http://me:***@127.0.0.1:9\n" in patch
     assert ".dvc/config" not in patch
 
@@ -112,7 +112,7 @@ def test_a_patch_can_be_applied(workspace, monkeypatch):
     (workspace / "no-newline.txt").write_bytes(b"a\nc")
     (workspace / "picture.png").write_bytes(bytes(range(255)))
     changed = {name: (workspace / name).read_bytes() for name in files}
-    (workspace / "the.patch").write_text(uncommitted())
+    (workspace / "the.patch").write_text(uncommitted_diff())
     git("checkout", "-q", "--", *files)
     git("apply", "the.patch")
     assert {name: (workspace / name).read_bytes() for name in files} == changed

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from mlflow.entities import LoggedModelOutput
 
-from stages.tracking.dvc_lock import DvcLock
-from stages.tracking.runs import train_run
-from stages.tracking.search import finished
-from stages.tracking.store import open_store
-from stages.tracking.sync import Synced, sync_model
 from tests.tracking.test_records import REPORTS, write_exports, write_test
 from tests.tracking.test_runs import KEY, PARAMS, runs, train
+from vision_pipeline.tracking.lifecycle import train_run
+from vision_pipeline.tracking.search import finished_run_ids
+from vision_pipeline.tracking.store import open_store
+from vision_pipeline.tracking.sync import SyncResult, sync_model
+from vision_pipeline.vcs.dvc_lock import DvcLock
 
 LOCK = """
 stages:
@@ -38,13 +38,13 @@ def tested(workspace) -> DvcLock:
     return DvcLock(LOCK.replace("MODEL", "new"))
 
 
-def sync(lock: DvcLock) -> Synced:
+def sync(lock: DvcLock) -> SyncResult:
     (found,) = sync_model(open_store(), "mnist-mlp", lock, lambda client, run_id, name: False)
     return found
 
 
 def test_a_model_without_a_run_gets_one_with_all_that_its_stages_log(tested):
-    assert sync(tested) == Synced("mnist-mlp", "restored", "lineage, test, exports")
+    assert sync(tested) == SyncResult("mnist-mlp", "restored", "lineage, test, exports")
     (logged,) = runs()
     assert (logged.info.status, logged.data.params) == ("FINISHED", PARAMS)
     assert logged.data.tags["evaluate.bins"] == "15"
@@ -64,13 +64,13 @@ def test_a_model_without_a_run_gets_one_with_all_that_its_stages_log(tested):
 def test_a_second_sync_finds_all_present_and_changes_nothing(tested):
     sync(tested)
     before = [(run.info.run_id, run.data.metrics, run.data.tags) for run in runs()]
-    assert sync(tested) == Synced("mnist-mlp", "present", "")
+    assert sync(tested) == SyncResult("mnist-mlp", "present", "")
     assert [(run.info.run_id, run.data.metrics, run.data.tags) for run in runs()] == before
 
 
 def test_a_run_that_lost_its_test_and_an_epoch_is_completed(tested):
     with train() as run:
-        run.metrics({"lr": 0.1, "train_loss": 2, "train_accuracy": 0.1, "val_loss": 2, "val_accuracy": 0.2}, step=1)
+        run.log_metrics({"lr": 0.1, "train_loss": 2, "train_accuracy": 0.1, "val_loss": 2, "val_accuracy": 0.2}, step=1)
     assert sync(tested).note == "training, lineage, test, exports"
     (logged,) = runs()
     history = open_store().client.get_metric_history(logged.info.run_id, "val_accuracy")
@@ -91,13 +91,13 @@ def test_reports_of_another_training_make_no_run(tested):
     report = json.loads((REPORTS / "train.json").read_text())
     (REPORTS / "train.json").write_text(json.dumps(report | {"key": "another"}))
     found = sync(tested)
-    assert (found.did, runs()) == ("skipped", [])
+    assert (found.status, runs()) == ("skipped", [])
     assert "dvc repro train@mnist-mlp" in found.note
 
 
 def test_a_training_that_runs_now_is_left_alone(tested):
     with train():
-        assert sync(tested) == Synced("mnist-mlp", "skipped", f"it is being trained, on {socket.gethostname()}")
+        assert sync(tested) == SyncResult("mnist-mlp", "skipped", f"it is being trained, on {socket.gethostname()}")
 
 
 def test_a_missing_report_is_named(tested):
@@ -123,7 +123,7 @@ def test_the_model_to_serve_is_asked_for_once_it_is_exported(tested):
     (Path("exports/mnist-mlp") / "model.onnx").write_bytes(b"")
     (found,) = sync_model(open_store(), "mnist-mlp", tested, serve)
     assert found.note.endswith("model to serve")
-    assert asked == [(finished(open_store(), KEY)[0], "mnist-mlp")]
+    assert asked == [(finished_run_ids(open_store(), KEY)[0], "mnist-mlp")]
 
 
 @pytest.mark.parametrize(("gone", "note"), [(False, ""), (True, "model to serve")])
@@ -144,7 +144,7 @@ def test_a_model_to_serve_whose_files_are_gone_is_asked_for_again(tested, gone, 
 
 def test_without_its_data_a_run_is_restored_too(tested):
     shutil.rmtree("data")
-    assert sync(tested).did == "restored"
+    assert sync(tested).status == "restored"
     assert runs()[0].inputs.dataset_inputs == []
 
 
@@ -166,8 +166,8 @@ def seeded(tested) -> DvcLock:
 def test_each_further_seed_has_a_run_below_that_of_the_first(seeded):
     for did in ("restored", "present"):
         first, second = sync_model(open_store(), "mnist-mlp", seeded, lambda client, run_id, name: False)
-        assert (first.name, first.did) == ("mnist-mlp", did)
-        assert (second.name, second.did) == ("mnist-mlp, seed 1", did)
+        assert (first.name, first.status) == ("mnist-mlp", did)
+        assert (second.name, second.status) == ("mnist-mlp, seed 1", did)
     logged = {run.info.run_name: run for run in runs()}
     assert logged.keys() == {"mnist-mlp", "mnist-mlp, seed 1"}
     child, parent = logged["mnist-mlp, seed 1"], logged["mnist-mlp"]

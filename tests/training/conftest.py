@@ -2,11 +2,11 @@
 
 import pytest
 
-from stages.training import resume
+from vision_pipeline.training import checkpointing as resume
 
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """A state after every step, whatever it costs."""
-    monkeypatch.setattr(resume, "_SECONDS", 0.0)
-    monkeypatch.setattr(resume, "_LARGEST_SHARE", float("inf"))
+    monkeypatch.setattr(resume, "_SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(resume, "_MAX_SAVE_SHARE", float("inf"))

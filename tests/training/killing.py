@@ -10,38 +10,40 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stages.compute.device import Machine
-from stages.params.training import Train
-from stages.project.stopping import StopFlag
-from stages.training.loop import fit
-from stages.training.outcome import Outcome
-from stages.training.resume import Keeper
-from stages.training.task import Task
+from vision_pipeline.config.models import TrainConfig
+from vision_pipeline.core.signals import ShutdownFlag
+from vision_pipeline.runtime.device import Runtime
+from vision_pipeline.training.checkpointing import CheckpointManager
+from vision_pipeline.training.results import TrainResult
+from vision_pipeline.training.task import TrainTask
+from vision_pipeline.training.trainer import fit
 
 
 class Killed(BaseException):
     """What no code expects."""
 
 
-def killed_at(task: Task, place: tuple[int, int]) -> Task:
+def killed_at(task: TrainTask, place: tuple[int, int]) -> TrainTask:
     """The task, whose inputs cannot be had at an epoch and step."""
 
     def to_train(batch: Any, wanted: slice) -> torch.Tensor:
         if (batch.epoch, batch.step) == place:
             raise Killed
-        return task.to_train(batch, wanted)
+        return task.train_transform(batch, wanted)
 
-    return replace(task, to_train=to_train)
+    return replace(task, train_transform=to_train)
 
 
-def same(first: Outcome, second: Outcome) -> bool:
+def same(first: TrainResult, second: TrainResult) -> bool:
     """Whether weights and figures agree to the last bit."""
     equal = (torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
     figures = first.history == second.history and first.layers == second.layers and first.best == second.best
     return figures and len(first.layers) > 0 and all(equal)
 
 
-def kill_anywhere(make: Callable[[], Task], chosen: Train, machine: Machine, steps: int, examples: int) -> int:
+def kill_anywhere(
+    make: Callable[[], TrainTask], chosen: TrainConfig, machine: Runtime, steps: int, examples: int
+) -> int:
     """Hold trainings that are killed up to three times against one that is not; how many were killed in all.
 
     Args:
@@ -62,11 +64,17 @@ def kill_anywhere(make: Callable[[], Task], chosen: Train, machine: Machine, ste
         with TemporaryDirectory() as folder:
             for place in kills:
                 try:
-                    fit(killed_at(make(), place), chosen, machine, lambda epoch: None, Keeper(Path(folder), StopFlag()))
+                    fit(
+                        killed_at(make(), place),
+                        chosen,
+                        machine,
+                        lambda epoch: None,
+                        CheckpointManager(Path(folder), ShutdownFlag()),
+                    )
                 except Killed:
                     deaths += 1
                     torch.manual_seed(123)  # another process has other random numbers
-            found = fit(make(), chosen, machine, lambda epoch: None, Keeper(Path(folder), StopFlag()))
+            found = fit(make(), chosen, machine, lambda epoch: None, CheckpointManager(Path(folder), ShutdownFlag()))
         assert same(found, uninterrupted)
 
     killed()

@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from stages.augmentation.policy import Policy
-from stages.compute.device import Machine
-from stages.models.build import build
-from stages.params.training import Train
-from stages.project.stopping import StopFlag, Stopped
-from stages.training import agreement, resume
-from stages.training.batches import Batch, Rows
-from stages.training.distributed import joined
-from stages.training.inputs import ImageInputs, class_weights
-from stages.training.loop import fit
-from stages.training.outcome import Outcome
-from stages.training.resume import Keeper
-from stages.training.task import Task
-from stages.training.world import World
+from vision_pipeline.augmentation.policy import AugmentationPolicy
+from vision_pipeline.config.models import TrainConfig
+from vision_pipeline.core.signals import Interrupted, ShutdownFlag
+from vision_pipeline.models.build import build_model
+from vision_pipeline.runtime.device import Runtime
+from vision_pipeline.training import checkpointing as resume
+from vision_pipeline.training import ranks as agreement
+from vision_pipeline.training.batches import ArrayDataset, Batch
+from vision_pipeline.training.checkpointing import CheckpointManager
+from vision_pipeline.training.distributed import init_distributed
+from vision_pipeline.training.ranks import DistributedContext
+from vision_pipeline.training.results import TrainResult
+from vision_pipeline.training.task import ImageTransform, TrainTask, compute_class_weights
+from vision_pipeline.training.trainer import fit
 
-CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
+CPU = Runtime(torch.device("cpu"), "fp32", 1, "test")
 STEPS = {
     "hflip": 0.5,
     "rotate": {"probability": 0.5, "degrees": [-10.0, 10.0]},
@@ -36,7 +36,7 @@ STEPS = {
     "fill": "zeros",
 }
 # 39 rows: batches of 12, 12, 12 and 3, which is too few for two processes with two rows each
-SETTINGS = Train(
+SETTINGS = TrainConfig(
     epochs=3, batch_size=12, optimizer="sgd", lr=0.2, head_lr=1.0, bias_lr=1.0, momentum=0.9, weight_decay=0.01,
     schedule="cosine", warmup=0.1, label_smoothing=0.1, mixup=0.0, cutmix=0.0, class_weights="balanced",
     clip_norm=1.0, ema=0.9, compile=False, patience=0,
@@ -50,33 +50,33 @@ class Killed(BaseException):
     """What no code expects."""
 
 
-def a_task(architecture: str = "mlp", settings: dict[str, Any] = PLAIN) -> Task:
+def a_task(architecture: str = "mlp", settings: dict[str, Any] = PLAIN) -> TrainTask:
     """Images of three classes, the first of which is most of them."""
     random = np.random.default_rng(0)
     targets = random.choice(3, 60, p=[0.7, 0.2, 0.1])
     pixels = (random.integers(0, 156, (60, 8, 8, 1)) + 40 * targets[:, None, None, None]).astype(np.uint8)
     torch.manual_seed(0)
-    network = build(architecture, settings, [8, 8, 1], 3).to(memory_format=torch.channels_last)
-    policy = Policy.model_validate({"name": "p", "dataset": "d", "steps": STEPS})
-    inputs = ImageInputs(policy.apply, [0.5], [0.2], 0, CPU.device)
-    train, val = (Rows(pixels[rows], targets[rows], CPU.device) for rows in (slice(0, 39), slice(39, 60)))
+    network = build_model(architecture, settings, [8, 8, 1], 3).to(memory_format=torch.channels_last)
+    policy = AugmentationPolicy.model_validate({"name": "p", "dataset": "d", "steps": STEPS})
+    inputs = ImageTransform(policy.apply, [0.5], [0.2], 0, CPU.device)
+    train, val = (ArrayDataset(pixels[rows], targets[rows], CPU.device) for rows in (slice(0, 39), slice(39, 60)))
     counts = np.bincount(targets[:39], minlength=3).tolist()
-    weights = class_weights(counts, "balanced", CPU.device)
-    return Task("images", network, train, val, inputs.to_train, inputs.to_val, weights, 0)
+    weights = compute_class_weights(counts, "balanced", CPU.device)
+    return TrainTask("images", network, train, val, inputs.apply_train, inputs.apply_eval, weights, 0)
 
 
-def watched(task: Task, look: Callable[..., None]) -> Task:
+def watched(task: TrainTask, look: Callable[..., None]) -> TrainTask:
     """The task, whose training inputs are shown to `look` with their epoch, step and rows."""
 
     def to_train(batch: Batch, wanted: slice) -> torch.Tensor:
-        found = task.to_train(batch, wanted)
+        found = task.train_transform(batch, wanted)
         look(found, batch.epoch, batch.step, wanted)
         return found
 
-    return replace(task, to_train=to_train)
+    return replace(task, train_transform=to_train)
 
 
-def curve(world: World) -> dict[str, Any]:
+def curve(world: DistributedContext) -> dict[str, Any]:
     """A network without batch norm and dropout: its outcome, and each batch's rows and pixels."""
     seen = []
     task = watched(a_task(), lambda x, epoch, step, rows: seen.append((epoch, step, rows.start, rows.stop, x.clone())))
@@ -84,32 +84,36 @@ def curve(world: World) -> dict[str, Any]:
     return {**facts(outcome), "last": task.network.state_dict(), "seen": seen}
 
 
-def mixed_curve(world: World) -> dict[str, Any]:
+def mixed_curve(world: DistributedContext) -> dict[str, Any]:
     """The same with images blended in pairs, also of two processes, and pasted into each other."""
     settings = SETTINGS.model_copy(update={"mixup": 0.4, "cutmix": 1.0})
     return facts(fit(a_task(), settings, CPU, lambda epoch: None, None, world))
 
 
-def facts(outcome: Outcome) -> dict[str, Any]:
+def facts(outcome: TrainResult) -> dict[str, Any]:
     return {"history": [vars(epoch) for epoch in outcome.history], "weights": outcome.weights}
 
 
-def one_step(world: World, rows: int) -> dict[str, torch.Tensor]:
+def one_step(world: DistributedContext, rows: int) -> dict[str, torch.Tensor]:
     """The weights after one step by a batch of so many rows, so the gradient itself."""
     plain = {"schedule": "constant", "warmup": 0.0, "momentum": 0.0, "weight_decay": 0.0, "clip_norm": 0.0}
     settings = SETTINGS.model_copy(update={"epochs": 1, "batch_size": rows, "lr": 1.0, **plain})
     task = a_task()
-    few = Rows(task.train._mapped[:rows], task.train._targets[:rows].numpy(), CPU.device)
+    few = ArrayDataset(task.train._mapped[:rows], task.train._targets[:rows].numpy(), CPU.device)
     fit(replace(task, train=few), settings, CPU, lambda epoch: None, None, world)
     return task.network.state_dict()
 
 
-def resumed(world: World, folder: Path) -> dict[str, Any]:
+def resumed(world: DistributedContext, folder: Path) -> dict[str, Any]:
     """A training with dropout and batch norm, left alone, and the same one ended twice."""
-    resume._SECONDS, agreement._SECONDS, resume._LARGEST_SHARE = 0.0, 0.0, float("inf")  # a state after every step
+    resume._SECONDS_BETWEEN_SAVES, agreement._SECONDS_BETWEEN_POLLS, resume._MAX_SAVE_SHARE = (
+        0.0,
+        0.0,
+        float("inf"),
+    )  # a state after every step
     settings, seeds = SETTINGS.model_copy(update={"optimizer": "muon"}), []
 
-    def trained(keeper: Keeper | None, killed_at: tuple[int, int] | None = None) -> dict[str, Any] | None:
+    def trained(keeper: CheckpointManager | None, killed_at: tuple[int, int] | None = None) -> dict[str, Any] | None:
         def look(found: torch.Tensor, epoch: int, step: int, rows: slice) -> None:
             if (epoch, step) == killed_at:
                 raise Killed
@@ -124,22 +128,33 @@ def resumed(world: World, folder: Path) -> dict[str, Any]:
 
     alone = trained(None)
     for place in ((1, 2), (3, 1)):
-        trained(Keeper(folder / "killed", StopFlag(), world), place)
-    return {"alone": alone, "again": trained(Keeper(folder / "killed", StopFlag(), world)), "seeds": seeds}
+        trained(CheckpointManager(folder / "killed", ShutdownFlag(), world), place)
+    return {
+        "alone": alone,
+        "again": trained(CheckpointManager(folder / "killed", ShutdownFlag(), world)),
+        "seeds": seeds,
+    }
 
 
-def stopped(world: World, folder: Path) -> dict[str, Any]:
+def stopped(world: DistributedContext, folder: Path) -> dict[str, Any]:
     """The last process alone is told to stop, in the second step."""
-    flag = StopFlag()
+    flag = ShutdownFlag()
 
     def look(found: torch.Tensor, epoch: int, step: int, rows: slice) -> None:
         if (epoch, step) == (1, 1) and world.rank == world.size - 1:
             flag.signal = signal.SIGTERM
 
     try:
-        fit(watched(a_task(), look), SETTINGS, CPU, lambda epoch: None, Keeper(folder / "stopped", flag, world), world)
-    except Stopped as error:
-        state = Keeper(folder / "stopped", StopFlag(), world).load()
+        fit(
+            watched(a_task(), look),
+            SETTINGS,
+            CPU,
+            lambda epoch: None,
+            CheckpointManager(folder / "stopped", flag, world),
+            world,
+        )
+    except Interrupted as error:
+        state = CheckpointManager(folder / "stopped", ShutdownFlag(), world).load()
         assert state is not None
         return {"said": str(error), "place": (state["epoch"], state["step"])}
     return {}
@@ -147,7 +162,7 @@ def stopped(world: World, folder: Path) -> dict[str, Any]:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    with joined() as world:
+    with init_distributed() as world:
         hopeless = SETTINGS.model_copy(update={"lr": 1e-30, "optimizer": "adam", "epochs": 50, "patience": 2})
         found = {
             "curve": curve(world),

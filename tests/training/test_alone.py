@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from stages.project.locks import exclusive
-from stages.training.training import Identity
-from stages.training.world import ALONE, World
+from vision_pipeline.core.locks import file_lock
+from vision_pipeline.training.ranks import SINGLE_PROCESS, DistributedContext
+from vision_pipeline.training.run_spec import RunIdentity
 
-KNOWN = Identity("0123456789abcdef", {}, {})
+KNOWN = RunIdentity("0123456789abcdef", {}, {})
 
 
-class Linked(World):
+class Linked(DistributedContext):
     """One of two ranks, threads here; the other one hears what rank 0 says within five seconds, or fails."""
 
     size = 2
@@ -40,10 +40,10 @@ def test_a_second_training_waits_for_the_first(capsys: pytest.CaptureFixture[str
     order = []
 
     def second() -> None:
-        with KNOWN.alone("m", ALONE):
+        with KNOWN.lock("m", SINGLE_PROCESS):
             order.append("second")
 
-    with KNOWN.alone("m", ALONE):
+    with KNOWN.lock("m", SINGLE_PROCESS):
         waits = threading.Thread(target=second)
         waits.start()
         waits.join(0.3)
@@ -59,11 +59,11 @@ def test_while_rank_0_waits_the_others_hear_of_it_and_do_not_train() -> None:
     begun = []
 
     def train(rank: int) -> None:
-        with KNOWN.alone("m", Linked(rank, line, said)):
+        with KNOWN.lock("m", Linked(rank, line, said)):
             begun.append(rank)
 
     with ExitStack() as other:
-        other.enter_context(exclusive(f"train-{KNOWN.key}"))
+        other.enter_context(file_lock(f"train-{KNOWN.key}"))
         ranks = [threading.Thread(target=train, args=(rank,)) for rank in (0, 1)]
         for thread in ranks:
             thread.start()

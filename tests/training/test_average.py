@@ -5,13 +5,13 @@ import torch
 from tiny_training import CPU, SETTINGS, a_task
 from torch import nn
 
-from stages.training.average import Average
-from stages.training.loop import fit
+from vision_pipeline.training.ema import ModelEma
+from vision_pipeline.training.trainer import fit
 
 
 def test_it_is_the_exponential_moving_average() -> None:
     network = nn.BatchNorm1d(1)
-    average = Average(network, 0.5)
+    average = ModelEma(network, 0.5)
     expected = [network.running_mean.item(), network.weight.item()]
     for step in range(40):
         network.running_mean.fill_(step**2)

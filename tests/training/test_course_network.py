@@ -9,14 +9,13 @@ import torch
 from preparing import Prepare, mirrored
 from tiny_training import CPU
 
-from stages.augmentation.policy import Policy
-from stages.augmentation.steps import Steps
-from stages.models.build import build, settings_of
-from stages.params import load
-from stages.training.batches import Rows
-from stages.training.inputs import ImageInputs
-from stages.training.loop import fit
-from stages.training.task import Task
+from vision_pipeline.augmentation.policy import AugmentationPolicy
+from vision_pipeline.augmentation.transforms import TransformConfig
+from vision_pipeline.config.load import load_params
+from vision_pipeline.models.build import architecture_config, build_model
+from vision_pipeline.training.batches import ArrayDataset
+from vision_pipeline.training.task import ImageTransform, TrainTask
+from vision_pipeline.training.trainer import fit
 
 
 @pytest.mark.real
@@ -25,13 +24,16 @@ def test_five_epochs_end_at_the_loss_of_the_course(prepare: Prepare, real_data: 
     mirrored("mnist", real_data, "mnist/mnist")
     mnist = prepare("mnist")
     whole = [np.concatenate([read(split) for split in ("train", "val")]) for read in (mnist.inputs, mnist.targets)]
-    (model,) = load("models.mnist-mlp")
-    nothing = Policy(name="none", dataset=None, steps=Steps())
-    inputs = ImageInputs(nothing.apply, [0.5], [0.5], 0, CPU.device)
+    (model,) = load_params("models.mnist-mlp")
+    nothing = AugmentationPolicy(name="none", dataset=None, steps=TransformConfig())
+    inputs = ImageTransform(nothing.apply, [0.5], [0.5], 0, CPU.device)
     torch.manual_seed(0)
-    network = build("mlp", settings_of(model), [28, 28, 1], 10)
-    train, test = Rows(*whole, CPU.device), Rows(mnist.inputs("test"), mnist.targets("test"), CPU.device)
-    task = Task("course", network, train, test, inputs.to_train, inputs.to_val, None, 0)
+    network = build_model("mlp", architecture_config(model), [28, 28, 1], 10)
+    train, test = (
+        ArrayDataset(*whole, CPU.device),
+        ArrayDataset(mnist.inputs("test"), mnist.targets("test"), CPU.device),
+    )
+    task = TrainTask("course", network, train, test, inputs.apply_train, inputs.apply_eval, None, 0)
     losses = [epoch.train_loss for epoch in fit(task, model.train, CPU, lambda epoch: None).history]
     assert len(losses) == 5
     assert all(before > after for before, after in pairwise(losses))

@@ -16,14 +16,13 @@ from hypothesis import strategies as st
 from several_ranks import CPU, SETTINGS, a_task, one_step
 from torch import nn
 
-from stages.compute.keyed import seed_for
-from stages.project.console import Refusal
-from stages.training import agreement
-from stages.training.distributed import Ranks
-from stages.training.loop import fit
-from stages.training.loss import Goal
-from stages.training.shard import shard
-from stages.training.world import ALONE, World
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.runtime.seeding import derive_torch_seed
+from vision_pipeline.training import ranks as agreement
+from vision_pipeline.training.distributed import MultiProcessContext
+from vision_pipeline.training.losses import MixedTargets
+from vision_pipeline.training.ranks import SINGLE_PROCESS, DistributedContext, shard
+from vision_pipeline.training.trainer import fit
 
 Found = list[dict[str, Any]]
 
@@ -43,7 +42,7 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def alone() -> dict[str, Any]:
-    return several_ranks.curve(ALONE)
+    return several_ranks.curve(SINGLE_PROCESS)
 
 
 def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
@@ -57,7 +56,7 @@ def test_the_loss_curve_is_that_of_one_process_within_rounding(found, alone):
 
 
 def test_mixing_goes_across_processes_as_it_goes_within_one(found):
-    alone = several_ranks.mixed_curve(ALONE)["history"]
+    alone = several_ranks.mixed_curve(SINGLE_PROCESS)["history"]
     for ours, theirs in zip(found[0]["mixed curve"]["history"], alone, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-5)
 
@@ -90,13 +89,13 @@ def together(whole: tuple, parts: list[tuple]) -> int:
 @pytest.mark.parametrize("rows", [3, 5, 12])
 def test_the_gradient_is_exact_however_a_batch_is_split(found, rows):
     # one plain step with a rate of 1, class weights and label smoothing
-    torch.testing.assert_close(found[0]["one step"][rows], one_step(ALONE, rows), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found[0]["one step"][rows], one_step(SINGLE_PROCESS, rows), rtol=1e-5, atol=1e-6)
 
 
 def test_processes_drop_different_units(found):
     epochs = range(1, SETTINGS.epochs + 1)
     seeds = [dict.fromkeys(process["resumed"]["seeds"][: 4 * SETTINGS.epochs]) for process in found]
-    assert list(seeds[0]) == [seed_for(0, "dropout", epoch) for epoch in epochs]  # as of one process
+    assert list(seeds[0]) == [derive_torch_seed(0, "dropout", epoch) for epoch in epochs]  # as of one process
     assert len(set().union(*seeds)) == len(found) * len(epochs)
 
 
@@ -120,7 +119,7 @@ def test_all_stop_early_after_the_same_epoch(found):
 @given(st.integers(1, 300), st.integers(1, 9))
 def test_every_row_is_counted_once(rows, size):
     shards = [shard(rows, rank, size) for rank in range(size)]
-    counted = [row for one in shards if one.counted for row in range(rows)[one.rows]]
+    counted = [row for one in shards if one.contributes for row in range(rows)[one.rows]]
     assert counted == list(range(rows))
     assert min(len(range(rows)[one.rows]) for one in shards) >= min(rows, 2)
 
@@ -131,10 +130,14 @@ def test_losses_of_shards_average_to_that_of_the_batch(rows, size, weighted, see
     logits = torch.randn(rows, 3, dtype=torch.float64, generator=generator)
     targets = torch.randint(3, (rows,), generator=generator)
     weights = torch.tensor([0.5, 1.0, 4.0], dtype=torch.float64) if weighted else None
-    mean, goal = nn.CrossEntropyLoss(weights, label_smoothing=0.1), Goal(targets)
+    mean, goal = nn.CrossEntropyLoss(weights, label_smoothing=0.1), MixedTargets(targets)
     shards = [shard(rows, rank, size) for rank in range(size)]
     losses = [
-        one.of_mean(mean(logits[one.rows], targets[one.rows]), goal.of(one.rows).weight(weights), goal.weight(weights))
+        one.scale_loss(
+            mean(logits[one.rows], targets[one.rows]),
+            goal.select(one.rows).normalizer(weights),
+            goal.normalizer(weights),
+        )
         for one in shards
     ]
     torch.testing.assert_close(torch.stack(losses).mean(), mean(logits, targets))
@@ -142,9 +145,9 @@ def test_losses_of_shards_average_to_that_of_the_batch(rows, size, weighted, see
 
 def test_ranks_share_the_threads_of_a_machine(monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    before, ranks = torch.get_num_threads(), object.__new__(Ranks)
+    before, ranks = torch.get_num_threads(), object.__new__(MultiProcessContext)
     try:
-        assert [ranks.share(replace(CPU, threads=threads)).threads for threads in (1, 4, 5)] == [1, 2, 2]
+        assert [ranks.local_runtime(replace(CPU, threads=threads)).threads for threads in (1, 4, 5)] == [1, 2, 2]
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -154,14 +157,14 @@ def test_ranks_share_the_threads_of_a_machine(monkeypatch):
 def test_more_ranks_than_devices_are_refused(kind, gpus, monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
-    with pytest.raises(Refusal, match=rf"2 processes are to train here, with 1 {kind} device\(s\); lower devices"):
-        object.__new__(Ranks).share(replace(CPU, device=torch.device(kind)))
+    with pytest.raises(UserError, match=rf"2 processes are to train here, with 1 {kind} device\(s\); lower devices"):
+        object.__new__(MultiProcessContext).local_runtime(replace(CPU, device=torch.device(kind)))
 
 
 def test_questions_come_about_once_a_second_and_at_once_in_one_process(monkeypatch):
     clock, asked = [0.0], []
 
-    class Two(World):
+    class Two(DistributedContext):
         size = 2
 
         def highest(self, number):
@@ -169,11 +172,11 @@ def test_questions_come_about_once_a_second_and_at_once_in_one_process(monkeypat
             return number
 
     monkeypatch.setattr(agreement, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    two, found = agreement.Agreement(Two()), []
+    two, found = agreement.RankConsensus(Two()), []
     for _ in range(1000):  # steps of 10 ms
         clock[0] += 0.01
-        found.append(two.highest(7))
+        found.append(two.all_reduce_max(7))
     moments = sorted(set(asked))
     assert [after - before for before, after in pairwise(moments)] == pytest.approx([1.0] * 10, abs=0.03)
     assert sum(found) == 7 * len(moments)
-    assert [agreement.Agreement(ALONE).highest(number) for number in (0, 7)] == [0, 7]
+    assert [agreement.RankConsensus(SINGLE_PROCESS).all_reduce_max(number) for number in (0, 7)] == [0, 7]

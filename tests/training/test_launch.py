@@ -16,12 +16,12 @@ from ruamel.yaml import YAML
 from tiny_model import write_set
 
 from stages import train
-from stages.params import load
-from stages.project.console import Refusal
-from stages.training.history import read_history
-from stages.training.launch import processes
-from stages.training.training import allowed, check_ranks
-from stages.training.world import ALONE, World
+from vision_pipeline.config.load import load_params
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.training.distributed import num_processes
+from vision_pipeline.training.ranks import SINGLE_PROCESS, DistributedContext
+from vision_pipeline.training.results import read_history
+from vision_pipeline.training.run_spec import check_world_size, effective_settings
 
 MODEL, EPOCHS = "mnist-mlp", 100
 _yaml = YAML()
@@ -178,23 +178,23 @@ def test_what_a_process_refuses_is_said_once(project, start):
 )
 def test_zero_devices_are_all_gpus(devices, device, gpus, expected, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
-    assert processes(devices, device) == expected
+    assert num_processes(devices, device) == expected
 
 
 def test_a_process_that_torchrun_started_starts_none(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert processes(2, "cpu") == 1
+    assert num_processes(2, "cpu") == 1
 
 
 @pytest.mark.parametrize(("name", "text"), [("shakespeare-lstm", True), ("hello-elman", True), ("mnist-cnn", False)])
 def test_several_ranks_do_not_read_one_text(name: str, text: bool, repository: Path) -> None:
-    (model,) = load(f"models.{name}", path=repository / "params.yaml")
-    check_ranks(name, model, ALONE)
-    two = World()
+    (model,) = load_params(f"models.{name}", path=repository / "params.yaml")
+    check_world_size(name, model, SINGLE_PROCESS)
+    two = DistributedContext()
     two.size = 2
     if not text:
-        check_ranks(name, model, two)
+        check_world_size(name, model, two)
         return
-    assert allowed(model, "bf16", 4) == ("bf16", 1)
-    with pytest.raises(Refusal, match=f"{name} is trained on a text, which one process reads"):
-        check_ranks(name, model, two)
+    assert effective_settings(model, "bf16", 4) == ("bf16", 1)
+    with pytest.raises(UserError, match=f"{name} is trained on a text, which one process reads"):
+        check_world_size(name, model, two)

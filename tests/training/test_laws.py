@@ -9,10 +9,10 @@ from tiny_training import CPU, SETTINGS, a_task
 from torch import nn
 from torch.nn.functional import cross_entropy, log_softmax, nll_loss, one_hot, softmax
 
-from stages.models.build import build
-from stages.training import loop
-from stages.training import loss as losses
-from stages.training.optimizers import build_optimizer
+from vision_pipeline.models.build import build_model
+from vision_pipeline.training import losses
+from vision_pipeline.training import trainer as loop
+from vision_pipeline.training.optimizers import build_optimizer
 
 MLP = {"hidden": [128, 64], "activation": "relu", "dropout": 0.0, "batch_norm": False}
 CNN = {"channels": [4, 8], "kernel": 3, "padding": 1, "hidden": [16], "activation": "relu", "dropout": 0.0,
@@ -22,7 +22,7 @@ CNN = {"channels": [4, 8], "kernel": 3, "padding": 1, "hidden": [16], "activatio
 @pytest.fixture
 def network() -> nn.Module:
     torch.manual_seed(0)
-    return build("mlp", MLP, [28, 28, 1], 10)
+    return build_model("mlp", MLP, [28, 28, 1], 10)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_every_default_model_ends_in_raw_scores(repository):
         own = {key: model[key] for key in model.keys() - {"architecture", "dataset", "inputs", "augmentation"}}
         settings = {key: value for key, value in own.items() if key not in ("normalize", "train")}
         shape = {"mnist": [28, 28, 1], "cifar10": [32, 32, 3], "cats_dogs": [1280]}.get(model["dataset"], [])
-        network = build(model["architecture"], settings, shape, 10).eval()
+        network = build_model(model["architecture"], settings, shape, 10).eval()
         inputs = torch.randn(4, shape[2], *shape[:2]) if len(shape) == 3 else torch.randn(4, *shape)
         scores = network(inputs if shape else torch.arange(4)[:, None]).flatten(0, -2)
         assert not torch.allclose(scores.sum(1), torch.ones(4), atol=1e-2), name
@@ -75,7 +75,7 @@ def test_backward_fills_gradients_and_adds_them_up(network, batch):
 
 
 def test_gradients_agree_with_finite_differences():
-    network = build("mlp", {**MLP, "hidden": [3], "activation": "tanh"}, [2, 2, 1], 2).double()
+    network = build_model("mlp", {**MLP, "hidden": [3], "activation": "tanh"}, [2, 2, 1], 2).double()
     inputs = torch.randn(3, 1, 2, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(network, inputs)
     square = torch.randn(2, 2, requires_grad=True)
@@ -99,7 +99,7 @@ def test_steps_do_not_keep_the_gradients_of_the_step_before():
     settings = SETTINGS.model_copy(update={"epochs": 1, "optimizer": "sgd", "batch_size": 16, "lr": 0.1})
     task, by_hand = a_task(dropout=0.0), a_task(dropout=0.0)
     loop.fit(task, settings, CPU, lambda epoch: None)
-    for batch in by_hand.train.batches(16, 0, 1):
+    for batch in by_hand.train.iter_batches(16, 0, 1):
         by_hand.network.zero_grad()
         cross_entropy(by_hand.network(batch.inputs.float()), batch.targets).backward()
         with torch.no_grad():
@@ -111,7 +111,7 @@ def test_steps_do_not_keep_the_gradients_of_the_step_before():
 @pytest.mark.parametrize(("architecture", "settings"), [("mlp", MLP), ("cnn", CNN)])
 def test_one_update_changes_every_trainable_tensor(architecture, settings, batch):
     torch.manual_seed(0)
-    network = build(architecture, settings, [28, 28, 1], 10)
+    network = build_model(architecture, settings, [28, 28, 1], 10)
     before = [parameter.detach().clone() for parameter in network.parameters()]
     optimizer = build_optimizer(network, SETTINGS)
     cross_entropy(network(batch[0]), batch[1]).backward()
@@ -120,6 +120,6 @@ def test_one_update_changes_every_trainable_tensor(architecture, settings, batch
 
 
 def test_logistic_regression_is_a_network_of_one_layer():
-    network = build("mlp", {**MLP, "hidden": []}, [28, 28, 1], 10)
+    network = build_model("mlp", {**MLP, "hidden": []}, [28, 28, 1], 10)
     assert len(network.hidden_layers) == 0
     assert sum(isinstance(module, nn.Linear) for module in network.modules()) == 1

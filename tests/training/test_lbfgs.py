@@ -15,17 +15,17 @@ from sklearn.linear_model import LogisticRegression
 from tiny_training import CPU
 from torch import Tensor, nn
 
-from stages.models.build import build
-from stages.params.training import Lbfgs
-from stages.project.console import Refusal
-from stages.project.stopping import StopFlag, Stopped
-from stages.training.batches import Rows
-from stages.training.inputs import class_weights
-from stages.training.lbfgs import fit_regression
-from stages.training.loop import Outcome, Task
-from stages.training.resume import Keeper
+from vision_pipeline.config.models import LbfgsConfig
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.signals import Interrupted, ShutdownFlag
+from vision_pipeline.models.build import build_model
+from vision_pipeline.training.batches import ArrayDataset
+from vision_pipeline.training.checkpointing import CheckpointManager
+from vision_pipeline.training.lbfgs import fit_logistic_regression
+from vision_pipeline.training.task import compute_class_weights
+from vision_pipeline.training.trainer import TrainResult, TrainTask
 
-SETTINGS = Lbfgs(optimizer="lbfgs", weight_decays=[1.0, 0.1, 0.01], class_weights="none")
+SETTINGS = LbfgsConfig(optimizer="lbfgs", weight_decays=[1.0, 0.1, 0.01], class_weights="none")
 
 
 def data(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -36,18 +36,22 @@ def data(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return inputs.astype(np.float16), targets.astype(np.int64)
 
 
-def a_task(weights: Tensor | None = None) -> Task:
+def a_task(weights: Tensor | None = None) -> TrainTask:
     torch.manual_seed(0)
-    network = build("transfer", {"hidden": [], "activation": "relu", "dropout": 0.5}, [6], 3)
-    train, val = Rows(*data(0, 300), CPU.device), Rows(*data(1, 50), CPU.device)
-    return Task("toy", network, train, val, lambda x, epoch, step: x.float(), lambda x: x.float(), weights, 0)
+    network = build_model("transfer", {"hidden": [], "activation": "relu", "dropout": 0.5}, [6], 3)
+    train, val = ArrayDataset(*data(0, 300), CPU.device), ArrayDataset(*data(1, 50), CPU.device)
+    return TrainTask("toy", network, train, val, lambda x, epoch, step: x.float(), lambda x: x.float(), weights, 0)
 
 
-def searched(folder: Path, task: Task, chosen: Lbfgs = SETTINGS, flag: StopFlag | None = None) -> Outcome:
-    return fit_regression(task, chosen, CPU, lambda epoch: None, Keeper(folder, flag or StopFlag()))
+def searched(
+    folder: Path, task: TrainTask, chosen: LbfgsConfig = SETTINGS, flag: ShutdownFlag | None = None
+) -> TrainResult:
+    return fit_logistic_regression(
+        task, chosen, CPU, lambda epoch: None, CheckpointManager(folder, flag or ShutdownFlag())
+    )
 
 
-def same(first: Outcome, second: Outcome) -> bool:
+def same(first: TrainResult, second: TrainResult) -> bool:
     equal = (torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
     return first.history == second.history and first.best == second.best and all(equal)
 
@@ -56,7 +60,7 @@ def same(first: Outcome, second: Outcome) -> bool:
 @pytest.mark.parametrize("decay", [1.0, 0.01])
 def test_the_minimum_is_scikit_learns(tmp_path: Path, kind: str, decay: float) -> None:
     inputs, targets = data(0, 300)
-    weights = class_weights(np.bincount(targets).tolist(), kind, CPU.device)
+    weights = compute_class_weights(np.bincount(targets).tolist(), kind, CPU.device)
     found = searched(tmp_path, a_task(weights), SETTINGS.model_copy(update={"weight_decays": [decay]})).weights
     # its objective is the sum of the losses times C, plus half the squares of the coefficients
     theirs = LogisticRegression(C=1 / (300 * decay), class_weight=None if kind == "none" else kind, tol=1e-8)
@@ -110,7 +114,7 @@ def kill() -> None:
     raise Killed
 
 
-def counted(when: int, what: object = kill) -> Task:
+def counted(when: int, what: object = kill) -> TrainTask:
     task = a_task()
     return replace(task, network=Counted(task.network, when, what))
 
@@ -131,10 +135,10 @@ def test_killed_anywhere_it_ends_with_the_same_bits(tmp_path: Path) -> None:
 
 
 def test_a_signal_is_obeyed_within_a_search_and_what_is_done_is_kept(tmp_path: Path) -> None:
-    flag, alone = StopFlag(), searched(tmp_path / "alone", counted(-1))
-    with pytest.raises(Stopped, match="SIGTERM"):
+    flag, alone = ShutdownFlag(), searched(tmp_path / "alone", counted(-1))
+    with pytest.raises(Interrupted, match="SIGTERM"):
         searched(tmp_path, counted(25, lambda: setattr(flag, "signal", signal.SIGTERM)), flag=flag)
-    done = Keeper(tmp_path, StopFlag()).load()
+    done = CheckpointManager(tmp_path, ShutdownFlag()).load()
     assert 1 <= len(done["history"]) < 3
     assert same(searched(tmp_path, counted(-1)), alone)
 
@@ -144,8 +148,8 @@ def test_a_finished_search_is_not_done_again(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_is_refused(tmp_path: Path) -> None:
-    task = replace(a_task(), to_val=lambda x: x.float() * float("nan"))
-    with pytest.raises(Refusal, match=r"loss of toy is not finite at a weight decay of 1; are models\.toy\.inputs"):
+    task = replace(a_task(), eval_transform=lambda x: x.float() * float("nan"))
+    with pytest.raises(UserError, match=r"loss of toy is not finite at a weight decay of 1; are models\.toy\.inputs"):
         searched(tmp_path, task)
 
 
@@ -153,5 +157,5 @@ def test_running_out_of_memory_names_the_optimizer(tmp_path: Path) -> None:
     def full() -> None:
         raise torch.OutOfMemoryError("out of memory")
 
-    with pytest.raises(Refusal, match=r"set models\.toy\.train\.optimizer to adamw"):
+    with pytest.raises(UserError, match=r"set models\.toy\.train\.optimizer to adamw"):
         searched(tmp_path, counted(1, full))

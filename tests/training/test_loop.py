@@ -5,9 +5,9 @@ import pytest
 import torch
 from tiny_training import CPU, SETTINGS, Watched, a_task
 
-from stages.project.console import Refusal
-from stages.project.stopping import Stopped
-from stages.training.loop import fit
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.signals import Interrupted
+from vision_pipeline.training.trainer import fit
 
 
 def test_it_learns_and_keeps_the_weights_of_the_best_epoch():
@@ -21,7 +21,7 @@ def test_it_learns_and_keeps_the_weights_of_the_best_epoch():
     rebuilt = Watched()
     rebuilt.load_state_dict(outcome.weights)
     with torch.no_grad():
-        inputs, targets = next(task.val.in_order(100))
+        inputs, targets = next(task.val.iter_sequential(100))
         correct = rebuilt.eval()(inputs.float()).argmax(1) == targets
     assert correct.float().mean().item() == pytest.approx(best.val_accuracy)
 
@@ -48,8 +48,8 @@ def test_an_infinite_loss_names_epoch_step_and_rate():
     def to_train(batch, wanted):
         return batch.inputs[wanted].float() / (0.0 if (batch.epoch, batch.step) == (2, 1) else 1.0)
 
-    task = replace(a_task(), to_train=to_train)
-    with pytest.raises(Refusal, match=r"loss of toy is not finite from epoch 2, step 2 of 4 on, .* rate of 0\.05"):
+    task = replace(a_task(), train_transform=to_train)
+    with pytest.raises(UserError, match=r"loss of toy is not finite from epoch 2, step 2 of 4 on, .* rate of 0\.05"):
         fit(task, SETTINGS, CPU, lambda epoch: None)
 
 
@@ -59,15 +59,15 @@ def test_running_out_of_memory_names_the_batch_size():
 
     task = a_task()
     task.network.forward = too_much
-    with pytest.raises(Refusal, match=r"lower models\.toy\.train\.batch_size \(it is 8\)"):
+    with pytest.raises(UserError, match=r"lower models\.toy\.train\.batch_size \(it is 8\)"):
         fit(task, SETTINGS, CPU, lambda epoch: None)
 
 
 def test_what_is_raised_after_an_epoch_ends_the_training():
     def stop(epoch):
-        raise Stopped("now")
+        raise Interrupted("now")
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Interrupted):
         fit(a_task(), SETTINGS, CPU, stop)
 
 
@@ -95,5 +95,5 @@ def test_a_network_that_cannot_be_compiled_is_refused_by_its_key(monkeypatch):
         raise RuntimeError("no compiler")
 
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
-    with pytest.raises(Refusal, match=r"models\.toy\.train\.compile: torch\.compile failed \(.*\); set it to false"):
+    with pytest.raises(UserError, match=r"models\.toy\.train\.compile: torch\.compile failed \(.*\); set it to false"):
         fit(a_task(0.0), SETTINGS.model_copy(update={"compile": True}), CPU, lambda epoch: None)

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from stages.models.build import build
-from stages.params.training import Train
-from stages.training.muon import Muon, orthogonal
-from stages.training.optimizers import build_optimizer
-from stages.training.updates import Adam, Sgd
+from vision_pipeline.config.models import TrainConfig
+from vision_pipeline.models.build import build_model
+from vision_pipeline.training.fused_optimizers import FusedAdam, FusedSGD
+from vision_pipeline.training.muon import Muon, newton_schulz
+from vision_pipeline.training.optimizers import build_optimizer
 
 SETTINGS = {
     "epochs": 1, "batch_size": 4, "optimizer": "muon", "lr": 0.2, "head_lr": 0.5, "bias_lr": 10.0, "momentum": 0.6,
@@ -28,7 +28,7 @@ def test_a_matrix_becomes_nearly_orthogonal_and_keeps_its_directions(rows, colum
     rank = min(rows, columns)
     values = 1 + torch.rand(rank, generator=generator)
     matrix = left[:, :rank] @ torch.diag(values) @ right[:rank]
-    found = orthogonal(matrix)
+    found = newton_schulz(matrix)
     assert found.shape == matrix.shape
     inside = left[:, :rank].T @ found @ right[:rank].T
     assert inside.diagonal().min() > 0.35
@@ -38,7 +38,7 @@ def test_a_matrix_becomes_nearly_orthogonal_and_keeps_its_directions(rows, colum
 
 def test_the_scale_of_a_gradient_does_not_matter():
     matrix = torch.randn(8, 20, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(orthogonal(matrix * 1024), orthogonal(matrix))
+    torch.testing.assert_close(newton_schulz(matrix * 1024), newton_schulz(matrix))
 
 
 def test_a_step_by_hand():
@@ -46,19 +46,19 @@ def test_a_step_by_hand():
     weight.grad = torch.tensor([[2.0, 0.0], [0.0, 2.0]]).view(2, 2, 1, 1)
     Muon([weight], momentum=0.5).step(0.1)
     # the norm becomes the root of the rows, so 1 on the diagonal, less a tenth of the orthogonal gradient
-    step = orthogonal(torch.eye(2))[0, 0].item()
+    step = newton_schulz(torch.eye(2))[0, 0].item()
     torch.testing.assert_close(weight.detach().flatten(1), torch.eye(2) * (1 - 0.1 * step))
     assert 0.5 < step < 1.5
 
 
 def parts(optimizer: str) -> dict[str, tuple[type, int, float, float]]:
     """By part of a SpeedNet: kind of update, number of parameters, scale of the rate and weight decay."""
-    network = build("speednet", {"widths": [4, 8], "convolutions": 1, "activation": "gelu"}, [12, 12, 1], 10)
-    built = build_optimizer(network, Train(**SETTINGS | {"optimizer": optimizer}))
+    network = build_model("speednet", {"widths": [4, 8], "convolutions": 1, "activation": "gelu"}, [12, 12, 1], 10)
+    built = build_optimizer(network, TrainConfig(**SETTINGS | {"optimizer": optimizer}))
     return {
-        part: (type(update), sum(p.numel() for p in update.parameters), built.scales[part],
+        part: (type(update), sum(p.numel() for p in update.parameters), built.lr_scales[part],
                getattr(update, "weight_decay", 0.0))
-        for part, update in built.parts.items()
+        for part, update in built.param_groups.items()
     }  # fmt: skip
 
 
@@ -66,25 +66,25 @@ def test_muon_gets_the_filters_and_sgd_the_rest():
     filters, head, biases = 8 * 4 * 9 + 4 * 8 * 9, 8 * 10, 8 + 4 + 8  # the whitening filters are not trained
     assert parts("muon") == {
         "hidden": (Muon, filters, 1.0, 0.0),
-        "head": (Sgd, head, 0.5, pytest.approx(0.01 / (0.2 * 0.5))),
-        "biases": (Sgd, biases, 10.0, 0.0),
+        "head": (FusedSGD, head, 0.5, pytest.approx(0.01 / (0.2 * 0.5))),
+        "biases": (FusedSGD, biases, 10.0, 0.0),
     }
 
 
 def test_other_optimizers_get_everything_in_the_same_parts():
     expected = {"hidden": (576, 1.0, 0.01), "head": (80, 0.5, 0.01), "biases": (20, 10.0, 0.0)}
-    assert parts("adamw") == {part: (Adam, *rest) for part, rest in expected.items()}
+    assert parts("adamw") == {part: (FusedAdam, *rest) for part, rest in expected.items()}
 
 
 def test_a_network_without_hidden_layers_is_left_to_sgd():
-    built = build_optimizer(nn.ModuleDict({"output": nn.Linear(3, 2)}), Train(**SETTINGS))
-    assert {type(update) for update in built.parts.values()} == {Sgd}
+    built = build_optimizer(nn.ModuleDict({"output": nn.Linear(3, 2)}), TrainConfig(**SETTINGS))
+    assert {type(update) for update in built.param_groups.values()} == {FusedSGD}
 
 
 def test_weight_decay_of_the_output_layer_is_the_share_that_a_step_takes():
     network = nn.ModuleDict({"output": nn.Linear(3, 2, bias=False)})
     before = network["output"].weight.detach().clone()
     network["output"].weight.grad = torch.zeros(2, 3)
-    build_optimizer(network, Train(**SETTINGS)).step(0.2)
+    build_optimizer(network, TrainConfig(**SETTINGS)).step(0.2)
     # Nesterov's momentum adds 0.85 of the first step to it
     torch.testing.assert_close(network["output"].weight.detach(), before * (1 - 0.01 * 1.85))

@@ -10,12 +10,12 @@ import torch
 from tiny_training import CPU, SETTINGS, a_task
 from torch import nn
 
-from stages.models.build import build
-from stages.training.batches import Rows
-from stages.training.layer_figures import Layer, write_layers
-from stages.training.loop import fit
-from stages.training.probe import probe
-from stages.training.task import Task
+from vision_pipeline.models.build import build_model
+from vision_pipeline.training.batches import ArrayDataset
+from vision_pipeline.training.probe import collect_layer_stats
+from vision_pipeline.training.results import LayerStats, write_layer_stats
+from vision_pipeline.training.task import TrainTask
+from vision_pipeline.training.trainer import fit
 
 DENSE = {"hidden": [16, 8], "activation": "sigmoid", "dropout": 0.3, "batch_norm": True}
 SETTINGS_OF = {
@@ -32,15 +32,15 @@ LAYERS = {
 }
 
 
-def task_of(network: nn.Module, inputs: np.ndarray) -> Task:
+def task_of(network: nn.Module, inputs: np.ndarray) -> TrainTask:
     targets = np.arange(len(inputs)) % 2
-    rows = Rows(inputs.astype(np.float32), targets, CPU.device)
-    return Task("probed", network, rows, rows, lambda batch, wanted: batch.inputs[wanted], lambda x: x, None, 0)
+    rows = ArrayDataset(inputs.astype(np.float32), targets, CPU.device)
+    return TrainTask("probed", network, rows, rows, lambda batch, wanted: batch.inputs[wanted], lambda x: x, None, 0)
 
 
-def made(architecture: str, **changes: object) -> Task:
+def made(architecture: str, **changes: object) -> TrainTask:
     torch.manual_seed(0)
-    network = build(architecture, SETTINGS_OF[architecture] | changes, [8, 8, 1], 2)
+    network = build_model(architecture, SETTINGS_OF[architecture] | changes, [8, 8, 1], 2)
     return task_of(network, np.random.default_rng(0).normal(size=(40, 1, 8, 8)))
 
 
@@ -52,7 +52,7 @@ def test_every_layer_that_trains_is_looked_at_and_nothing_changes(architecture: 
         parameter.grad = torch.ones_like(parameter)
     before, modes = deepcopy(task.network.state_dict()), [module.training for module in task.network.modules()]
     random = torch.get_rng_state()
-    found = probe(task, 3, 16)
+    found = collect_layer_stats(task, 3, 16)
     assert [layer.layer for layer in found] == LAYERS[architecture]
     assert {layer.epoch for layer in found} == {3}
     assert all(torch.equal(tensor, before[name]) for name, tensor in task.network.state_dict().items())
@@ -65,8 +65,8 @@ def test_every_layer_that_trains_is_looked_at_and_nothing_changes(architecture: 
 @pytest.mark.parametrize("architecture", SETTINGS_OF)
 def test_gradient_norms_are_those_of_backward_in_evaluation_mode(architecture: str) -> None:
     task = made(architecture)
-    found = {layer.layer: layer.gradient_norm for layer in probe(task, 0, 16)}
-    inputs, targets = task.train.take(torch.arange(16))
+    found = {layer.layer: layer.gradient_norm for layer in collect_layer_stats(task, 0, 16)}
+    inputs, targets = task.train.gather(torch.arange(16))
     nn.functional.cross_entropy(task.network.eval()(inputs), targets).backward()
     for name, norm in found.items():
         assert norm == pytest.approx(task.network.get_parameter(f"{name}.weight").grad.norm().item(), rel=1e-5)
@@ -96,15 +96,15 @@ class Known(nn.Module):
 )
 def test_shares_of_saturated_answers_and_dead_units(activation: nn.Module, saturated, dead) -> None:
     task = task_of(Known(activation, [-4.6, 2.9, 3.1, -1.0]), np.ones((6, 1)))
-    first, output = probe(task, 0, 6)
+    first, output = collect_layer_stats(task, 0, 6)
     assert (first.layer, first.saturated, first.dead) == ("first", saturated, dead)
     assert (output.layer, output.saturated, output.dead) == ("output", None, None)
 
 
 def test_a_unit_that_answers_a_single_input_is_not_dead() -> None:
     task = task_of(Known(nn.ReLU(), [1.0, 1.0, -1.0, 0.0]), np.array([[1.0]] * 5 + [[-1.0]]))
-    assert probe(task, 0, 5)[0].dead == 0.5
-    assert probe(task, 0, 6)[0].dead == 0.25
+    assert collect_layer_stats(task, 0, 5)[0].dead == 0.5
+    assert collect_layer_stats(task, 0, 6)[0].dead == 0.25
 
 
 def test_filters_are_the_units_of_a_convolution() -> None:
@@ -114,7 +114,7 @@ def test_filters_are_the_units_of_a_convolution() -> None:
         network[0].bias.zero_()
     images = np.ones((6, 1, 3, 3))
     images[0, 0, 0, 0] = 0.0
-    assert probe(task_of(network, images), 0, 6)[0].dead == 0.25
+    assert collect_layer_stats(task_of(network, images), 0, 6)[0].dead == 0.25
 
 
 class Recurrent(nn.Module):
@@ -128,9 +128,9 @@ class Recurrent(nn.Module):
 
 def test_a_recurrent_layer_is_one_layer_with_all_of_its_matrices() -> None:
     task = task_of(Recurrent(), np.random.default_rng(0).normal(size=(6, 4, 3)))
-    cells, output = probe(task, 0, 6)
+    cells, output = collect_layer_stats(task, 0, 6)
     assert (cells.layer, output.layer) == ("cells", "output")
-    inputs, targets = task.train.take(torch.arange(6))
+    inputs, targets = task.train.gather(torch.arange(6))
     nn.functional.cross_entropy(task.network.eval()(inputs), targets).backward()
     squares = sum(one.grad.square().sum() for one in task.network.cells.parameters() if one.ndim > 1)
     assert cells.gradient_norm == pytest.approx(float(squares) ** 0.5, rel=1e-5)
@@ -139,18 +139,18 @@ def test_a_recurrent_layer_is_one_layer_with_all_of_its_matrices() -> None:
 def test_only_what_trains_is_reported_and_a_frozen_layer_keeps_its_activation() -> None:
     network = Known(nn.ReLU(), [1.0] * 4)
     network.first.requires_grad_(False)
-    assert [layer.layer for layer in probe(task_of(network, np.ones((6, 1))), 0, 6)] == ["output"]
+    assert [layer.layer for layer in collect_layer_stats(task_of(network, np.ones((6, 1))), 0, 6)] == ["output"]
 
 
 def test_the_loop_looks_before_the_first_step_and_after_each_epoch() -> None:
     outcome = fit(a_task(), SETTINGS, CPU, lambda epoch: None)
     assert [(layer.epoch, layer.layer) for layer in outcome.layers] == [(epoch, "linear") for epoch in range(4)]
-    assert outcome.layers[0] == probe(a_task(), 0, SETTINGS.batch_size)[0]
+    assert outcome.layers[0] == collect_layer_stats(a_task(), 0, SETTINGS.batch_size)[0]
 
 
 def test_the_look_changes_no_bit_of_a_training(monkeypatch) -> None:
     looked = fit(a_task(), SETTINGS, CPU, lambda epoch: None)
-    monkeypatch.setattr("stages.training.loop.probe", lambda task, epoch, rows: [])
+    monkeypatch.setattr("vision_pipeline.training.trainer.collect_layer_stats", lambda task, epoch, rows: [])
     blind = fit(a_task(), SETTINGS, CPU, lambda epoch: None)
     assert looked.history == blind.history
     assert all(torch.equal(tensor, blind.weights[name]) for name, tensor in looked.weights.items())
@@ -159,17 +159,19 @@ def test_the_look_changes_no_bit_of_a_training(monkeypatch) -> None:
 def test_it_takes_no_more_rows_than_256_or_a_batch() -> None:
     asked = []
     task = a_task()
-    counting = replace(task, to_val=lambda inputs: (asked.append(len(inputs)), inputs.float())[1])
+    counting = replace(task, eval_transform=lambda inputs: (asked.append(len(inputs)), inputs.float())[1])
     fit(counting, SETTINGS.model_copy(update={"epochs": 1}), CPU, lambda epoch: None)
     assert asked == [SETTINGS.batch_size, 16, SETTINGS.batch_size]  # before, validation, after
     asked.clear()
     large = task_of(nn.Linear(1, 2), np.ones((300, 1)))
-    probe(replace(large, to_val=counting.to_val), 0, 1000)
+    collect_layer_stats(replace(large, eval_transform=counting.eval_transform), 0, 1000)
     assert asked == [256]
 
 
 def test_they_are_written_as_a_table_with_nothing_where_nothing_is(tmp_path) -> None:
-    write_layers(tmp_path / "layers.csv", [Layer(0, "output", 1.25, None, None), Layer(1, "first", 0.5, 0.25, None)])
+    write_layer_stats(
+        tmp_path / "layers.csv", [LayerStats(0, "output", 1.25, None, None), LayerStats(1, "first", 0.5, 0.25, None)]
+    )
     with (tmp_path / "layers.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     assert header == ["epoch", "layer", "gradient_norm", "saturated", "dead"]

@@ -9,14 +9,14 @@ from killing import Killed, killed_at, same
 from tiny_training import SETTINGS
 from torch import Tensor, nn
 
-from stages.compute.device import Machine, set_up
-from stages.project.stopping import StopFlag
-from stages.training import learner
-from stages.training.batches import Batch, Rows
-from stages.training.loop import fit
-from stages.training.outcome import Outcome
-from stages.training.resume import Keeper
-from stages.training.task import Task
+from vision_pipeline.core.signals import ShutdownFlag
+from vision_pipeline.runtime.device import Runtime, setup_runtime
+from vision_pipeline.training import train_step as learner
+from vision_pipeline.training.batches import ArrayDataset, Batch
+from vision_pipeline.training.checkpointing import CheckpointManager
+from vision_pipeline.training.results import TrainResult
+from vision_pipeline.training.task import TrainTask
+from vision_pipeline.training.trainer import fit
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -24,22 +24,22 @@ OPTIMIZERS = ["sgd", "adam", "adamw", "muon"]
 
 
 @pytest.fixture(name="gpu")
-def a_gpu() -> Iterator[Machine]:
+def a_gpu() -> Iterator[Runtime]:
     """As a stage sets it up, in bfloat16."""
     mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
-    yield set_up("cuda", "bf16", 1, convolutions=True)
+    yield setup_runtime("cuda", "bf16", 1, has_convolutions=True)
     torch.set_deterministic_debug_mode(mode)
     torch.set_num_threads(threads)
 
 
-def images(on: Machine) -> Task:
+def images(on: Runtime) -> TrainTask:
     """Of 70 training images; a network with filters, batch norm and dropout."""
     random = np.random.default_rng(0)
     pixels, targets = random.integers(0, 256, (90, 8, 8, 3), dtype=np.uint8), random.integers(0, 4, 90)
     torch.manual_seed(0)
     hidden = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2))
     network = nn.Sequential(*hidden, nn.Linear(8 * 36, 4)).to(on.device)
-    splits = [Rows(pixels[rows], targets[rows], on.device) for rows in (slice(70), slice(70, 90))]
+    splits = [ArrayDataset(pixels[rows], targets[rows], on.device) for rows in (slice(70), slice(70, 90))]
 
     def to_unit(stored: Tensor) -> Tensor:
         return stored.permute(0, 3, 1, 2).float() / 255
@@ -47,10 +47,10 @@ def images(on: Machine) -> Task:
     def to_train(batch: Batch, wanted: slice) -> Tensor:
         return to_unit(batch.inputs[wanted])
 
-    return Task("toy", network, splits[0], splits[1], to_train, to_unit, None, 0)
+    return TrainTask("toy", network, splits[0], splits[1], to_train, to_unit, None, 0)
 
 
-def trained(on: Machine, **changes: object) -> Outcome:
+def trained(on: Runtime, **changes: object) -> TrainResult:
     """In batches of 16, the last of 6."""
     settings = SETTINGS.model_copy(update={"batch_size": 16, "schedule": "linear", "clip_norm": 1.0, **changes})
     return fit(images(on), settings, on, lambda epoch: None)
@@ -60,15 +60,15 @@ def trained(on: Machine, **changes: object) -> Outcome:
 def test_the_bits_are_those_of_the_step_itself(gpu, monkeypatch, optimizer):
     """Dropout draws the same, rates change from step to step, the shorter last batch is not recorded."""
     recorded = trained(gpu, optimizer=optimizer, ema=0.9)
-    monkeypatch.setattr(learner, "Recorded", lambda step, rows: step)
+    monkeypatch.setattr(learner, "CUDAGraphStep", lambda step, rows: step)
     assert same(recorded, trained(gpu, optimizer=optimizer, ema=0.9))
 
 
 def test_a_step_waits_for_nothing(gpu, monkeypatch):
     """CUDA raises where Python would wait for the device inside a step."""
-    step = learner.Learner.step
+    step = learner.TrainStep.run
 
-    def watched(self: learner.Learner, batch: Batch, rate: float, number: int) -> tuple[Tensor, Tensor]:
+    def watched(self: learner.TrainStep, batch: Batch, rate: float, number: int) -> tuple[Tensor, Tensor]:
         recording = number == 3
         torch.cuda.set_sync_debug_mode("default" if recording else "error")
         try:
@@ -76,15 +76,23 @@ def test_a_step_waits_for_nothing(gpu, monkeypatch):
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(learner.Learner, "step", watched)
+    monkeypatch.setattr(learner.TrainStep, "run", watched)
     assert len(trained(gpu).history) == SETTINGS.epochs
 
 
 def test_killed_and_run_again_it_ends_with_the_same_bits(gpu, tmp_path, monkeypatch):
     """Steps that were replayed the first time are done one by one after the death."""
-    monkeypatch.setattr("stages.training.resume._LARGEST_SHARE", float("inf"))  # keep the state after every epoch
+    monkeypatch.setattr(
+        "vision_pipeline.training.checkpointing._MAX_SAVE_SHARE", float("inf")
+    )  # keep the state after every epoch
     settings = SETTINGS.model_copy(update={"batch_size": 16, "epochs": 4})
     whole = fit(images(gpu), settings, gpu, lambda epoch: None)
     with pytest.raises(Killed):
-        fit(killed_at(images(gpu), (3, 2)), settings, gpu, lambda epoch: None, Keeper(tmp_path, StopFlag()))
-    assert same(whole, fit(images(gpu), settings, gpu, lambda epoch: None, Keeper(tmp_path, StopFlag())))
+        fit(
+            killed_at(images(gpu), (3, 2)),
+            settings,
+            gpu,
+            lambda epoch: None,
+            CheckpointManager(tmp_path, ShutdownFlag()),
+        )
+    assert same(whole, fit(images(gpu), settings, gpu, lambda epoch: None, CheckpointManager(tmp_path, ShutdownFlag())))

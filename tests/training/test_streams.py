@@ -11,35 +11,34 @@ from hypothesis import strategies as st
 from killing import kill_anywhere
 from tiny_training import CPU, SETTINGS
 
-from stages.models.build import build
-from stages.training.inputs import SymbolInputs
-from stages.training.loop import fit
-from stages.training.outcome import Outcome
-from stages.training.streams import Passage, Streams
-from stages.training.task import Task
-from stages.training.validation import validate
-from stages.training.world import ALONE
+from vision_pipeline.models.build import build_model
+from vision_pipeline.training.ranks import SINGLE_PROCESS
+from vision_pipeline.training.results import TrainResult
+from vision_pipeline.training.task import TokenTransform, TrainTask
+from vision_pipeline.training.text_batches import TextBatches, TextEvalSet
+from vision_pipeline.training.train_step import validate
+from vision_pipeline.training.trainer import fit
 
 HELLO = np.array([1, 0, 2, 2, 3], np.uint8)
 TEXT = np.random.default_rng(0).integers(0, 5, 130).astype(np.uint8)
 
 
-def task(text: np.ndarray, cell: str, steps: int, hidden: int = 8, dropout: float = 0.0, seed: int = 0) -> Task:
+def task(text: np.ndarray, cell: str, steps: int, hidden: int = 8, dropout: float = 0.0, seed: int = 0) -> TrainTask:
     torch.manual_seed(seed)
     chosen = {"cell": cell, "hidden": hidden, "layers": 1, "forget_bias": 1.0, "input_bias": 0.0, "dropout": dropout}
-    network = build("recurrent", chosen, [], int(text.max()) + 1)
+    network = build_model("recurrent", chosen, [], int(text.max()) + 1)
     pairs = text[:-1], text[1:].astype(np.int64)
-    inputs = SymbolInputs()
-    train, val = Streams(*pairs, steps, CPU.device), Passage(*pairs, CPU.device)
-    return Task("text", network, train, val, inputs.to_train, inputs.to_val, None, seed)
+    inputs = TokenTransform()
+    train, val = TextBatches(*pairs, steps, CPU.device), TextEvalSet(*pairs, CPU.device)
+    return TrainTask("text", network, train, val, inputs.apply_train, inputs.apply_eval, None, seed)
 
 
 @given(st.integers(1, 9), st.integers(1, 20), st.integers(20, 200))
 def test_streams_are_the_text(batch_size: int, steps: int, length: int) -> None:
     text = torch.arange(length)
-    streams = Streams(text.numpy().astype(np.uint8), text.numpy() + 1, steps, CPU.device)
-    batches = list(streams.batches(batch_size, seed=3, epoch=2))
-    assert len(batches) == streams.steps(batch_size)
+    streams = TextBatches(text.numpy().astype(np.uint8), text.numpy() + 1, steps, CPU.device)
+    batches = list(streams.iter_batches(batch_size, seed=3, epoch=2))
+    assert len(batches) == streams.num_batches(batch_size)
     assert all(torch.equal(batch.inputs.flatten() + 1, batch.targets) for batch in batches)
     assert all(batch.inputs.shape[1] == steps for batch in batches[:-1])
     read = torch.cat([batch.inputs for batch in batches], 1)
@@ -47,8 +46,8 @@ def test_streams_are_the_text(batch_size: int, steps: int, length: int) -> None:
 
 
 def test_an_epoch_goes_on_from_any_batch() -> None:
-    streams = Streams(TEXT[:-1], TEXT[1:].astype(np.int64), 5, CPU.device)
-    whole, rest = list(streams.batches(3, 0, 1)), list(streams.batches(3, 0, 1, first=4))
+    streams = TextBatches(TEXT[:-1], TEXT[1:].astype(np.int64), 5, CPU.device)
+    whole, rest = list(streams.iter_batches(3, 0, 1)), list(streams.iter_batches(3, 0, 1, first_step=4))
     assert [batch.step for batch in rest] == [batch.step for batch in whole[4:]]
     assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(rest, whole[4:], strict=True))
 
@@ -64,7 +63,7 @@ class Noting(torch.nn.Module):
         return self.network(inputs)
 
     def advance(self, inputs: torch.Tensor, state: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        logits, after = self.network.advance(inputs, state)
+        logits, after = self.network.forward_with_state(inputs, state)
         self.starts.append(state)
         self.ends.append(after)
         return logits, after
@@ -87,13 +86,13 @@ def test_the_state_is_carried_without_its_gradient_and_is_zero_at_an_epochs_star
 def test_killed_anywhere_it_ends_with_the_same_bits(cell: str) -> None:
     chosen = SETTINGS.model_copy(update={"epochs": 2, "batch_size": 4, "clip_norm": 0.5, "ema": 0.9})
 
-    def made() -> Task:
+    def made() -> TrainTask:
         return task(TEXT, cell, steps=10, dropout=0.3)
 
     assert kill_anywhere(made, chosen, CPU, steps=4, examples=6) > 0
 
 
-def hello(cell: str, seed: int) -> tuple[Task, Outcome]:
+def hello(cell: str, seed: int) -> tuple[TrainTask, TrainResult]:
     """As params.yaml has it."""
     given_task = task(HELLO, cell, steps=4, seed=seed)
     chosen = SETTINGS.model_copy(update={"epochs": 150, "batch_size": 1, "lr": 0.05, "clip_norm": 5.0})
@@ -106,15 +105,15 @@ def hello(cell: str, seed: int) -> tuple[Task, Outcome]:
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
 def test_hello_is_learnt_by_heart(cell: str, seed: int) -> None:
     given_task, _ = hello(cell, seed)
-    loss, accuracy = validate(given_task.network, given_task, CPU, ALONE)
+    loss, accuracy = validate(given_task.network, given_task, CPU, SINGLE_PROCESS)
     assert accuracy == 1
     assert loss < 1e-3
     network: Any = given_task.network.eval()
-    logits, state = network.advance(torch.tensor([[1]]), None)
+    logits, state = network.forward_with_state(torch.tensor([[1]]), None)
     said = "h"
     for _ in range(4):
         said += "ehlo"[int(logits[0, -1].argmax())]
-        logits, state = network.advance(torch.tensor([["ehlo".index(said[-1])]]), state)
+        logits, state = network.forward_with_state(torch.tensor([["ehlo".index(said[-1])]]), state)
     assert said == "hello"
 
 
@@ -129,8 +128,8 @@ def test_without_memory_the_second_l_cannot_be_told_from_the_first(seed: int) ->
 
 def test_the_validation_text_counts_every_symbol_once() -> None:
     text = np.tile(TEXT, 20)
-    passage = Passage(text, text.astype(np.int64), CPU.device)
-    pairs = list(passage.in_order())
+    passage = TextEvalSet(text, text.astype(np.int64), CPU.device)
+    pairs = list(passage.iter_sequential())
     assert len(passage) == len(text)
     read = np.concatenate([targets[targets >= 0].numpy() for _, targets in pairs])
     assert np.array_equal(read, text)

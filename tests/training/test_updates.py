@@ -7,13 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from stages.training.updates import Adam, Sgd
+from vision_pipeline.training.fused_optimizers import FusedAdam, FusedSGD
 
 KINDS = [
-    (lambda p: Sgd(p, 0.0, 0.1), lambda p: torch.optim.SGD(p, 0.5, weight_decay=0.1, fused=True)),
-    (lambda p: Sgd(p, 0.9, 0.1), lambda p: torch.optim.SGD(p, 0.5, 0.9, weight_decay=0.1, nesterov=True, fused=True)),
-    (lambda p: Adam(p, 0.1, decoupled=False), lambda p: torch.optim.Adam(p, 0.5, weight_decay=0.1, fused=True)),
-    (lambda p: Adam(p, 0.1, decoupled=True), lambda p: torch.optim.AdamW(p, 0.5, weight_decay=0.1, fused=True)),
+    (lambda p: FusedSGD(p, 0.0, 0.1), lambda p: torch.optim.SGD(p, 0.5, weight_decay=0.1, fused=True)),
+    (
+        lambda p: FusedSGD(p, 0.9, 0.1),
+        lambda p: torch.optim.SGD(p, 0.5, 0.9, weight_decay=0.1, nesterov=True, fused=True),
+    ),
+    (lambda p: FusedAdam(p, 0.1, decoupled=False), lambda p: torch.optim.Adam(p, 0.5, weight_decay=0.1, fused=True)),
+    (lambda p: FusedAdam(p, 0.1, decoupled=True), lambda p: torch.optim.AdamW(p, 0.5, weight_decay=0.1, fused=True)),
 ]
 
 
@@ -34,7 +37,7 @@ def test_five_steps_give_the_bits_of_torchs_optimizer(ours, torchs):
 
 
 def test_a_training_does_not_import_the_compiler():
-    program = "import sys; import tiny_training as t; from stages.training.loop import fit; "
+    program = "import sys; import tiny_training as t; from vision_pipeline.training.trainer import fit; "
     for optimizer in ("sgd", "adamw"):
         chosen = f"t.SETTINGS.model_copy(update=dict(optimizer={optimizer!r}, clip_norm=1.0, ema=0.9, mixup=0.2))"
         program += f"fit(t.a_task(), {chosen}, t.CPU, lambda epoch: None); "

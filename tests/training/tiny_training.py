@@ -4,13 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stages.compute.device import Machine
-from stages.params.training import Train
-from stages.training.batches import Rows
-from stages.training.task import Task
+from vision_pipeline.config.models import TrainConfig
+from vision_pipeline.runtime.device import Runtime
+from vision_pipeline.training.batches import ArrayDataset
+from vision_pipeline.training.task import TrainTask
 
-CPU = Machine(torch.device("cpu"), "fp32", 1, "test")
-SETTINGS = Train(
+CPU = Runtime(torch.device("cpu"), "fp32", 1, "test")
+SETTINGS = TrainConfig(
     epochs=3, batch_size=8, optimizer="adam", lr=0.05, head_lr=1.0, bias_lr=1.0, momentum=0.0, weight_decay=0.0,
     schedule="constant", warmup=0.0, label_smoothing=0.0, mixup=0.0, cutmix=0.0, class_weights="none",
     clip_norm=0.0, ema=0.0, compile=False, patience=0,
@@ -29,11 +29,16 @@ class Watched(nn.Module):
         return self.linear(self.dropout(inputs))
 
 
-def a_task(dropout: float = 0.2) -> Task:
+def a_task(dropout: float = 0.2) -> TrainTask:
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(48, 4)).astype(np.float16)
     targets = (inputs[:, 0] > 0).astype(np.int64)
     torch.manual_seed(0)
-    train, val = Rows(inputs[:32], targets[:32], CPU.device), Rows(inputs[32:], targets[32:], CPU.device)
+    train, val = (
+        ArrayDataset(inputs[:32], targets[:32], CPU.device),
+        ArrayDataset(inputs[32:], targets[32:], CPU.device),
+    )
     network = Watched(dropout)
-    return Task("toy", network, train, val, lambda batch, wanted: batch.inputs[wanted].float(), Tensor.float, None, 0)
+    return TrainTask(
+        "toy", network, train, val, lambda batch, wanted: batch.inputs[wanted].float(), Tensor.float, None, 0
+    )

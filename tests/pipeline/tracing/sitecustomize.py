@@ -22,7 +22,9 @@ def _dump(folder: str) -> None:
     modules = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
     note = {
         "stage": os.environ["DVC_STAGE"],
-        "modules": sorted(file for name, file in modules.items() if name.startswith("stages.") and file),
+        "modules": sorted(
+            file for name, file in modules.items() if name.startswith(("stages.", "vision_pipeline.")) and file
+        ),
         "heavy": sorted(name for name in ("torch", "mlflow") if name in sys.modules),
         "written": sorted(_written),
     }

@@ -1,1 +1,0 @@
-"""What `vision doctor` checks, a file for each part of machine and environment."""

@@ -1,1 +1,0 @@
-"""What `vision experiment` does: its files, variants, runs, table and figure."""

@@ -1,1 +1,0 @@
-"""What `vision plan` tells: which stages would run and why, and how long they take."""

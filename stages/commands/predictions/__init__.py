@@ -1,1 +1,0 @@
-"""What `vision predict` does: the images and texts that it is asked about, its answers and their picture."""

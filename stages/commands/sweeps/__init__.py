@@ -1,1 +1,0 @@
-"""What `vision sweep` does: its files, trials, table and figures."""

@@ -1,1 +1,0 @@
-"""What `vision verify` does: a clean clone, its record before and after, the verdict."""

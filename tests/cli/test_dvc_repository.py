@@ -1,0 +1,54 @@
+"""DVC's repository as the commands open it: what stands in its way is one line, with the fix."""
+
+import getpass
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+from vision_pipeline.cli.pipeline.dvc import open_repository
+from vision_pipeline.core.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of DVC's without stages, the working folder."""
+    monkeypatch.chdir(tmp_path)
+    Repo.init(no_scm=True).close()
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    return tmp_path
+
+
+def refused() -> str:
+    with pytest.raises(UserError) as refusal, open_repository():
+        pass
+    return str(refusal.value)
+
+
+def test_a_site_cache_that_cannot_be_written_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = root / "of-another-user"
+    closed.touch()
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(closed / "dvc"))
+    line = refused()
+    assert line.startswith(f"DVC's site cache {closed}/dvc cannot be used by this user (")
+    assert line.endswith(f"; dvc config --local core.site_cache_dir {root}/.dvc/tmp/site")
+
+
+def test_a_damaged_database_in_the_site_cache_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(root / "site"))
+    with open_repository() as repo:
+        (Path(repo.site_cache_dir) / "links/cache.db").write_bytes(b"no database" * 100)
+    assert refused().startswith(f"DVC's site cache {root}/site cannot be used by this user (file is not a database")
+
+
+def test_a_user_without_a_name_is_refused_with_the_fix(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert refused().endswith("has none; export USER=me")
+
+
+def test_a_linked_folder_of_results_is_refused_by_every_command(root: Path) -> None:
+    (root / "models").symlink_to("/")
+    assert refused().startswith("models is a link to /, ")

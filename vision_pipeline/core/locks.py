@@ -1,0 +1,120 @@
+"""Locks between processes, in the repository's `.dvc/tmp`."""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from vision_pipeline.core.files import annotate_os_error
+from vision_pipeline.core.logging import logger
+from vision_pipeline.core.paths import repo_root
+
+_SECONDS_BETWEEN_TRIES = 0.1
+_held_names: set[str] = set()  # names of the exclusive locks that this process holds
+
+
+@contextmanager
+def file_lock(name: str, waiting_for: str = "", on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the lock `name`; it vanishes with its holder, however that ends.
+
+    Args:
+        name: a file name.
+        waiting_for: what another process does while it holds the lock; said when there is one to wait for.
+        on_wait: called ten times a second.
+    """
+    with (_locks_dir() / name).open("a+") as file:
+        if not _try_lock([file]):
+            if waiting_for:
+                file.seek(0)
+                logger.info(f"waiting for process {file.read().strip() or '?'}, which {waiting_for}")
+            while not _try_lock([file]):
+                on_wait()
+                time.sleep(_SECONDS_BETWEEN_TRIES)
+        file.truncate(0)
+        with annotate_os_error(Path(file.name)):
+            os.write(file.fileno(), str(os.getpid()).encode())  # at once: what a full disk refused would come again
+        _held_names.add(name)
+        try:
+            yield
+        finally:
+            _held_names.discard(name)
+
+
+def lock_path(name: str) -> Path:
+    """Return the file of the lock `name`."""
+    return _locks_dir() / name
+
+
+def holds_lock(name: str) -> bool:
+    """Return whether this process holds the exclusive lock `name`."""
+    return name in _held_names
+
+
+def is_locked(file: Path) -> bool:
+    """Return whether a process holds a file's lock, be it in another container; tried for a moment, shared."""
+    with file.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@contextmanager
+def cpu_slot(slots: int, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold one of `slots` places for heavy work on the processor, waiting until one is free.
+
+    Convolutions' threads wait for one another by spinning. Two trainings on the same cores spin for a thread that
+    the other one keeps from running: measured, each took three to seven times as long, not twice.
+
+    Args:
+        slots: how many may work at once, at least 1; the same number in all processes.
+        on_wait: called ten times a second; what it raises ends the waiting.
+    """
+    files = [(_locks_dir() / f"turn-{slot}").open("a") for slot in range(slots)]
+    try:
+        is_announced = False
+        while not _try_lock(files):
+            if not is_announced:
+                logger.info("waiting for its turn: other stages use all cores")
+                is_announced = True
+            on_wait()
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+        yield
+    finally:
+        for file in files:
+            file.close()
+
+
+_claimed_files: list[IO[str]] = []  # open, for a lock ends with its file
+
+
+def lock_first_free(names: Sequence[str]) -> int | None:
+    """Hold the first of the locks `names` that is free, until this process ends; its place, None where none is free."""
+    for index, name in enumerate(names):
+        file = (_locks_dir() / name).open("a")
+        if _try_lock([file]):
+            _claimed_files.append(file)
+            return index
+        file.close()
+    return None
+
+
+def _try_lock(files: Sequence[IO[str]]) -> bool:
+    """Take the first lock that is free; whether there was one."""
+    for file in files:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            continue
+    return False
+
+
+def _locks_dir() -> Path:
+    folder = repo_root() / ".dvc" / "tmp" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,88 @@
+"""Where things lie, relative to the repository's root, which is every stage's working folder.
+
+Names come from `params.yaml`, where the schema admits only letters, digits, `_` and `-`,
+so no name can leave the folder it is put into.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from vision_pipeline.core.errors import UserError
+
+DATA = Path("data")
+RAW = DATA / "raw"
+PREPARED = DATA / "prepared"
+AUGMENTED = DATA / "augmented"
+SYNTHETIC = DATA / "synthetic"
+WEIGHTS = DATA / "weights"
+FEATURES = DATA / "features"
+MODELS = Path("models")
+EXPORTS = Path("exports")
+REPORTS = Path("reports")
+MODEL_REPORTS = REPORTS / "models"
+
+
+def model_report_dir(name: str) -> Path:
+    """The folder of one model's metrics, plots and pictures."""
+    return MODEL_REPORTS / name
+
+
+def seed_dir(name: str, seed: int) -> Path:
+    """Of a model that is trained with several seeds, what came of one that is not the first."""
+    return MODELS / name / "seeds" / str(seed)
+
+
+def seed_dirs(name: str) -> list[Path]:
+    """The folders of all seeds but the first that a model was trained with, in the order of their numbers."""
+    return sorted((MODELS / name / "seeds").glob("*"), key=lambda folder: int(folder.name))
+
+
+def repo_root() -> Path:
+    """The repository that the user works in, also when DVC runs a stage in a throw-away copy.
+
+    `dvc exp run --temp` and `--queue` run stages elsewhere and name the original in `DVC_ROOT`;
+    what must outlive the copy (the MLflow store, resume states) lies under this folder.
+    """
+    return Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
+
+
+def resume_dir(key: str) -> Path:
+    """Where the training `key` keeps the state that it goes on from: outside DVC's outs, which DVC deletes."""
+    if not re.fullmatch("[0-9a-f]{16}", key):  # a checkpoint may come from anywhere
+        raise ValueError(f"{key!r} is not the key of a training")
+    return repo_root() / ".ckpt" / key
+
+
+def delete_resume_state(key: str) -> None:
+    """Delete the state of the training `key`, once DVC has taken note of what came of it: nothing will go on there."""
+    shutil.rmtree(resume_dir(key), ignore_errors=True)
+
+
+# MERGED The folders in which DVC keeps results, which must be in the repository itself.
+_OUT_ROOTS = (DATA, REPORTS)
+_STAGE_DIRS = (
+    RAW, PREPARED, AUGMENTED, SYNTHETIC, WEIGHTS, FEATURES,
+    MODELS, EXPORTS, MODEL_REPORTS,
+)  # fmt: skip
+
+
+def raise_if_linked_outs() -> None:
+    """Raise a refusal when a folder of results is a link to another disk: DVC refuses it once the stage has run.
+
+    A link that stays in the repository is no problem, nor are the links to its cache that DVC makes of files.
+
+    Raises:
+        UserError: the message names the link, its target and what works.
+    """
+    root = Path.cwd().resolve()
+    linked = [folder for folder in (*_OUT_ROOTS, *_STAGE_DIRS) if folder.is_symlink()]
+    below = [path for folder in _STAGE_DIRS for path in folder.glob("*") if path.is_symlink() and path.is_dir()]
+    for path in (*linked, *below):
+        if root not in (target := path.resolve()).parents:
+            raise UserError(
+                f"{path} is a link to {target}, and DVC keeps no results behind a link out of the repository; put a "
+                "folder there, and DVC's cache on the other disk: "
+                f"dvc cache dir --local {target.parent / 'dvc-cache'} && dvc config --local cache.type symlink"
+            )

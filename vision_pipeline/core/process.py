@@ -1,0 +1,42 @@
+"""How a process of the project starts: the garbage collector, its parent, and packages that are missing."""
+
+import gc
+import os
+import sys
+import time
+from types import TracebackType
+
+from vision_pipeline.core.errors import ConfigError
+from vision_pipeline.core.logging import setup_logging
+
+PROCESS_START = time.monotonic()  # as near as a process can tell: stages and commands import this module first
+
+
+def setup_process() -> None:
+    """Prepare this process for the work of a stage, a command or a benchmark; a notebook does not need it."""
+    # Importing torch and MLflow makes a million objects, all of which stay: by default the collector would look
+    # through them time and again, a quarter of the time in which a stage starts.
+    gc.set_threshold(200_000, 50, 50)
+    try:
+        setup_logging()
+    except ConfigError as error:
+        sys.exit(f"ERROR: {error}")
+    # Packages are imported at the top of the stage scripts, before anything there could catch the error.
+    sys.excepthook = _print_missing_package
+    if "DVC_STAGE" in os.environ:
+        # Now, and not once torch is there, seconds later: a stage that outlived its DVC would write to the outs of
+        # the next one.
+        from vision_pipeline.core.signals import set_parent_death_signal
+
+        set_parent_death_signal()
+
+
+def _print_missing_package(
+    error_type: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    from vision_pipeline.core.environment import explain_missing_package
+
+    if message := explain_missing_package(error):
+        print(f"ERROR: {message}", file=sys.stderr)
+    else:
+        sys.__excepthook__(error_type, error, traceback)

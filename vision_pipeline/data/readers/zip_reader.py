@@ -1,0 +1,77 @@
+"""A zip of class folders, such as Microsoft's `PetImages/{Cat,Dog}/N.jpg`, read in place."""
+
+import lzma
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from vision_pipeline.data.decode import MAX_BYTES
+from vision_pipeline.data.readers.raw import RawDataset, RawExample, corrupt_file_error
+
+# CLASS/FILE.jpg, one folder down or not; Thumbs.db and read-me files do not match
+_IMAGE_NAME = re.compile(r"(?:[^/]+/)?(?P<name>(?P<folder>[^/]+)/[^/]+\.jpe?g)", re.IGNORECASE)
+_ENCRYPTED_FLAG = 0x1
+# of a name that is no UTF-8, zipfile says ValueError; of a compression or version that it does not know, RuntimeError
+_ZIP_ERRORS = (OSError, zipfile.BadZipFile, ValueError, RuntimeError)
+
+
+def read_zip(folder: Path, class_names: list[str]) -> RawDataset:
+    """The one zip of `folder`; its class folders are `load_class_names`, but for case.
+
+    Raises:
+        DataError: the zip is missing, damaged or encrypted, a member's name leaves its folder, or an image
+            lies in another folder.
+    """
+    path = _find_archive(folder)
+    archive = _open_zip(path)
+    members = [(member, match) for member in archive.infolist() if (match := _match_image(path, member))]
+    labels = {name.casefold(): label for label, name in enumerate(class_names)}
+    for member, match in members:
+        if match["folder"].casefold() not in labels:
+            raise corrupt_file_error(
+                path, f"{member.filename!r} is in none of the class folders {', '.join(class_names)}"
+            )
+
+    def iter_examples() -> Iterator[RawExample]:
+        for member, match in members:
+            yield RawExample(
+                labels[match["folder"].casefold()], match["name"], "train", partial(_read_member, path, archive, member)
+            )
+
+    return RawDataset(class_names, len(members), iter_examples)
+
+
+def _find_archive(folder: Path) -> Path:
+    archives = sorted(folder.glob("*.zip"))
+    if len(archives) != 1:
+        raise corrupt_file_error(folder / "*.zip", f"{len(archives)} such files, not one")
+    return archives[0]
+
+
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except _ZIP_ERRORS as error:
+        raise corrupt_file_error(path, error) from error
+
+
+def _match_image(path: Path, member: zipfile.ZipInfo) -> re.Match[str] | None:
+    """The parts of an image's name; None for what is no image in a class folder."""
+    name = PurePosixPath(member.filename)
+    if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
+        raise corrupt_file_error(path, f"the name {member.filename!r} leaves its folder")
+    if member.flag_bits & _ENCRYPTED_FLAG:
+        raise corrupt_file_error(path, f"{member.filename!r} is encrypted")
+    return _IMAGE_NAME.fullmatch(member.filename)
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member's bytes, at most one more than an image may have; `decode` rejects the rest by its length."""
+    try:
+        with archive.open(member) as file:
+            return file.read(MAX_BYTES + 1)
+    except (*_ZIP_ERRORS, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise corrupt_file_error(path, f"{member.filename!r}: {error}") from error

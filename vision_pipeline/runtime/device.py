@@ -1,0 +1,188 @@
+"""The device, precision and threads that a stage runs with, and its determinism."""
+
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.locks import cpu_slot, lock_first_free
+from vision_pipeline.core.system import count_available_cpus
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a stage runs on; `str(machine.device)`, `precision` and `threads` are part of a run's key.
+
+    Attributes:
+        device: where tensors live.
+        precision: "fp32" or "bf16" (autocast; weights stay fp32).
+        threads: CPU threads. Their number changes how sums are split, and so the last bits of weights.
+        device_name: of the processor or GPU, for people.
+        precision_reason: the precision was chosen: "asked for", or what `_BF16_SUPPORT` found.
+        deterministic: whether the same work gives the same bits each time.
+    """
+
+    device: torch.device
+    precision: str
+    threads: int
+    device_name: str
+    precision_reason: str = "asked for"
+    deterministic: bool = True
+
+    def metadata(self) -> dict[str, str | int]:
+        """What a run records of its machine."""
+        return {
+            "device": self.device.type,
+            "machine": self.device_name,
+            "precision": self.precision,
+            "precision_by": self.precision_reason,
+            "threads": self.threads,
+            "deterministic": self.deterministic,
+        }
+
+    @property
+    def max_parallel_stages(self) -> int:
+        """How many stages like this one the processor can serve at once, at least 1; one core each feeds a GPU."""
+        threads = self.threads if self.device.type == "cpu" else 1
+        return max(1, count_available_cpus() // threads)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context in which forward passes run."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+
+def setup_runtime(
+    device: str, precision: str, threads: int, has_convolutions: bool, deterministic: bool = True
+) -> Runtime:
+    """Choose and configure the machine from the params `device`, `precision`, `threads` and `deterministic`.
+
+    `precision: auto` is bf16 for networks with convolutions where `_BF16_SUPPORT` says that the device is faster
+    with it, else fp32. Small fully connected networks gain nothing from it.
+
+    Raises:
+        UserError: the device asked for is not there.
+    """
+    torch_device = _resolve_device(device)
+    if torch_device.type == "cuda" and "LOCAL_RANK" not in os.environ:  # a rank has its own
+        _take_gpu(torch.cuda.device_count())
+    torch.set_num_threads(threads or count_available_cpus())
+    set_determinism(deterministic)
+    resolved_precision, reason = (
+        _choose_precision(torch_device, has_convolutions) if precision == "auto" else (precision, "asked for")
+    )
+    return Runtime(
+        torch_device, resolved_precision, torch.get_num_threads(), _get_device_name(torch_device), reason, deterministic
+    )
+
+
+@contextmanager
+def catch_oom(advice: str) -> Iterator[None]:
+    """Refuse with `advice`, such as "; lower KEY", when the device's memory runs out inside the block."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise UserError(f"the device's memory ran out{advice}") from error
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that the device's memory ran out; only CUDA has an error of its own for it."""
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
+def _resolve_device(requested: str) -> torch.device:
+    availability = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if requested == "auto":
+        return torch.device(next(kind for kind, present in availability.items() if present))
+    if not availability[requested]:
+        available_kinds = ", ".join(kind for kind, present in availability.items() if present)
+        raise UserError(
+            f"params.yaml: device is {requested!r}, which this machine lacks; it has: {available_kinds} (or use auto)"
+        )
+    return torch.device(requested)
+
+
+def _take_gpu(count: int) -> None:
+    """Of several GPUs, work on the first that no other stage of this repository has; where all are taken, share one."""
+    if count > 1:
+        free = lock_first_free([f"gpu-{number}" for number in range(count)])
+        torch.cuda.set_device(os.getpid() % count if free is None else free)
+
+
+def set_determinism(deterministic: bool) -> None:
+    """Let the same program on the same machine give the same bits, or else take the fastest way each time.
+
+    Source: https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # the switch behind `use_deterministic_algorithms(True)`, which also imports the compiler, seconds in each stage
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
+    torch.backends.cudnn.benchmark = not deterministic
+    torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32: TF32 keeps 10 bits of the mantissa
+    # the check for this flag would fill every empty tensor, also those about to be overwritten
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+# Where networks with convolutions train faster in bf16: the kind of device, what it must have, how to tell.
+# CPU: AVX512_BF16 measured, 2.4 to 3.6 times fp32 (AMD Zen 4); AMX multiplies matrices of bf16 only faster still.
+# CUDA: tensor cores take bf16 from Ampere on; older ones emulate it. MPS: not measured, so fp32.
+_BF16_SUPPORT: list[tuple[str, str, Callable[[torch.device], bool]]] = [
+    ("cuda", "compute capability 8.0", lambda device: torch.cuda.get_device_capability(device) >= (8, 0)),
+    ("cpu", "AMX", lambda device: bool(torch.cpu._is_amx_tile_supported())),
+    ("cpu", "AVX512_BF16", lambda device: bool(torch.cpu._is_avx512_bf16_supported())),
+]
+
+
+def _choose_precision(device: torch.device, has_convolutions: bool) -> tuple[str, str]:
+    """The precision that suits device and network, and why."""
+    if not has_convolutions:
+        return "fp32", "no convolutions"
+    for kind, feature, is_supported in _BF16_SUPPORT:
+        if kind == device.type and is_supported(device):
+            return "bf16", feature
+    return "fp32", "no fast bf16"
+
+
+def _get_device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    if device.type == "cpu" and cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+# MERGED From main memory to the device, without waiting for what the device still has to do.
+def to_device_async(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor`, of the CPU, on `device`; the same one where that is the CPU.
+
+    A plain `to` makes the CPU wait until a GPU has done all that it was asked before; this only asks for the copy. What
+    the memory held at the call is what arrives, for CUDA stages what is not pinned: the tensor may be changed then.
+    """
+    return tensor.to(device, non_blocking=device.type == "cuda")
+
+
+# MERGED Turns at the cores for networks with convolutions.
+def cpu_slot_for(
+    network: nn.Module, runtime: Runtime, on_wait: Callable[[], None] = lambda: None
+) -> AbstractContextManager[None]:
+    """A context that holds one of the machine's places for a network with convolutions; for others, nothing.
+
+    See `turn` for why, and for `on_wait`. Measured on 2 cores: the test of a SpeedNet took 81 seconds beside
+    DenseNet121's features, 45 alone; the export of that DenseNet121 412 beside others, 225 alone.
+    """
+    if any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        return cpu_slot(runtime.max_parallel_stages, on_wait)
+    return nullcontext()

@@ -1,0 +1,173 @@
+"""Where a network's weights are published, and how its inputs are scaled: what the catalogue or its library says."""
+
+import re
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from vision_pipeline.core.errors import DataError
+from vision_pipeline.core.files import sha256_file
+from vision_pipeline.core.logging import logger
+from vision_pipeline.core.paths import repo_root
+from vision_pipeline.sources.catalog import CatalogMismatch, WeightsEntry, read_weights_catalog
+from vision_pipeline.sources.download import DownloadError, download_file
+from vision_pipeline.sources.mirror import MIRROR_VARIABLE, find_mirror_root
+
+_MAX_WEIGHTS_BYTES = 4 << 30  # bytes; the libraries publish no exact sizes
+
+
+def lookup_weights(library: str, network: str) -> WeightsEntry:
+    """The weights of a network that the library has; those of the catalogue need no look into the library.
+
+    Args:
+        library: "torchvision" or "timm".
+        network: its name there; `name.weights` chooses among several, else the library does.
+    """
+    entry = read_weights_catalog().get(f"{library}/{network}")
+    return entry or (_lookup_torchvision(network) if library == "torchvision" else _lookup_timm(network))
+
+
+def _lookup_torchvision(network: str) -> WeightsEntry:
+    """A file's name ends with the first digits of its SHA-256."""
+    from torchvision.models import get_model_weights
+
+    name, _, variant = network.partition(".")
+    weights = get_model_weights(name)[variant or "DEFAULT"]
+    file, transforms = weights.url.rsplit("/", 1)[-1], weights.transforms()
+    checksum = re.search(r"-([0-9a-f]{8,})\.pth$", file)
+    return WeightsEntry(
+        licence=weights.meta.get("license", "BSD-3-Clause (torchvision)"),
+        file=file,
+        sha256=checksum[1] if checksum else None,
+        limit=_MAX_WEIGHTS_BYTES,
+        mean=transforms.mean,
+        std=transforms.std,
+        url=weights.url,
+    )
+
+
+def _lookup_timm(network: str) -> WeightsEntry:
+    """On the Hugging Face hub, as safetensors; all are called `model` there, so here by the network."""
+    from timm.models import get_pretrained_cfg
+
+    pretrained_cfg = get_pretrained_cfg(network)
+    repo_id = pretrained_cfg.hf_hub_id
+    return WeightsEntry(
+        licence=f"{pretrained_cfg.license or 'not stated'} (timm)",
+        file=f"{network}.safetensors",
+        sha256=None,
+        limit=_MAX_WEIGHTS_BYTES,
+        mean=list(pretrained_cfg.mean),
+        std=list(pretrained_cfg.std),
+        url=f"https://huggingface.co/{repo_id}/resolve/main/model.safetensors" if repo_id else None,
+    )
+
+
+# MERGED A backbone's pretrained weights, as published: from the mirror, an installed package or their publisher.
+WEIGHTS_PROVIDER_ORDER = {
+    "auto": ("mirror", "package", "official", "random"),
+    "official": ("official",),
+    "mirror": ("mirror",),
+    "package": ("package",),
+    "random": ("random",),
+}
+
+
+def acquire_weights(name: str, source: str, entry: WeightsEntry, target_dir: Path) -> dict[str, Any]:
+    """Put a backbone's weights file into the folder `target_dir` and return its provenance.
+
+    Args:
+        name: of the backbone, for messages.
+        source: "auto" (the first of mirror, package and official that works, else random), or the one to use.
+        entry: where its weights are published.
+        target_dir: an existing folder; receives the file as published, nothing where the weights are random.
+
+    Returns:
+        `name`, `status` ("pretrained" or "random"), `source` ("mirror", "package", "official" or "random"),
+        `file` and `sha256` (None where random), `licence` and `note`.
+
+    Raises:
+        DataError: the source that was asked for has them not; the message lists what was tried.
+    """
+    failures: list[str] = []
+    for provider in WEIGHTS_PROVIDER_ORDER[source]:
+        if provider == "random":
+            return _use_random_weights(name, failures)
+        try:
+            weights_file = _PROVIDERS[provider](entry)
+            _verify_file(weights_file, entry)
+        except (CatalogMismatch, DownloadError) as failure:
+            failures.append(f"{provider}: {failure}")
+            continue
+        logger.info(f"{name}: weights from {provider}")
+        shutil.copyfile(weights_file, target_dir / entry.file)
+        return _make_weights_provenance(
+            name, "pretrained", provider, entry.file, sha256_file(weights_file), entry.licence
+        )
+    raise DataError(f"{name}: the source {source!r} did not give the weights: {'; '.join(failures)}")
+
+
+def _make_weights_provenance(
+    name: str, status: str, source: str, file: str | None, digest: str | None, licence: str, note: str = ""
+) -> dict[str, Any]:
+    keys = ("name", "status", "source", "file", "sha256", "licence", "note")
+    return dict(zip(keys, (name, status, source, file, digest, licence, note), strict=True))
+
+
+def _use_random_weights(name: str, failures: list[str]) -> dict[str, Any]:
+    if failures:
+        reasons = "; ".join(failures)
+        logger.warning(
+            f"{name}: its pretrained weights cannot be had ({reasons}); they will be RANDOM. Once they can be had, "
+            f"`dvc repro -f -s weights@{name}` replaces them"
+        )
+    return _make_weights_provenance(name, "random", "random", None, None, "none", "not pretrained: drawn at random")
+
+
+def _verify_file(path: Path, entry: WeightsEntry) -> None:
+    if path.stat().st_size > entry.limit:
+        raise CatalogMismatch(f"{path.name} is larger than {entry.limit} bytes")
+    if entry.sha256 and not (digest := sha256_file(path)).startswith(entry.sha256):
+        raise CatalogMismatch(f"{path.name} has the SHA-256 {digest}, expected {entry.sha256}")
+
+
+def find_weights_in_mirror(entry: WeightsEntry) -> Path:
+    """The file in the mirror's folder `weights`.
+
+    Raises:
+        Unfit: no mirror is set, or it has no such file.
+    """
+    root = find_mirror_root()
+    if root is None:
+        raise CatalogMismatch(f"{MIRROR_VARIABLE} is not set")
+    path = root / "weights" / entry.file
+    if not path.is_file():
+        raise CatalogMismatch(f"{path} is not there")
+    return path
+
+
+def find_weights_in_package(entry: WeightsEntry) -> Path:
+    """The file inside the installed package that carries it; the package itself is not imported.
+
+    Raises:
+        Unfit: no package carries it, or the package is not installed.
+    """
+    if entry.package is None:
+        raise CatalogMismatch("no package carries them")
+    spec = find_spec(entry.package)
+    for folder in spec.submodule_search_locations or [] if spec else []:
+        for path in sorted(Path(folder).rglob(entry.file)):
+            return path
+    raise CatalogMismatch(f"the package {entry.package} is not installed or lacks {entry.file}")
+
+
+def _download_weights(entry: WeightsEntry) -> Path:
+    if entry.url is None:
+        raise CatalogMismatch("no address is known; they come with a package")
+    path = repo_root() / ".cache" / "downloads" / "weights" / entry.file
+    download_file([entry.url], path, None, entry.sha256, entry.limit)
+    return path
+
+
+_PROVIDERS = {"mirror": find_weights_in_mirror, "package": find_weights_in_package, "official": _download_weights}

@@ -1,0 +1,98 @@
+"""Where a run came from: commit, DVC stage and experiment, versions, machine, data."""
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import read_json
+from vision_pipeline.core.logging import logger
+from vision_pipeline.core.system import get_library_versions
+from vision_pipeline.tracking.secrets import redact
+from vision_pipeline.vcs.git import git_diff, git_or_empty
+
+# of train.json and of a model's settings beside its params: what a training ran on
+HARDWARE_FIELDS = ("device", "machine", "precision", "precision_by", "threads", "deterministic", "devices")
+_warnings: list[UserError] = []  # of this process
+_MAX_DIFF_CHARS = 1_000_000  # characters of a patch; longer, it is data that somebody has put into git
+
+
+def lineage_tags() -> dict[str, str]:
+    """Tags of the code's and the machine's state; those that cannot be known are left out."""
+    stage = os.environ.get("DVC_STAGE", "")
+    tags = _make_git_tags() | {
+        "dvc.stage": stage,
+        # by this name MLflow's pages show it, as a run's source
+        "mlflow.source.name": stage,
+        "mlflow.source.type": "LOCAL",
+        "dvc.exp_name": os.environ.get("DVC_EXP_NAME", ""),
+        "host": socket.gethostname(),
+        "host.pid": str(os.getpid()),
+    }
+    tags |= {f"version.{package}": version for package, version in get_library_versions().items()}
+    tags |= experiment_tag()
+    return {name: value for name, value in tags.items() if value}
+
+
+def _make_git_tags() -> dict[str, str]:
+    """Return the tags of the commit, whose `git.dirty` says whether more was changed; none where git does not answer.
+
+    A commit without an answer about changes would pass for a clean one.
+    """
+    try:
+        commit = git_or_empty("rev-parse", "--verify", "--quiet", "HEAD")
+        if not commit:
+            raise UserError("the repository has no commit yet; `git add -A && git commit` makes one")
+        is_dirty = bool(git_or_empty("status", "--porcelain", "--untracked-files=no", "--", "."))
+    except UserError as error:
+        _warn_once(error)
+        return {}
+    # by the last name MLflow's pages show it
+    return {"git.commit": commit, "git.dirty": str(is_dirty).lower(), "mlflow.source.git.commit": commit}
+
+
+def _warn_once(error: UserError) -> None:
+    """Print why git did not answer, once in this process: it would fail each question, of each seed."""
+    if not _warnings:
+        logger.warning(f"MLflow: the run is logged without what git knows of the code: {error}")
+    _warnings.append(error)
+
+
+def uncommitted_diff() -> str:
+    """What of the tracked files differs from the commit, as a patch for `git apply`; empty where nothing does.
+
+    DVC's settings are left out, for they change no result and may hold a remote's keys; passwords are masked.
+    Where git does not answer, it is empty, too, and a warning says so.
+    """
+    try:
+        diff = redact(git_diff("HEAD", "--", ".", ":(exclude).dvc/config"))
+    except UserError as error:
+        _warn_once(error)
+        return ""
+    if len(diff) > _MAX_DIFF_CHARS:
+        return diff[:_MAX_DIFF_CHARS] + f"\n... cut off: {len(diff):,} characters in all\n"
+    return diff
+
+
+def experiment_tag() -> dict[str, str]:
+    """The DVC experiment that runs now, as a tag of its own: one training can belong to several experiments."""
+    name = os.environ.get("DVC_EXP_NAME", "")
+    return {f"dvc.exp.{name}": "1"} if name else {}
+
+
+def dataset_input(folder: Path) -> Any:
+    """MLflow's record of a data set in the prepared format: name, digest and where it came from."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    info = read_json(folder / "dataset.json")
+    provenance = info["provenance"]
+    dataset = Dataset(
+        name=f"{folder.parent.name}/views" if folder.name == "views" else folder.name,
+        digest=info["digest"][:16],
+        source_type="dvc",
+        source=json.dumps({"path": str(folder), "status": provenance["status"], "source": provenance["source"]}),
+        profile=json.dumps({split: sum(counts.values()) for split, counts in info["counts"].items()}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])

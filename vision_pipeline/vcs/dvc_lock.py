@@ -1,0 +1,75 @@
+"""What dvc.lock says of the stages that have run: their params, and the hashes of what they read and wrote."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from vision_pipeline.core.errors import UserError
+
+_STABLE_S, _MAX_WAIT_S = 0.2, 10.0  # seconds without a change; until it is read all the same
+
+
+class DvcLock:
+    """A dvc.lock's content; of a stage that it does not know, everything is empty.
+
+    Attributes:
+        stages: by name, what it says of each that has run.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Read the text of a dvc.lock, which may be empty.
+
+        Raises:
+            UserError: it is no dvc.lock.
+        """
+        from ruamel.yaml import YAML, YAMLError
+
+        try:
+            self.stages: dict[str, Any] = dict((YAML(typ="safe").load(text) or {}).get("stages") or {})
+        except (YAMLError, AttributeError, TypeError, ValueError) as error:  # those of what is no mapping
+            reason = (str(error).splitlines() or [""])[0]
+            raise UserError(f"dvc.lock is damaged ({reason}); `git checkout dvc.lock` mends it") from error
+
+    def params(self, stage: str) -> dict[str, Any]:
+        """The values that a stage has run with, by the keys that it declares."""
+        return dict(self.stages.get(stage, {}).get("params", {}).get("params.yaml", {}))
+
+    def hashes(self, stage: str, side: str) -> dict[str, str]:
+        """By path, the MD5 of what a stage has read (`side` is "deps") or written ("outs")."""
+        return {entry["path"]: entry["md5"] for entry in self.stages.get(stage, {}).get(side, []) if "md5" in entry}
+
+    def is_consistent(self, stage: str, producer: str, path: Path) -> bool:
+        """Whether `stage` has read `path` as the stage `producer` wrote it; False only where the two are known to differ.
+
+        A training that ran again leaves the old test's files beside its own until the test is run again.
+        """
+        read, written = self.hashes(stage, "deps").get(str(path)), self.hashes(producer, "outs").get(str(path))
+        return read is None or written is None or read == written
+
+
+def md5_tags(lock: DvcLock, name: str) -> dict[str, str]:
+    """What dvc.lock calls a model and what it was trained from, as tags: `dvc.md5.<path>`."""
+    stage = f"train@{name}"
+    hashes = lock.hashes(stage, "outs") | lock.hashes(stage, "deps")
+    return {f"dvc.md5.{path}": md5 for path, md5 in hashes.items() if path.startswith(("data/", "models/"))}
+
+
+def read_workspace_lock() -> DvcLock:
+    """The working folder's. DVC writes it in place, a piece at a time: what is taken has stood still for a moment.
+
+    Raises:
+        UserError: as `DvcLock`.
+    """
+    file = Path("dvc.lock")
+    deadline = time.monotonic() + _MAX_WAIT_S
+    while file.exists():
+        version, text = _read_stat(file), file.read_text(encoding="utf-8")
+        time.sleep(_STABLE_S)
+        if _read_stat(file) == version or time.monotonic() >= deadline:
+            return DvcLock(text)
+    return DvcLock("")
+
+
+def _read_stat(file: Path) -> tuple[int, int]:
+    stat = file.stat()
+    return stat.st_mtime_ns, stat.st_size
