@@ -16,7 +16,10 @@ class EvaluateConfig(StrictModel):
     worst: Annotated[int, Field(ge=1, le=400, description="mistakes drawn")]
     tta: Annotated[
         dict[Name, Literal["mirror", "shift", "mirror-shift"]],
-        Field(description="by data set, the views of test-time augmentation; its accuracy is reported apart"),
+        Field(
+            default_factory=dict,
+            description="by data set, the views of test-time augmentation; its accuracy is reported apart",
+        ),
     ]
 
 
