@@ -57,7 +57,11 @@ class TrainingRun:
         model_settings, code = self.model.model_dump(exclude={"seeds"}), compute_source_digest()
         seeds = {"seed": self.seed, "subset_seed": self.subset_seed}
         settings = {"name": self.name, **seeds, "model": model_settings, **hardware}
-        key = compute_training_fingerprint(settings, list_fingerprint_inputs(model_settings), code)
+        # without the off values: a key that is added later, and is off, changes no fingerprint
+        short_settings = self.model.model_dump(exclude={"seeds"}, exclude_defaults=True)
+        key = compute_training_fingerprint(
+            settings | {"model": short_settings}, list_fingerprint_inputs(model_settings), code
+        )
         metadata = {
             "key": key,
             "code": code,

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from vision_pipeline.config.effective import fill_defaults_at
 from vision_pipeline.core.errors import UserError
 
 _STABLE_S, _MAX_WAIT_S = 0.2, 10.0  # seconds without a change; until it is read all the same
@@ -31,8 +32,9 @@ class DvcLock:
             raise UserError(f"dvc.lock is damaged ({reason}); `git checkout dvc.lock` mends it") from error
 
     def params(self, stage: str) -> dict[str, Any]:
-        """The values that a stage has run with, by the keys that it declares."""
-        return dict(self.stages.get(stage, {}).get("params", {}).get("params.yaml", {}))
+        """Return the effective values that a stage has run with, by the keys that it declares."""
+        recorded = self.stages.get(stage, {}).get("params", {}).get("params.yaml", {})
+        return {key: fill_defaults_at(key, value) for key, value in recorded.items()}
 
     def hashes(self, stage: str, side: str) -> dict[str, str]:
         """By path, the MD5 of what a stage has read (`side` is "deps") or written ("outs")."""

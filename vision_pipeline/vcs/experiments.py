@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from vision_pipeline.config.effective import fill_defaults
 from vision_pipeline.config.fields import did_you_mean
 from vision_pipeline.config.load import PARAMS, safe_load
 from vision_pipeline.core.errors import UserError
@@ -95,7 +96,7 @@ def read_commits(commits: Iterable[str]) -> dict[str, CommitState]:
     """What git holds of each commit, read in two calls."""
     commits = list(dict.fromkeys(commits))
     texts = cat_files([(commit, PARAMS) for commit in commits])
-    params = {commit: safe_load(text or "{}") for commit, text in zip(commits, texts, strict=True)}
+    params = {commit: fill_defaults(safe_load(text or "{}")) for commit, text in zip(commits, texts, strict=True)}
     report_files = [
         (commit, name, file)
         for commit in commits

@@ -13,10 +13,12 @@ from dvc.utils.hydra import apply_overrides
 
 from vision_pipeline.cli.pipeline.dvc import open_repository, stage_graph
 from vision_pipeline.cli.pipeline.schedule import Graph, stale_subgraph
+from vision_pipeline.config.effective import fill_defaults_at
 from vision_pipeline.config.load import PARAMS, list_validation_errors, parse_file
-from vision_pipeline.core.dicts import flatten_dict
+from vision_pipeline.core.dicts import diff_dicts
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.files import write_bytes
+from vision_pipeline.core.text import format_value
 
 _MAX_REASONS = 2  # reasons of a stage
 _CHANGE_KINDS = ("changed deps", "changed outs")
@@ -111,12 +113,16 @@ def _list_param_changes(stage: Any, keys: dict[str, str]) -> Iterator[str]:
     """The params that differ from those of the stage's last run."""
     for dependency in stage.deps:
         if hasattr(dependency, "params"):
-            before, after = dependency.hash_info.value or {}, dependency.read_params()
-            old, new = (flatten_dict({key: side[key] for key in keys if key in side}) for side in (before, after))
-            for key in dict.fromkeys([*new, *old]):
-                if old.get(key) != new.get(key):
-                    yield f"{key}: {_format_value(old.get(key, 'none'))} -> {_format_value(new.get(key, 'none'))}"
+            before, after = (
+                {key: fill_defaults_at(key, side[key]) for key in keys if key in side}
+                for side in (dependency.hash_info.value or {}, dependency.read_params())
+            )
+            changes = diff_dicts(before, after)
+            for key, (old, new) in changes.items():
+                yield f"{key}: {_format_value(old)} -> {_format_value(new)}"
+            if not changes:
+                yield f"{', '.join(keys)}: the same values, but keys that are off were added or left out"
 
 
 def _format_value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "none" if value is None else format_value(value)
