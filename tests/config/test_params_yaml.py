@@ -25,6 +25,7 @@ def _knobs(text: str) -> dict[str, bool]:
     for line in text.splitlines():
         if not (match := _KEY.match(line)):
             continue
+        line = line.removeprefix("#")
         depth, has = len(line) - len(line.lstrip()), " #" in line
         value = line.split("#")[0].split(":", 1)[1].strip()
         heading = {level: said for level, said in heading.items() if level < depth}
