@@ -204,8 +204,8 @@ def test_a_grader_of_other_images_is_refused(place: Path) -> None:
 # the stage, whose state is saved as often as its time allows
 _OFTEN = """
 import runpy
-from vision_pipeline.training import resume
-resume._SECONDS = 0.0
+from vision_pipeline.training import checkpointing
+checkpointing._SECONDS_BETWEEN_SAVES = 0.0
 runpy.run_module("stages.synthesize", run_name="__main__", alter_sys=True)
 """
 

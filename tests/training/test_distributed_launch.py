@@ -12,16 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from history_file import read_history
 from ruamel.yaml import YAML
 from tiny_model import write_set
 
 from stages import train
-from vision_pipeline.config.load import load_params
-from vision_pipeline.core.errors import UserError
 from vision_pipeline.training.distributed import num_processes
-from vision_pipeline.training.ranks import SINGLE_PROCESS, DistributedContext
-from vision_pipeline.training.results import read_history
-from vision_pipeline.training.run_spec import check_world_size, effective_settings
 
 MODEL, EPOCHS = "mnist-mlp", 100
 _yaml = YAML()
@@ -67,7 +63,7 @@ def start(repository: Path) -> Iterator:
 
 
 def finished(stage: subprocess.Popen) -> str:
-    """What a stage that must succeed printed."""
+    """Return the output of a stage that must succeed."""
     output, errors = stage.communicate(timeout=300)
     assert stage.returncode == 0, errors
     return output
@@ -95,7 +91,7 @@ def ranks(stage: subprocess.Popen, root: Path) -> list[psutil.Process]:
 
 
 def end(stage: subprocess.Popen, root: Path, way: str) -> str:
-    """End a stage within a minute, with nothing left of it; what it said to that."""
+    """End a stage within a minute, with nothing left of it; return its error output."""
     own = ranks(stage, root)
     if way == "Ctrl-C":
         os.killpg(stage.pid, signal.SIGINT)
@@ -127,9 +123,9 @@ def epochs_tracked(root: Path) -> list[int]:
 def test_a_dead_process_ends_the_stage_which_then_goes_on_to_the_same_bits(project, start):
     alone = copied(project, "alone")
     undisturbed, killed = start(alone), start(project, "strict")  # at once: they do not take each other's port
-    *before, said = end(killed, project, "1").splitlines()
-    assert said.startswith(f"ERROR: rank 1 of {MODEL}'s training ended with exit code -9 (Signal 9 (SIGKILL)")
-    assert said.endswith("run it again: it goes on from its last state")
+    *before, message = end(killed, project, "1").splitlines()
+    assert message.startswith(f"ERROR: rank 1 of {MODEL}'s training ended with exit code -9 (Signal 9 (SIGKILL)")
+    assert message.endswith("run it again: it goes on from its last state")
     here_is_no_git = "the run is logged without what git knows of the code"
     assert [line for line in before if "INFO mlflow" not in line and here_is_no_git not in line] == []
     again = finished(start(project, "strict"))
@@ -184,17 +180,3 @@ def test_zero_devices_are_all_gpus(devices, device, gpus, expected, monkeypatch)
 def test_a_process_that_torchrun_started_starts_none(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert num_processes(2, "cpu") == 1
-
-
-@pytest.mark.parametrize(("name", "text"), [("shakespeare-lstm", True), ("hello-elman", True), ("mnist-cnn", False)])
-def test_several_ranks_do_not_read_one_text(name: str, text: bool, repository: Path) -> None:
-    (model,) = load_params(f"models.{name}", path=repository / "params.yaml")
-    check_world_size(name, model, SINGLE_PROCESS)
-    two = DistributedContext()
-    two.size = 2
-    if not text:
-        check_world_size(name, model, two)
-        return
-    assert effective_settings(model, "bf16", 4) == ("bf16", 1)
-    with pytest.raises(UserError, match=f"{name} is trained on a text, which one process reads"):
-        check_world_size(name, model, two)
