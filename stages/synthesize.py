@@ -25,7 +25,7 @@ from vision_pipeline.data.training_data import stratified_subset, write_syntheti
 from vision_pipeline.gan.networks import Discriminator, Generator, check_image_shape
 from vision_pipeline.gan.sampling import image_grid_png, sample_images
 from vision_pipeline.gan.trainer import GanHistory, GanState, Player, train_gan
-from vision_pipeline.runtime.device import setup_runtime
+from vision_pipeline.runtime.device import Runtime, setup_runtime
 from vision_pipeline.tracking.lifecycle import train_run
 from vision_pipeline.training.checkpointing import CheckpointManager
 from vision_pipeline.training.ema import ModelEma
@@ -68,24 +68,15 @@ def main(name: str) -> None:
             progress_metric="discriminator",
         ) as run,
     ):
-        checkpointer = CheckpointManager(state_dir, shutdown)
         with cpu_slot(runtime.max_parallel_stages, shutdown.check):
             history = train_gan(
                 gan,
                 gan_config,
                 runtime,
                 report=lambda losses: run.log_epoch(losses.step, losses.metrics()),
-                checkpointer=checkpointer,
+                checkpointer=CheckpointManager(state_dir, shutdown),
             )
-        generated = sample_images(
-            gan.ema.network,
-            latent=gan_config.latent,
-            num_classes=gan.num_classes,
-            per_class=per_class,
-            runtime=runtime,
-            seed=seed,
-            purpose="images",
-        )
+        generated = _generate_images(gan, gan_config.latent, per_class, runtime)
         source_info |= {"source": data.info.digest, "fraction": fraction, "seen": len(gan.targets), "seed": seed}
         write_synthetic(SYNTHETIC / name / "images", *generated, {"name": name, **source_info})
         _write_training(SYNTHETIC / name, gan, history, {"key": key, "settings": settings})
@@ -129,6 +120,18 @@ def _build_gan(
 def _build_player(network: torch.nn.Module, device: torch.device) -> Player:
     network = network.to(device).to(memory_format=torch.channels_last).train()
     return Player(network, FusedAdam(list(network.parameters()), weight_decay=0.0, decoupled=False, betas=_ADAM_BETAS))
+
+
+def _generate_images(gan: GanState, latent: int, per_class: int, runtime: Runtime) -> tuple[np.ndarray, np.ndarray]:
+    return sample_images(
+        gan.ema.network,
+        latent=latent,
+        num_classes=gan.num_classes,
+        per_class=per_class,
+        runtime=runtime,
+        seed=gan.seed,
+        purpose="images",
+    )
 
 
 def _write_training(folder: Path, gan: GanState, history: GanHistory, training: dict[str, Any]) -> None:

@@ -60,17 +60,7 @@ def main(name: str) -> int | None:
 
 
 def _train(training: TrainingRun, parent: str | None, runtime: Runtime, world: DistributedContext) -> str | None:
-    """Train a model with one seed; of several ranks, rank 0 tracks and writes.
-
-    Args:
-        training: model and seed.
-        parent: id of the MLflow run that this one is a child of; None for the first seed.
-        runtime: device, precision and threads.
-        world: the ranks that train together.
-
-    Returns:
-        The id of the MLflow run; None without tracking.
-    """
+    """Train with one seed, and return the id of the MLflow run, a child of `parent`; only rank 0 tracks and writes."""
     model = training.model
     data, factory = open_dataset(DATA / model.inputs), ModelFactory(WEIGHTS / model.weights)
     synthetic_dir = SYNTHETIC / model.synthetic / "images"
@@ -105,9 +95,7 @@ def _train(training: TrainingRun, parent: str | None, runtime: Runtime, world: D
             shutdown=shutdown,
         )
         if world.rank == 0:
-            parameters, trainable = count_parameters(task.network)
-            sizes = parameters + count_frozen(data.folder), trainable
-            report = {"seed": training.seed, **identity.metadata} | training_summary(result, *sizes)
+            report = {"seed": training.seed, **identity.metadata} | _summarize(task, data, result)
             dataset_info = replace(data.info, provenance=data.info.provenance | train_data.tags())
             training_record = {"settings": identity.settings, **report}
             checkpoint = factory.make_checkpoint(
@@ -143,6 +131,12 @@ def _build_task(
     if isinstance(rows := task.train, ArrayDataset):
         init_from_data(network, lambda count: task.eval_transform(rows.head(count)[0]))
     return task
+
+
+def _summarize(task: TrainTask, data: PreparedDataset, result: TrainResult) -> dict[str, Any]:
+    """Return the summary of a training; a frozen backbone that computed the inputs counts as parameters, too."""
+    parameters, trainable = count_parameters(task.network)
+    return training_summary(result, parameters + count_frozen(data.folder), trainable)
 
 
 def _save_results(

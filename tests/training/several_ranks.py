@@ -50,7 +50,7 @@ class Killed(BaseException):
 
 
 def a_task(architecture: str = "mlp", settings: dict[str, Any] = PLAIN) -> TrainTask:
-    """Images of three classes, the first of which is most of them."""
+    """Return a task on images of three classes, most of them of the first."""
     random = np.random.default_rng(0)
     targets = random.choice(3, 60, p=[0.7, 0.2, 0.1])
     pixels = (random.integers(0, 156, (60, 8, 8, 1)) + 40 * targets[:, None, None, None]).astype(np.uint8)
@@ -85,7 +85,7 @@ def watched(task: TrainTask, look: Callable[..., None]) -> TrainTask:
 
 
 def curve(world: DistributedContext) -> dict[str, Any]:
-    """A network without batch norm and dropout: its outcome, and each batch's rows and pixels."""
+    """Train a network without batch norm and dropout; return its result, and each batch's rows and pixels."""
     seen = []
     task = watched(a_task(), lambda x, epoch, step, rows: seen.append((epoch, step, rows.start, rows.stop, x.clone())))
     outcome = fit(task, SETTINGS, CPU, lambda epoch: None, checkpointer=None, world=world)
@@ -93,7 +93,7 @@ def curve(world: DistributedContext) -> dict[str, Any]:
 
 
 def mixed_curve(world: DistributedContext) -> dict[str, Any]:
-    """The same with images blended in pairs, also of two processes, and pasted into each other."""
+    """Train with images blended in pairs, also of two processes, and pasted into each other."""
     settings = SETTINGS.model_copy(update={"mixup": 0.4, "cutmix": 1.0})
     return summarize(fit(a_task(), settings, CPU, lambda epoch: None, checkpointer=None, world=world))
 
@@ -103,7 +103,7 @@ def summarize(outcome: TrainResult) -> dict[str, Any]:
 
 
 def one_step(world: DistributedContext, rows: int) -> dict[str, torch.Tensor]:
-    """The weights after one step by a batch of so many rows, so the gradient itself."""
+    """Return the weights after one step by a batch of `rows` rows, which show the gradient itself."""
     plain = {"schedule": "constant", "warmup": 0.0, "momentum": 0.0, "weight_decay": 0.0, "clip_norm": 0.0}
     settings = SETTINGS.model_copy(update={"epochs": 1, "batch_size": rows, "lr": 1.0, **plain})
     task = a_task()
@@ -113,7 +113,7 @@ def one_step(world: DistributedContext, rows: int) -> dict[str, torch.Tensor]:
 
 
 def resumed(world: DistributedContext, folder: Path) -> dict[str, Any]:
-    """A training with dropout and batch norm, left alone, and the same one ended twice."""
+    """Run a training with dropout and batch norm without interruption, and the same one killed twice."""
     # a state after every step
     checkpointing._SECONDS_BETWEEN_SAVES = ranks._SECONDS_BETWEEN_POLLS = 0.0
     checkpointing._MAX_SAVE_SHARE = float("inf")
@@ -145,7 +145,7 @@ def resumed(world: DistributedContext, folder: Path) -> dict[str, Any]:
 
 
 def stopped(world: DistributedContext, folder: Path) -> dict[str, Any]:
-    """The last process alone is told to stop, in the second step."""
+    """Send a signal to the last process alone, in the second step."""
     flag = ShutdownFlag()
 
     def look(inputs: torch.Tensor, epoch: int, step: int, rows: slice) -> None:

@@ -36,7 +36,7 @@ SETTINGS_OF = {
 
 @pytest.fixture(autouse=True)
 def small_backbone(monkeypatch):
-    """Give `finetune` a small backbone: a convolution and a norm that are frozen, two that train."""
+    """Replace the backbone of `finetune` by a small one: a convolution and a norm that are frozen, two that train."""
 
     def small(library: str, network: str) -> nn.Module:
         blocks = [layer for count in (3, 4) for layer in (nn.Conv2d(count, 4, 3), nn.BatchNorm2d(4), nn.ReLU())]
@@ -46,7 +46,7 @@ def small_backbone(monkeypatch):
 
 
 def images_task(architecture: str) -> TrainTask:
-    """A network with batch norm (and dropout) on images, in channels_last layout as on the real way."""
+    """Return a network with batch norm (and dropout) on images, in channels_last layout as in the stage train."""
     random = np.random.default_rng(0)
     channels = 3 if architecture == "finetune" else 1
     pixels = random.normal(size=(48, channels, 8, 8)).astype(np.float32)

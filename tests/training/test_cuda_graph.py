@@ -25,7 +25,7 @@ OPTIMIZERS = ["sgd", "adam", "adamw", "muon"]
 
 @pytest.fixture(name="gpu")
 def a_gpu() -> Iterator[Runtime]:
-    """As a stage sets it up, in bfloat16."""
+    """Yield the runtime of a GPU as a stage sets it up, in bfloat16."""
     mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
     yield setup_runtime("cuda", "bf16", 1, has_convolutions=True)
     torch.set_deterministic_debug_mode(mode)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ import several_ranks
 import torch
 from several_ranks import CPU, SETTINGS, a_task, one_step
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError, ConfigError, DataError, UserError
+from vision_pipeline.core.signals import Interrupted
 from vision_pipeline.runtime.seeding import derive_torch_seed
-from vision_pipeline.training.distributed import MultiProcessContext
+from vision_pipeline.training.distributed import MultiProcessContext, _failure_to_error
 from vision_pipeline.training.ranks import SINGLE_PROCESS
 from vision_pipeline.training.trainer import fit
 
@@ -69,7 +71,7 @@ def test_together_the_processes_see_the_pixels_that_one_sees(processes, alone):
 
 
 def together(whole: tuple, parts: list[tuple]) -> int:
-    """The rows of a batch, which its parts make up; a small batch is seen whole by each process."""
+    """Check that the parts make up the batch, or each is the whole of a small one; return its rows."""
     assert {part[:2] for part in parts} == {whole[:2]}
     pixels = whole[-1]
     if len(pixels) < 2 * len(parts):
@@ -127,3 +129,19 @@ def test_more_ranks_than_devices_are_refused(kind, gpus, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
     with pytest.raises(UserError, match=rf"2 processes are to train here, with 1 {kind} device\(s\); lower devices"):
         object.__new__(MultiProcessContext).local_runtime(replace(CPU, device=torch.device(kind)))
+
+
+@pytest.mark.parametrize("error_class", [UserError, ConfigError, DataError, ArtifactError, Interrupted])
+def test_an_expected_error_of_a_rank_keeps_class_and_message(error_class):
+    payload = {"message": f"{error_class.__name__}: x: y is missing", "extraInfo": {"py_callstack": "Traceback"}}
+    error = _failure_to_error("m", 1, SimpleNamespace(message=payload, exitcode=1))
+    assert type(error) is error_class
+    assert str(error) == "x: y is missing"
+
+
+def test_an_unexpected_error_of_a_rank_names_it_and_prints_the_traceback(capsys):
+    payload = {"message": "KeyError: 'x'", "extraInfo": {"py_callstack": "Traceback of rank 1"}}
+    error = _failure_to_error("m", 1, SimpleNamespace(message=payload, exitcode=1))
+    assert type(error) is UserError
+    assert str(error).startswith("rank 1 of m's training ended with exit code 1 (KeyError: 'x')")
+    assert capsys.readouterr().err == "Traceback of rank 1\n"

@@ -25,7 +25,7 @@ _yaml = YAML()
 
 @pytest.fixture
 def project(tmp_path: Path, repository: Path) -> Path:
-    """A folder with all that the stage reads: 20 images for training, in batches of 8, 8 and 4."""
+    """Return a folder with all that the stage reads: 20 images for training, in batches of 8, 8 and 4."""
     root = tmp_path / "project"
     write_set(root / "data" / "prepared" / "mnist")
     for nothing in ("augmented/none", "synthetic/none", "weights/none"):
@@ -44,7 +44,7 @@ def copied(root: Path, name: str) -> Path:
 
 @pytest.fixture
 def start(repository: Path) -> Iterator:
-    """Starts the stage in a folder; what is left of it in the end is killed."""
+    """Yield a function that starts the stage in a folder; kill what is left of it in the end."""
     started: list[subprocess.Popen] = []
 
     def begin(root: Path, tracking: str = "off") -> subprocess.Popen:
@@ -77,7 +77,7 @@ def until(true, seconds: float, what: str) -> None:
 
 
 def ranks(stage: subprocess.Popen, root: Path) -> list[psutil.Process]:
-    """The stage's processes by rank, once they train: a state is newer than the stage."""
+    """Return the stage's processes by rank, once they train: a state is newer than the stage."""
     begun = psutil.Process(stage.pid).create_time()
 
     def trains() -> bool:
@@ -106,13 +106,13 @@ def end(stage: subprocess.Popen, root: Path, way: str) -> str:
 
 
 def outcome(root: Path) -> tuple[bytes, bytes]:
-    """The bytes of the checkpoint and of the history."""
+    """Return the bytes of the checkpoint and of the history."""
     history = root / "reports" / "models" / MODEL / "history.csv"
     return (root / "models" / MODEL / "checkpoint.pth").read_bytes(), history.read_bytes()
 
 
 def epochs_tracked(root: Path) -> list[int]:
-    """The epochs in MLflow of the one run that there is."""
+    """Return the epochs in MLflow of the only run."""
     with sqlite3.connect(root / "mlflow.db") as database:
         ((run, status),) = database.execute("SELECT run_uuid, status FROM runs").fetchall()
         rows = database.execute("SELECT step FROM metrics WHERE run_uuid = ? AND key = 'val_loss'", [run]).fetchall()

@@ -29,7 +29,7 @@ SETTINGS = LbfgsConfig(optimizer="lbfgs", weight_decays=[1.0, 0.1, 0.01], class_
 
 
 def data(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """float16 (N, 6) of three classes that overlap, the first half as frequent as the others; int64 (N,)."""
+    """Return float16 (N, 6) of three classes that overlap, the first half as frequent as the others; int64 (N,)."""
     random = np.random.default_rng(seed)
     targets = random.choice(3, count, p=[0.2, 0.4, 0.4])
     inputs = random.normal(size=(count, 6)) + np.eye(6)[targets]

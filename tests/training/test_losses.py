@@ -19,7 +19,7 @@ IMAGES = torch.arange(COUNT, dtype=torch.float32)[:, None, None, None].expand(CO
 
 
 def blended(goal: MixedTargets) -> Tensor:
-    """Means of the images that it was made of."""
+    """Return the mean of each mixed image."""
     return goal.lam * goal.targets + (1 - goal.lam) * goal.targets_b
 
 

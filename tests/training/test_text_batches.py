@@ -23,7 +23,7 @@ HELLO = np.array([1, 0, 2, 2, 3], np.uint8)
 TEXT = np.random.default_rng(0).integers(0, 5, 130).astype(np.uint8)
 
 
-def task(text: np.ndarray, cell: str, steps: int, hidden: int = 8, dropout: float = 0.0, seed: int = 0) -> TrainTask:
+def task(text: np.ndarray, cell: str, *, steps: int, hidden: int = 8, dropout: float = 0.0, seed: int = 0) -> TrainTask:
     torch.manual_seed(seed)
     chosen = {"cell": cell, "hidden": hidden, "layers": 1, "forget_bias": 1.0, "input_bias": 0.0, "dropout": dropout}
     network = build_model("recurrent", chosen, [], int(text.max()) + 1)

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from vision_pipeline.config.models import LbfgsConfig
 from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.progress import progress_bar
 from vision_pipeline.runtime.device import Runtime, catch_oom
 from vision_pipeline.training.batches import ArrayDataset
@@ -97,7 +98,7 @@ class _WeightDecaySearch:
         return self._result
 
     def _remember_start(self) -> None:
-        """Remember the weights from which the next search begins."""
+        """Copy the weights from which the next search begins."""
         self._start_weights = {
             name: tensor.detach().clone() for name, tensor in self._task.network.state_dict().items()
         }

@@ -1,8 +1,8 @@
 """The processes (ranks) of one training: their shards of a batch, their collectives, and their joint decisions.
 
 Every rank holds the whole network, computes its rows of every batch, and takes the same step, by the average of all
-ranks' gradients (data parallelism; Li et al. 2020, arXiv 2006.15704). This module holds the training in one process;
-`distributed.py` has the one in several.
+ranks' gradients (data parallelism; Li et al. 2020, arXiv 2006.15704). Here is the context of a single process;
+`distributed.py` has that of several.
 """
 
 import time
