@@ -20,13 +20,13 @@ from vision_pipeline.config.fields import (
 
 
 class DataConfig(StrictModel):
-    """What holds for every data set."""
+    """Settings of all data sets together."""
 
     limit: Annotated[int, Field(ge=0, description="use N images of each set (lines; sequences of each split), 0: all")]
 
 
 class PrepareImagesConfig(StrictModel):
-    """How raw images become arrays."""
+    """The preparation of images: raw files to arrays."""
 
     size: Annotated[int, Field(ge=4, le=1024, description="height and width, pixels")]
     channels: Annotated[Literal[1, 3], Field(description="1: grey, 3: RGB")]
@@ -35,20 +35,20 @@ class PrepareImagesConfig(StrictModel):
 
 
 class PrepareTextConfig(StrictModel):
-    """How a text becomes symbols; where a share is 0, that split is the training text itself."""
+    """The preparation of a text as symbols; where a share is 0, that split is the training text itself."""
 
     validation: Annotated[FractionOrZero, Field(description="share of the text held out for validation, before test")]
     test: Annotated[FractionOrZero, Field(description="share of the text held out for test, at its end")]
 
 
 class PrepareCopyConfig(StrictModel):
-    """How sequences are drawn whose first symbol is the answer."""
+    """The drawing of sequences whose first symbol is the answer."""
 
     length: Annotated[int, Field(ge=1, le=10_000, description="symbols of a sequence, the first one included")]
 
 
 def _choose_prepare_tag(prepare: Any) -> str:
-    """What a catalogue entry is prepared as: a text has no pixels to count."""
+    """Return what a catalogue entry is prepared as: a text has no pixels to count."""
     keys = prepare if isinstance(prepare, dict) else dict(prepare) if isinstance(prepare, StrictModel) else {}
     return "images" if {"size", "channels"} & set(keys) else "text"
 

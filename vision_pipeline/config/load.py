@@ -159,7 +159,7 @@ def _bounded_constructor() -> Any:
             return super().construct_document(node)
 
         def construct_object(self, node: Any, deep: bool = False) -> Any:
-            """A number or a date that is none is refused with its line."""
+            """Make a value; a number or a date that is none is an error that names its line."""
             try:
                 return super().construct_object(node, deep)
             except ValueError as error:
