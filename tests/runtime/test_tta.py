@@ -16,26 +16,26 @@ def test_a_shift_moves_right_and_down_and_reflects_at_the_edge():
 
 
 class Corner(nn.Module):
-    """Says the value of the first pixel, and notes how often it was asked."""
+    """Says the value of the first pixel, and notes how often it was called."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = 0
+        self.num_calls = 0
 
     def forward(self, pixels):
-        self.asked += 1
+        self.num_calls += 1
         return pixels[:, 0, 0].float()
 
 
 @pytest.mark.parametrize(
-    ("views", "asked", "said"),
+    ("views", "num_calls", "said"),
     [
         ("mirror", 2, (0 + 2) / 2),
         ("shift", 3, 0 / 2 + (4 + 4) / 4),
         ("mirror-shift", 6, (0 + 2) / 2 / 2 + ((4 + 4) / 2 + (4 + 4) / 2) / 4),
     ],
 )
-def test_logits_are_averaged_with_the_sources_weights(views, asked, said):
+def test_logits_are_averaged_with_the_sources_weights(views, num_calls, said):
     network = Corner()
     assert TTAModel(network, views)(IMAGE).tolist() == [[said]]
-    assert network.asked == asked
+    assert network.num_calls == num_calls
