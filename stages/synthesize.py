@@ -59,7 +59,8 @@ def main(name: str) -> None:
         file_lock(f"train-{key}", f"trains {name}"),
         catch_signals() as shutdown,
         train_run(
-            name, settings, folder, metadata, state_dir.exists(), kind="generator", progress_metric="discriminator"
+            name, settings, folder, metadata,
+            has_state=state_dir.exists(), kind="generator", progress_metric="discriminator",
         ) as run,
     ):
         checkpointer = CheckpointManager(state_dir, shutdown)

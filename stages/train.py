@@ -73,7 +73,7 @@ def _train(training: TrainingRun, parent: str | None, runtime: Runtime, world: D
             identity.settings,
             data.folder,
             identity.metadata,
-            state_dir.exists(),
+            has_state=state_dir.exists(),
             parent=parent,
             rank=world.rank,
         ) as run,
