@@ -76,7 +76,7 @@ def test_other_params_or_data_are_different_whatever_came_out(monkeypatch: pytes
     assert judge(record("x"), record("x", lr=0.2), monkeypatch) == (DIFFERENT, params)
     data = ["data: data/prepared/d is not what dvc.lock has"]
     assert judge(record("x"), record("x", data="e"), monkeypatch) == (DIFFERENT, data)
-    code = ["code: stages/a.py is not what dvc.lock was md5 with"]
+    code = ["code: stages/a.py is not what dvc.lock was made with"]
     assert judge(record("x"), record("x", code="e"), monkeypatch) == (IDENTICAL, code)
     assert judge(record("x"), record("y", code="e"), monkeypatch) == (WITHIN, code)
     assert [
