@@ -116,5 +116,12 @@ def build_task(
     counts = np.bincount(train[1], minlength=classes).tolist()
     weights = compute_class_weights(counts, model.train.class_weights, runtime.device)
     return TrainTask(
-        model.architecture, network, train_data, val_data, inputs.apply_train, inputs.apply_eval, weights, seed
+        name=model.architecture,
+        network=network,
+        train=train_data,
+        val=val_data,
+        train_transform=inputs.apply_train,
+        eval_transform=inputs.apply_eval,
+        class_weights=weights,
+        seed=seed,
     )

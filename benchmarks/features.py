@@ -80,14 +80,14 @@ class HeadTrainings:
             ArrayDataset(inputs[:num_val], self._targets[:num_val], device),
         )
         task = TrainTask(
-            "head",
-            network.to(device),
-            train,
-            val,
-            lambda batch, rows: prepare(batch.inputs[rows]),
-            prepare,
-            None,
-            0,
+            name="head",
+            network=network.to(device),
+            train=train,
+            val=val,
+            train_transform=lambda batch, rows: prepare(batch.inputs[rows]),
+            eval_transform=prepare,
+            class_weights=None,
+            seed=0,
         )
         return fit(task, self._settings, self._runtime, lambda epoch: None)
 

@@ -25,7 +25,13 @@ def main() -> None:
             with TemporaryDirectory() as folder:
                 checkpointer = CheckpointManager(Path(folder), ShutdownFlag()) if save_state else None
                 started = time.perf_counter()
-                fit(task, model.train.model_copy(update={"epochs": EPOCHS}), runtime, lambda epoch: None, checkpointer)
+                fit(
+                    task,
+                    model.train.model_copy(update={"epochs": EPOCHS}),
+                    runtime,
+                    lambda epoch: None,
+                    checkpointer=checkpointer,
+                )
                 return time.perf_counter() - started
 
         seconds_by_variant = measure_in_turns(

@@ -8,7 +8,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  the python on PATH may be any
 try:
     from vision_pipeline.core.process import setup_process
 except ModuleNotFoundError as error:
-    if error.name != "vision_pipeline":
+    if not (error.name or "").startswith("vision_pipeline"):
         raise
     sys.exit("ERROR: the folder vision_pipeline/ is missing beside stages/; git checkout -- vision_pipeline")
 

@@ -4,7 +4,7 @@ A stage of dvc.yaml: `dvc repro grade@NAME`.
 """
 
 from vision_pipeline.config.load import load_params
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError
 from vision_pipeline.core.files import read_json, write_json
 from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import MODELS, SYNTHETIC, delete_resume_state
@@ -13,7 +13,7 @@ from vision_pipeline.data.format import read_array
 
 
 def main(name: str) -> None:
-    """Write the share of the images that the generator's grader takes for their class, and log it."""
+    """Write the share of the images that the generator's grader assigns to their class, and log it."""
     device, threads, deterministic, grader = load_params(
         "device", "threads", "deterministic", f"generators.{name}.grader"
     )
@@ -25,12 +25,12 @@ def main(name: str) -> None:
 
     runtime = setup_runtime(device, "fp32", threads, has_convolutions=False, deterministic=deterministic)
     folder = SYNTHETIC / name
-    # DVC has taken note of the generator, or its images would not be graded
+    # this stage runs after DVC has recorded the generator's outs, so its resume state is not needed any more
     delete_resume_state(read_json(folder / "training.json")["key"])
     images, targets = (read_array(folder / "images" / f"{file}.npy") for file in ("inputs", "targets"))
     checkpoint = load_checkpoint(MODELS / grader / "checkpoint.pth")
     if checkpoint.input_shape != list(images.shape[1:]):
-        raise UserError(f"{MODELS / grader} takes other images than {folder}; `dvc repro` makes both again")
+        raise ArtifactError(f"{MODELS / grader} takes other images than {folder}; `dvc repro` makes both again")
     network = build_pixel_model(checkpoint).to(runtime.device)
     with cpu_slot_for(network, runtime):
         logits = predict_logits(network, images, runtime, description=f"grading {name}").numpy()

@@ -37,7 +37,7 @@ from vision_pipeline.training.trainer import train_model
 
 
 def main(name: str) -> int | None:
-    """Train the model `name`, in as many processes as `devices` says; the epochs of all seeds, None with L-BFGS."""
+    """Train the model `name` in `devices` processes; return the maximum of epochs over all seeds, None with L-BFGS."""
     seed, device, precision, threads, deterministic, devices, model = load_params(
         "seed", "device", "precision", "threads", "deterministic", "devices", f"models.{name}"
     )
@@ -48,7 +48,11 @@ def main(name: str) -> int | None:
     with init_distributed() as world:
         check_world_size(name, model, world)
         first, *others = make_training_runs(name, model, seed)
-        runtime = world.local_runtime(setup_runtime(device, precision, threads, first.is_convolutional, deterministic))
+        runtime = world.local_runtime(
+            setup_runtime(
+                device, precision, threads, has_convolutions=first.is_convolutional, deterministic=deterministic
+            )
+        )
         run_id = _train(first, None, runtime, world)
         for other in others:
             _train(other, run_id, runtime, world)
@@ -56,15 +60,18 @@ def main(name: str) -> int | None:
 
 
 def _train(training: TrainingRun, parent: str | None, runtime: Runtime, world: DistributedContext) -> str | None:
-    """Train, and tell the MLflow run's id, which lies below `parent`; of several ranks, rank 0 tracks and writes."""
+    """Train with one seed, and return the id of the MLflow run, a child of `parent`; only rank 0 tracks and writes."""
     model = training.model
     data, factory = open_dataset(DATA / model.inputs), ModelFactory(WEIGHTS / model.weights)
     synthetic_dir = SYNTHETIC / model.synthetic / "images"
-    train_data = load_training_data(data, model.dataset, model.fraction, training.subset_seed, synthetic_dir)
-    task = _build_task(training, data, train_data, factory, runtime.device)
+    train_data = load_training_data(
+        data, model.dataset, model.fraction, seed=training.subset_seed, folder=synthetic_dir
+    )
+    task = _build_task(training, data, train_data, factory=factory, device=runtime.device)
     tags = {"provenance": data.info.provenance["status"], **train_data.tags()}
     identity = training.identify(data.info.digest, tags, runtime.metadata() | {"devices": world.size})
     state_dir = resume_dir(identity.key)
+    logger.debug(f"{training.title}: key {identity.key}, state in {state_dir}")
     with (
         identity.lock(training.title, world),
         catch_signals() as shutdown,
@@ -79,39 +86,63 @@ def _train(training: TrainingRun, parent: str | None, runtime: Runtime, world: D
         ) as run,
     ):
         result = train_model(
-            task, model.train, runtime, lambda epoch: run.log_epoch(epoch.epoch, epoch.metrics()),
-            CheckpointManager(state_dir, shutdown, world), world, shutdown,
-        )  # fmt: skip
+            task,
+            model.train,
+            runtime,
+            after_epoch=lambda epoch: run.log_epoch(epoch.epoch, epoch.metrics()),
+            checkpointer=CheckpointManager(state_dir, shutdown, world),
+            world=world,
+            shutdown=shutdown,
+        )
         if world.rank == 0:
-            parameters, trainable = count_parameters(task.network)
-            sizes = parameters + count_frozen(data.folder), trainable
-            report = {"seed": training.seed, **identity.metadata} | training_summary(result, *sizes)
+            report = {"seed": training.seed, **identity.metadata} | _summarize(task, data, result)
             dataset_info = replace(data.info, provenance=data.info.provenance | train_data.tags())
             training_record = {"settings": identity.settings, **report}
-            checkpoint = factory.make_checkpoint(training.name, model, dataset_info, result.weights, training_record)
-            _save_results(training, checkpoint, report, result, run)
+            checkpoint = factory.make_checkpoint(
+                training.name, model, dataset_info, state_dict=result.weights, training=training_record
+            )
+            _save_results(training, checkpoint, report, result=result, run=run)
         return run.id
 
 
 def _build_task(
-    training: TrainingRun, data: PreparedDataset, train_data: TrainingData, factory: ModelFactory, device: torch.device
+    training: TrainingRun,
+    data: PreparedDataset,
+    train_data: TrainingData,
+    *,
+    factory: ModelFactory,
+    device: torch.device,
 ) -> TrainTask:
-    """The network on its device, the data and what becomes of a batch."""
+    """Return the network on its device, the data, and the transforms of a batch."""
     dataset_info, model = data.info, training.model
     torch.manual_seed(training.seed)
     network = factory.build(model, dataset_info).to(device)
     normalization = factory.get_normalization(model.normalize, dataset_info.mean, dataset_info.std)
     policy = read_policy(AUGMENTED / model.augmentation / "policy.json")
-    task = build_task(training, data, train_data, network, policy.apply, normalization, device)
+    task = build_task(
+        training,
+        data,
+        train_data,
+        network=network,
+        augment=policy.apply,
+        normalization=normalization,
+        device=device,
+    )
     if isinstance(rows := task.train, ArrayDataset):
         init_from_data(network, lambda count: task.eval_transform(rows.head(count)[0]))
     return task
 
 
+def _summarize(task: TrainTask, data: PreparedDataset, result: TrainResult) -> dict[str, Any]:
+    """Return the summary of a training; a frozen backbone that computed the inputs counts as parameters, too."""
+    parameters, trainable = count_parameters(task.network)
+    return training_summary(result, parameters + count_frozen(data.folder), trainable)
+
+
 def _save_results(
-    training: TrainingRun, checkpoint: Checkpoint, report: dict[str, Any], result: TrainResult, run: Run
+    training: TrainingRun, checkpoint: Checkpoint, report: dict[str, Any], *, result: TrainResult, run: Run
 ) -> None:
-    """Write the model and its reports, and log these."""
+    """Write the model and its reports, and log the reports."""
     save_trained_model(training.model_dir, checkpoint)
     write_reports(training.report_dir, report, result)
     run.log_record(after_training_record(training.report_dir))

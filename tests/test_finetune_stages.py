@@ -26,8 +26,8 @@ ROWS = {"train": 24, "val": 8, "test": 8}
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the model was trained, tested and exported."""
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the model was trained, tested and exported."""
     root: Path = tmp_path_factory.mktemp("finetune")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -55,7 +55,7 @@ def _write_params() -> None:
 
 
 def _write_images(folder: Path) -> None:
-    """Dark and light images of 32 x 32 pixels."""
+    """Write dark and light images of 32 x 32 pixels."""
     random = np.random.default_rng(0)
     for split in SPLITS:
         targets = np.arange(ROWS[split]) % 2
@@ -65,43 +65,43 @@ def _write_images(folder: Path) -> None:
         rows = "".join(f"{row:064x},{row}.jpg\n" for row in range(ROWS[split]))
         (folder / split / "rows.csv").write_text("hash,name\n" + rows)
     (folder / "rejects.csv").write_text("file,reason\n")
-    about = {"name": "cats_dogs", "status": "stand-in", "digest": "0" * 64, "licence": "none", "note": ""}
-    write_info(folder, "images", ["cat", "dog"], [0.5] * 3, [0.3] * 3, about)
+    provenance = {"name": "cats_dogs", "status": "stand-in", "digest": "0" * 64, "licence": "none", "note": ""}
+    write_info(folder, "images", ["cat", "dog"], [0.5] * 3, [0.3] * 3, provenance)
 
 
-def test_the_frozen_layers_are_the_pretrained_ones(place: Path) -> None:
-    trained = load_checkpoint(place / "models/tuned/checkpoint.pth").state_dict
-    came = load_file(place / "data/weights/efficientnet_lite0/weights.safetensors")
-    moved = {name for name, tensor in came.items() if not torch.equal(trained[f"backbone.{name}"], tensor)}
-    assert {name.split(".")[0] + "." + name.split(".")[1] for name in moved} == {
+def test_the_frozen_layers_are_the_pretrained_ones(project: Path) -> None:
+    trained = load_checkpoint(project / "models/tuned/checkpoint.pth").state_dict
+    pretrained = load_file(project / "data/weights/efficientnet_lite0/weights.safetensors")
+    changed = {name for name, tensor in pretrained.items() if not torch.equal(trained[f"backbone.{name}"], tensor)}
+    assert {name.split(".")[0] + "." + name.split(".")[1] for name in changed} == {
         "blocks.6", "conv_head.weight", "bn2.weight", "bn2.bias", "bn2.running_mean", "bn2.running_var",
         "bn2.num_batches_tracked",
     }  # fmt: skip
-    assert all(name in moved for name in came if name.startswith("blocks.6.") and name.endswith("weight"))
+    assert all(name in changed for name in pretrained if name.startswith("blocks.6.") and name.endswith("weight"))
 
 
-def test_the_checkpoint_says_what_it_was_made_of(place: Path) -> None:
-    checkpoint = load_checkpoint(place / "models/tuned/checkpoint.pth")
-    about = read_json(place / "data/weights/efficientnet_lite0/backbone.json")
-    assert checkpoint.settings == {"unfreeze": "blocks.6", "backbone": about}
+def test_the_checkpoint_says_what_it_was_made_of(project: Path) -> None:
+    checkpoint = load_checkpoint(project / "models/tuned/checkpoint.pth")
+    backbone_info = read_json(project / "data/weights/efficientnet_lite0/backbone.json")
+    assert checkpoint.settings == {"unfreeze": "blocks.6", "backbone": backbone_info}
     assert checkpoint.normalize == {"mean": [127 / 255] * 3, "std": [128 / 255] * 3}
     pretrained = checkpoint.provenance["backbone"]
     assert (pretrained["name"], pretrained["weights"]["status"]) == ("efficientnet_lite0", "pretrained")
-    assert read_json(place / "reports/models/tuned/data.json")["backbone"] == pretrained
-    report = read_json(place / "reports/models/tuned/train.json")
+    assert read_json(project / "reports/models/tuned/data.json")["backbone"] == pretrained
+    report = read_json(project / "reports/models/tuned/train.json")
     assert report["parameters"] == 3_371_008 + 1280 * 2 + 2
     assert 1280 * 2 + 2 < report["trainable_parameters"] < report["parameters"]
 
 
-def test_every_format_agrees(place: Path) -> None:
-    found = json.loads((place / "exports/tuned/parity.json").read_text())
-    assert list(found["formats"]) == ["checkpoint.pth", "model.safetensors", "model.onnx", "model.pt2"]
-    assert "a fine-tuned efficientnet_lite0" in (place / "exports/tuned/card.md").read_text()
+def test_every_format_agrees(project: Path) -> None:
+    parity = json.loads((project / "exports/tuned/parity.json").read_text())
+    assert list(parity["formats"]) == ["checkpoint.pth", "model.safetensors", "model.onnx", "model.pt2"]
+    assert "a fine-tuned efficientnet_lite0" in (project / "exports/tuned/card.md").read_text()
 
 
-def test_other_weights_are_another_training(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key from which a training goes on holds the weights that it starts from."""
-    monkeypatch.chdir(place)
+def test_other_weights_are_another_training(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key of a training includes the weights that it starts from."""
+    monkeypatch.chdir(project)
     monkeypatch.setenv("TRACKING", "off")
     before = read_json(Path("models/tuned/training.json"))["key"]
     provenance = Path("data/weights/efficientnet_lite0/provenance.json")
@@ -112,10 +112,10 @@ def test_other_weights_are_another_training(place: Path, monkeypatch: pytest.Mon
     assert read_json(Path("models/tuned/training.json"))["key"] != before
 
 
-def test_it_predicts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(place)
+def test_it_predicts(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
     app = typer.Typer()
     app.command()(predict)
-    shown = CliRunner().invoke(app, ["tuned", "--random", "4", "--seed", "1", "--json", "-"])
-    assert shown.exit_code == 0, shown.exception
-    assert len(json.loads(shown.stdout)["images"]) == 4
+    result = CliRunner().invoke(app, ["tuned", "--random", "4", "--seed", "1", "--json", "-"])
+    assert result.exit_code == 0, result.exception
+    assert len(json.loads(result.stdout)["images"]) == 4

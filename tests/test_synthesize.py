@@ -32,8 +32,8 @@ GENERATOR = {
 
 
 @pytest.fixture
-def place(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data set of 20 images for training, a generator, its grader and a model that its images join."""
+def project(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with 20 training images, a generator, its grader and a model that its images join."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRACKING", "off")
     monkeypatch.delenv("DVC_ROOT", raising=False)
@@ -58,15 +58,15 @@ def _bytes() -> dict[str, bytes]:
     return {path.as_posix(): path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
 
 
-def test_what_the_stage_writes(place: Path) -> None:
+def test_what_the_stage_writes(project: Path) -> None:
     synthesize.main("toy-gan")
     images, targets = (np.load(FOLDER / "images" / f"{name}.npy") for name in ("inputs", "targets"))
     assert (images.shape, images.dtype) == ((6, 8, 8, 1), np.uint8)
     assert targets.tolist() == [0, 0, 0, 1, 1, 1]
-    about, data = read_json(FOLDER / "images/about.json"), read_json(Path("data/prepared/toy/dataset.json"))
-    known = {"name": "toy-gan", "dataset": "toy", "provenance": "stand-in", "fraction": 0.5, "seed": 0, "seen": 10}
-    assert known | {"source": data["digest"], "synthetic": True, "images": 6} == {
-        key: value for key, value in about.items() if not key.endswith("_sha256")
+    metadata, data = read_json(FOLDER / "images/about.json"), read_json(Path("data/prepared/toy/dataset.json"))
+    expected = {"name": "toy-gan", "dataset": "toy", "provenance": "stand-in", "fraction": 0.5, "seed": 0, "seen": 10}
+    assert expected | {"source": data["digest"], "synthetic": True, "images": 6} == {
+        key: value for key, value in metadata.items() if not key.endswith("_sha256")
     }
     assert sorted(path.name for path in (FOLDER / "samples").iterdir()) == [
         f"step-{step:07d}.png" for step in range(2, 21, 2)
@@ -76,7 +76,7 @@ def test_what_the_stage_writes(place: Path) -> None:
     assert read_json(FOLDER / "training.json")["settings"]["gan"] == GENERATOR["gan"]
 
 
-def test_a_second_run_gives_the_same_bytes_with_and_without_the_first_ones_state(place: Path) -> None:
+def test_a_second_run_gives_the_same_bytes_with_and_without_the_first_ones_state(project: Path) -> None:
     synthesize.main("toy-gan")
     first = _bytes()
     synthesize.main("toy-gan")
@@ -88,14 +88,14 @@ def test_a_second_run_gives_the_same_bytes_with_and_without_the_first_ones_state
 
 
 def _inverted(split: str, rows: Any = slice(None)) -> None:
-    """Images of a split in negative."""
+    """Invert the images of a split."""
     file = Path("data/prepared/toy", split, "inputs.npy")
     images = np.load(file)
     images[rows] = 255 - images[rows]
     np.save(file, images)
 
 
-def test_validation_and_test_are_not_looked_at(place: Path) -> None:
+def test_validation_and_test_are_not_looked_at(project: Path) -> None:
     synthesize.main("toy-gan")
     first = _bytes()
     shutil.rmtree(".ckpt")
@@ -105,7 +105,7 @@ def test_validation_and_test_are_not_looked_at(place: Path) -> None:
     assert _bytes() == first
 
 
-def test_nor_are_the_training_images_outside_its_share(place: Path) -> None:
+def test_nor_are_the_training_images_outside_its_share(project: Path) -> None:
     from vision_pipeline.data.training_data import stratified_subset
 
     synthesize.main("toy-gan")
@@ -117,7 +117,7 @@ def test_nor_are_the_training_images_outside_its_share(place: Path) -> None:
     assert _bytes() == first
 
 
-def test_the_training_does_not_go_by_what_is_made_of_it(place: Path) -> None:
+def test_the_training_does_not_go_by_what_is_made_of_it(project: Path) -> None:
     synthesize.main("toy-gan")
     key = read_json(FOLDER / "training.json")["key"]
     params = _yaml.load(Path("params.yaml"))
@@ -128,21 +128,21 @@ def test_the_training_does_not_go_by_what_is_made_of_it(place: Path) -> None:
     assert len(np.load(FOLDER / "images/targets.npy")) == 10
 
 
-def test_a_model_is_marked_with_the_images_that_joined(place: Path) -> None:
+def test_a_model_is_marked_with_the_images_that_joined(project: Path) -> None:
     synthesize.main("toy-gan")
-    marks = {"helped": {"synthetic": "toy-gan", "synthetic_images": 6}}
-    marks["alone"] = {"synthetic": "none", "synthetic_images": 0}
-    for name, expected in marks.items():
+    tags = {"helped": {"synthetic": "toy-gan", "synthetic_images": 6}}
+    tags["alone"] = {"synthetic": "none", "synthetic_images": 0}
+    for name, expected in tags.items():
         train.main(name)
         report = read_json(Path("reports/models", name, "train.json"))
         checkpoint = load_checkpoint(Path("models", name, "checkpoint.pth"))
         for record in (report, checkpoint.provenance, checkpoint.training):
             assert expected.items() <= record.items()
-    losses = [read_json(Path("reports/models", name, "train.json"))["train_loss"] for name in marks]
+    losses = [read_json(Path("reports/models", name, "train.json"))["train_loss"] for name in tags]
     assert losses[0] != losses[1]
 
 
-def test_the_grade_is_the_graders_verdict(place: Path) -> None:
+def test_the_grade_is_the_graders_verdict(project: Path) -> None:
     synthesize.main("toy-gan")
     state = Path(".ckpt", read_json(FOLDER / "training.json")["key"])
     assert state.exists()
@@ -151,15 +151,15 @@ def test_the_grade_is_the_graders_verdict(place: Path) -> None:
     light[:2] = 20
     np.save(FOLDER / "images/inputs.npy", light)
     grade.main("toy-gan")
-    found = read_json(FOLDER / "grade.json")
-    assert found.pop("confidence") > 0.5
-    assert found == {
+    report = read_json(FOLDER / "grade.json")
+    assert report.pop("confidence") > 0.5
+    assert report == {
         "grader": "judge", "images": 6, "as_intended": 0.833333, "by_class": {CLASSES[0]: 0.666667, CLASSES[1]: 1.0},
     }  # fmt: skip
     assert not state.exists()  # DVC has taken note
 
 
-def test_a_run_has_losses_samples_and_the_grade(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_has_losses_samples_and_the_grade(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKING", "strict")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     synthesize.main("toy-gan")
@@ -177,7 +177,7 @@ def test_a_run_has_losses_samples_and_the_grade(place: Path, monkeypatch: pytest
     assert len(store.client.list_artifacts(run.info.run_id, "samples")) == 10
 
 
-def test_inputs_that_are_no_images_are_refused_before_any_work(place: Path) -> None:
+def test_inputs_that_are_no_images_are_refused_before_any_work(project: Path) -> None:
     folder = Path("data/prepared/toy")
     for split in ("train", "val", "test"):
         rows = len(open_dataset(folder).targets(split)) if split == "train" else 4
@@ -192,7 +192,7 @@ def test_inputs_that_are_no_images_are_refused_before_any_work(place: Path) -> N
     assert not FOLDER.exists() and not Path(".ckpt").exists()
 
 
-def test_a_grader_of_other_images_is_refused(place: Path) -> None:
+def test_a_grader_of_other_images_is_refused(project: Path) -> None:
     synthesize.main("toy-gan")
     other = brightness_checkpoint()
     save_checkpoint(Path("models/judge/checkpoint.pth"), type(other)(**{**vars(other), "input_shape": [16, 16, 1]}))
@@ -204,14 +204,14 @@ def test_a_grader_of_other_images_is_refused(place: Path) -> None:
 # the stage, whose state is saved as often as its time allows
 _OFTEN = """
 import runpy
-from vision_pipeline.training import resume
-resume._SECONDS = 0.0
+from vision_pipeline.training import checkpointing
+checkpointing._SECONDS_BETWEEN_SAVES = 0.0
 runpy.run_module("stages.synthesize", run_name="__main__", alter_sys=True)
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_stage_ends_with_the_same_bytes(place: Path, repository: Path, how: signal.Signals) -> None:
+def test_a_killed_stage_ends_with_the_same_bytes(project: Path, repository: Path, how: signal.Signals) -> None:
     params = _yaml.load(Path("params.yaml"))
     params["generators"]["toy-gan"]["gan"]["steps"] = 400
     _yaml.dump(params, Path("params.yaml"))
@@ -231,11 +231,11 @@ def test_a_killed_stage_ends_with_the_same_bytes(place: Path, repository: Path, 
             assert first.poll() is None
     time.sleep(0.1)
     first.send_signal(how)
-    _, told = first.communicate()
+    _, errors = first.communicate()
     assert first.returncode == (1 if how == signal.SIGTERM else -how)
     assert not FOLDER.exists()
     if how == signal.SIGTERM:
-        assert told.strip().endswith("ERROR: stopped by SIGTERM")
+        assert errors.strip().endswith("ERROR: stopped by SIGTERM")
     assert any(Path(".ckpt").rglob("*.state"))
     assert start().wait() == 0
     interrupted = _bytes()

@@ -22,8 +22,8 @@ _yaml = YAML()
 
 
 @pytest.fixture
-def place(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with all that the stages read."""
+def project(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with all that the stages read."""
     write_set(tmp_path / "data/prepared/mnist")
     write_nothing(tmp_path, repository)
     monkeypatch.chdir(tmp_path)
@@ -49,7 +49,7 @@ def weights(folder: Path) -> torch.Tensor:
     return torch.cat([tensor.flatten() for tensor in load_checkpoint(folder / "checkpoint.pth").state_dict.values()])
 
 
-def test_each_seed_gives_what_it_gives_alone_and_has_a_run_below_the_first(place: Path) -> None:
+def test_each_seed_gives_what_it_gives_alone_and_has_a_run_below_the_first(project: Path) -> None:
     train_with([4, 7])
     model, seven = Path("models") / MODEL, Path("models") / MODEL / "seeds/7"
     both, history = (weights(model), weights(seven)), (seven / "history.csv").read_bytes()
@@ -75,7 +75,7 @@ def test_each_seed_gives_what_it_gives_alone_and_has_a_run_below_the_first(place
     assert not seven.exists()
 
 
-def test_without_seeds_it_is_trained_with_that_of_all(place: Path) -> None:
+def test_without_seeds_it_is_trained_with_that_of_all(project: Path) -> None:
     train_with([], deterministic=False)
     report = json.loads(Path(f"reports/models/{MODEL}/train.json").read_text())
     assert (report["seed"], report["deterministic"]) == (0, False)
@@ -85,10 +85,10 @@ def test_without_seeds_it_is_trained_with_that_of_all(place: Path) -> None:
     assert (run.data.params["deterministic"], run.data.tags["deterministic"]) == ("False", "False")
 
 
-def test_all_seeds_learn_from_the_same_share_of_the_images(place: Path) -> None:
+def test_all_seeds_learn_from_the_same_share_of_the_images(project: Path) -> None:
     train_with([4, 7])
     settings = [
         json.loads((folder / "training.json").read_text())["settings"]
         for folder in (Path("models") / MODEL, Path("models") / MODEL / "seeds/7")
     ]
-    assert [one["subset_seed"] for one in settings] == [0, 0]
+    assert [setting["subset_seed"] for setting in settings] == [0, 0]

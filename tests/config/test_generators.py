@@ -15,7 +15,7 @@ Check = Callable[[Callable[[Any], Any]], list[str]]
 
 def _example(text: str) -> Any:
     """What params.yaml shows in its comments above `generators`."""
-    above = text.partition("\ngenerators:")[0].splitlines()
+    above = text.partition("\ngenerators:")[0].partition("\n# GANs ")[2].splitlines()
     lines = [line.removeprefix("#") for line in above if line.startswith("#  ")]
     return _yaml.load("\n".join(lines))
 

@@ -179,7 +179,7 @@ def _mutate(params: Any, data: st.DataObject) -> None:
 
 def _problems_of(params: Any) -> list[str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("vision_pipeline.config.load"), "parsed", lambda *_: params)
+        patch.setattr(import_module("vision_pipeline.config.load"), "parse_file", lambda *_: params)
         return list_validation_errors(Path("params.yaml"))
 
 

@@ -3,7 +3,19 @@
 import re
 from pathlib import Path
 
-_KEY = re.compile(r"^\s*([A-Za-z0-9_-]+):")
+from vision_pipeline.config.data import PolicyConfig
+from vision_pipeline.config.load import safe_load
+from vision_pipeline.config.models import (
+    CNNConfig,
+    MLPConfig,
+    ModelConfig,
+    RecurrentConfig,
+    TrainConfig,
+    TransferConfig,
+)
+
+# a key, or one that is off and stands in a comment: `#    hflip: 0.0   # left and right exchanged`
+_KEY = re.compile(r"^(?:#  )?\s*([A-Za-z0-9_-]+):")
 
 
 def _knobs(text: str) -> dict[str, bool]:
@@ -13,6 +25,7 @@ def _knobs(text: str) -> dict[str, bool]:
     for line in text.splitlines():
         if not (match := _KEY.match(line)):
             continue
+        line = line.removeprefix("#")
         depth, has = len(line) - len(line.lstrip()), " #" in line
         value = line.split("#")[0].split(":", 1)[1].strip()
         heading = {level: said for level, said in heading.items() if level < depth}
@@ -26,6 +39,19 @@ def test_every_knob_has_a_comment(repository: Path) -> None:
     text = (repository / "params.yaml").read_text()
     silent = {knob for knob, has in _knobs(text).items() if not has}
     assert silent == set()
+
+
+def test_every_key_that_may_be_left_out_is_listed_with_its_off_value(repository: Path) -> None:
+    text = (repository / "params.yaml").read_text()
+    listed = dict(re.findall(r"^#\s+(\w+): (\S+) ", text, re.MULTILINE))
+    models = (TrainConfig, ModelConfig, MLPConfig, CNNConfig, TransferConfig, RecurrentConfig, PolicyConfig)
+    off_values = {
+        name: field.get_default(call_default_factory=True)
+        for model in models
+        for name, field in model.model_fields.items()
+        if not field.is_required() and name not in ("rotate", "scale", "translate", "noise")
+    }
+    assert {name: safe_load(listed[name]) for name in off_values} == off_values
 
 
 def test_a_knob_without_a_comment_would_be_found() -> None:

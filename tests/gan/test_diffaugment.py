@@ -1,4 +1,4 @@
-"""Changes of what the discriminator sees."""
+"""The augmentation of the images that the discriminator sees."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The shapes of a GAN's networks, and what they go by."""
+"""The shapes of a GAN's networks, and the inputs that they depend on."""
 
 import pytest
 import torch
@@ -23,11 +23,11 @@ def test_noise_and_classes_become_images_and_these_one_score_each(shape):
 def test_the_class_decides_beside_the_noise():
     torch.manual_seed(0)
     generator, discriminator = Generator(16, 10, 4, [8, 8, 1]).eval(), Discriminator(10, 4, [8, 8, 1]).eval()
-    noise, (one, other) = torch.randn(1, 16).expand(2, -1), torch.tensor([[1, 1], [1, 2]])
-    assert torch.allclose(*generator(noise, one), atol=1e-6)
-    assert not torch.allclose(*generator(noise, other), atol=1e-4)
-    assert torch.allclose(*discriminator(generator(noise, one), one), atol=1e-6)
-    assert not torch.allclose(*discriminator(generator(noise, one), other), atol=1e-4)
+    noise, (same, different) = torch.randn(1, 16).expand(2, -1), torch.tensor([[1, 1], [1, 2]])
+    assert torch.allclose(*generator(noise, same), atol=1e-6)
+    assert not torch.allclose(*generator(noise, different), atol=1e-4)
+    assert torch.allclose(*discriminator(generator(noise, same), same), atol=1e-6)
+    assert not torch.allclose(*discriminator(generator(noise, same), different), atol=1e-4)
 
 
 def test_no_layer_of_the_discriminator_stretches_anything():

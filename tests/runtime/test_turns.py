@@ -82,6 +82,9 @@ def test_all_formats_are_run_in_one_turn(architecture: str, taken: bool, seen: l
 def test_a_training_holds_it_but_the_ranks_of_one_share_the_cores(
     network: nn.Module, ranks: int, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vision_pipeline.training.trainer.fit", lambda *_: _taken())
+    monkeypatch.setattr("vision_pipeline.training.trainer.fit", lambda *_, **__: _taken())
     task, world = SimpleNamespace(network=network), SimpleNamespace(size=ranks)
-    assert train_model(task, None, ALL_CORES, None, None, world, ShutdownFlag()) is taken
+    assert (
+        train_model(task, None, ALL_CORES, after_epoch=None, checkpointer=None, world=world, shutdown=ShutdownFlag())
+        is taken
+    )

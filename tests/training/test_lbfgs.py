@@ -22,14 +22,14 @@ from vision_pipeline.models.build import build_model
 from vision_pipeline.training.batches import ArrayDataset
 from vision_pipeline.training.checkpointing import CheckpointManager
 from vision_pipeline.training.lbfgs import fit_logistic_regression
-from vision_pipeline.training.task import compute_class_weights
-from vision_pipeline.training.trainer import TrainResult, TrainTask
+from vision_pipeline.training.results import TrainResult
+from vision_pipeline.training.task import TrainTask, compute_class_weights
 
 SETTINGS = LbfgsConfig(optimizer="lbfgs", weight_decays=[1.0, 0.1, 0.01], class_weights="none")
 
 
 def data(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """float16 (N, 6) of three classes that overlap, the first half as frequent as the others; int64 (N,)."""
+    """Return float16 (N, 6) of three classes that overlap, the first half as frequent as the others; int64 (N,)."""
     random = np.random.default_rng(seed)
     targets = random.choice(3, count, p=[0.2, 0.4, 0.4])
     inputs = random.normal(size=(count, 6)) + np.eye(6)[targets]
@@ -40,14 +40,23 @@ def a_task(weights: Tensor | None = None) -> TrainTask:
     torch.manual_seed(0)
     network = build_model("transfer", {"hidden": [], "activation": "relu", "dropout": 0.5}, [6], 3)
     train, val = ArrayDataset(*data(0, 300), CPU.device), ArrayDataset(*data(1, 50), CPU.device)
-    return TrainTask("toy", network, train, val, lambda x, epoch, step: x.float(), lambda x: x.float(), weights, 0)
+    return TrainTask(
+        name="toy",
+        network=network,
+        train=train,
+        val=val,
+        train_transform=lambda x, epoch, step: x.float(),
+        eval_transform=lambda x: x.float(),
+        class_weights=weights,
+        seed=0,
+    )
 
 
 def searched(
     folder: Path, task: TrainTask, chosen: LbfgsConfig = SETTINGS, flag: ShutdownFlag | None = None
 ) -> TrainResult:
     return fit_logistic_regression(
-        task, chosen, CPU, lambda epoch: None, CheckpointManager(folder, flag or ShutdownFlag())
+        task, chosen, CPU, lambda epoch: None, checkpointer=CheckpointManager(folder, flag or ShutdownFlag())
     )
 
 
@@ -61,12 +70,12 @@ def same(first: TrainResult, second: TrainResult) -> bool:
 def test_the_minimum_is_scikit_learns(tmp_path: Path, kind: str, decay: float) -> None:
     inputs, targets = data(0, 300)
     weights = compute_class_weights(np.bincount(targets).tolist(), kind, CPU.device)
-    found = searched(tmp_path, a_task(weights), SETTINGS.model_copy(update={"weight_decays": [decay]})).weights
+    state_dict = searched(tmp_path, a_task(weights), SETTINGS.model_copy(update={"weight_decays": [decay]})).weights
     # its objective is the sum of the losses times C, plus half the squares of the coefficients
     theirs = LogisticRegression(C=1 / (300 * decay), class_weight=None if kind == "none" else kind, tol=1e-8)
     theirs.fit(inputs.astype(np.float64), targets)
-    np.testing.assert_allclose(found["output.weight"], theirs.coef_, atol=1e-3)
-    biases = found["output.bias"] - found["output.bias"].mean()  # one for all classes changes nothing
+    np.testing.assert_allclose(state_dict["output.weight"], theirs.coef_, atol=1e-3)
+    biases = state_dict["output.bias"] - state_dict["output.bias"].mean()  # one for all classes changes nothing
     np.testing.assert_allclose(biases, theirs.intercept_ - theirs.intercept_.mean(), atol=1e-3)
 
 
@@ -93,20 +102,20 @@ def test_a_weak_decay_ends_at_the_same_minimum_from_anywhere(tmp_path: Path) -> 
 
 
 class Killed(BaseException):
-    """What no code expects."""
+    """An error that no code expects."""
 
 
 class Counted(nn.Module):
     """A network that does something at its n-th call in training, of all of train."""
 
-    def __init__(self, network: nn.Module, when: int, what: object) -> None:
+    def __init__(self, network: nn.Module, when: int, action: object) -> None:
         super().__init__()
-        self.network, self.left, self.what = network, when, what
+        self.network, self.left, self.action = network, when, action
 
     def forward(self, inputs: Tensor) -> Tensor:
         self.left -= torch.is_grad_enabled()
         if self.left == 0 and torch.is_grad_enabled():
-            self.what()
+            self.action()
         return self.network(inputs)
 
 
@@ -114,9 +123,9 @@ def kill() -> None:
     raise Killed
 
 
-def counted(when: int, what: object = kill) -> TrainTask:
+def counted(when: int, action: object = kill) -> TrainTask:
     task = a_task()
-    return replace(task, network=Counted(task.network, when, what))
+    return replace(task, network=Counted(task.network, when, action))
 
 
 def test_killed_anywhere_it_ends_with_the_same_bits(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The look into each layer: what it finds, and that it leaves no trace."""
+"""The statistics of each layer, and that measuring them changes nothing."""
 
 import csv
 from copy import deepcopy
@@ -35,10 +35,19 @@ LAYERS = {
 def task_of(network: nn.Module, inputs: np.ndarray) -> TrainTask:
     targets = np.arange(len(inputs)) % 2
     rows = ArrayDataset(inputs.astype(np.float32), targets, CPU.device)
-    return TrainTask("probed", network, rows, rows, lambda batch, wanted: batch.inputs[wanted], lambda x: x, None, 0)
+    return TrainTask(
+        name="probed",
+        network=network,
+        train=rows,
+        val=rows,
+        train_transform=lambda batch, rows: batch.inputs[rows],
+        eval_transform=lambda x: x,
+        class_weights=None,
+        seed=0,
+    )
 
 
-def made(architecture: str, **changes: object) -> TrainTask:
+def built_task(architecture: str, **changes: object) -> TrainTask:
     torch.manual_seed(0)
     network = build_model(architecture, SETTINGS_OF[architecture] | changes, [8, 8, 1], 2)
     return task_of(network, np.random.default_rng(0).normal(size=(40, 1, 8, 8)))
@@ -46,15 +55,15 @@ def made(architecture: str, **changes: object) -> TrainTask:
 
 @pytest.mark.parametrize("architecture", SETTINGS_OF)
 def test_every_layer_that_trains_is_looked_at_and_nothing_changes(architecture: str) -> None:
-    task = made(architecture)
+    task = built_task(architecture)
     task.network.train()
     for parameter in task.network.parameters():
         parameter.grad = torch.ones_like(parameter)
     before, modes = deepcopy(task.network.state_dict()), [module.training for module in task.network.modules()]
     random = torch.get_rng_state()
-    found = collect_layer_stats(task, 3, 16)
-    assert [layer.layer for layer in found] == LAYERS[architecture]
-    assert {layer.epoch for layer in found} == {3}
+    stats = collect_layer_stats(task, 3, 16)
+    assert [layer.layer for layer in stats] == LAYERS[architecture]
+    assert {layer.epoch for layer in stats} == {3}
     assert all(torch.equal(tensor, before[name]) for name, tensor in task.network.state_dict().items())
     assert [module.training for module in task.network.modules()] == modes
     assert all((parameter.grad == 1).all() for parameter in task.network.parameters())
@@ -64,16 +73,16 @@ def test_every_layer_that_trains_is_looked_at_and_nothing_changes(architecture: 
 
 @pytest.mark.parametrize("architecture", SETTINGS_OF)
 def test_gradient_norms_are_those_of_backward_in_evaluation_mode(architecture: str) -> None:
-    task = made(architecture)
-    found = {layer.layer: layer.gradient_norm for layer in collect_layer_stats(task, 0, 16)}
+    task = built_task(architecture)
+    norms = {layer.layer: layer.gradient_norm for layer in collect_layer_stats(task, 0, 16)}
     inputs, targets = task.train.gather(torch.arange(16))
     nn.functional.cross_entropy(task.network.eval()(inputs), targets).backward()
-    for name, norm in found.items():
+    for name, norm in norms.items():
         assert norm == pytest.approx(task.network.get_parameter(f"{name}.weight").grad.norm().item(), rel=1e-5)
 
 
-class Known(nn.Module):
-    """Layers whose answers are known: the inputs, times a row of factors."""
+class FixedLayers(nn.Module):
+    """Layers with fixed activations: the inputs, times a row of factors."""
 
     def __init__(self, activation: nn.Module, factors: list[float]) -> None:
         super().__init__()
@@ -95,14 +104,14 @@ class Known(nn.Module):
     ],
 )
 def test_shares_of_saturated_answers_and_dead_units(activation: nn.Module, saturated, dead) -> None:
-    task = task_of(Known(activation, [-4.6, 2.9, 3.1, -1.0]), np.ones((6, 1)))
+    task = task_of(FixedLayers(activation, [-4.6, 2.9, 3.1, -1.0]), np.ones((6, 1)))
     first, output = collect_layer_stats(task, 0, 6)
     assert (first.layer, first.saturated, first.dead) == ("first", saturated, dead)
     assert (output.layer, output.saturated, output.dead) == ("output", None, None)
 
 
 def test_a_unit_that_answers_a_single_input_is_not_dead() -> None:
-    task = task_of(Known(nn.ReLU(), [1.0, 1.0, -1.0, 0.0]), np.array([[1.0]] * 5 + [[-1.0]]))
+    task = task_of(FixedLayers(nn.ReLU(), [1.0, 1.0, -1.0, 0.0]), np.array([[1.0]] * 5 + [[-1.0]]))
     assert collect_layer_stats(task, 0, 5)[0].dead == 0.5
     assert collect_layer_stats(task, 0, 6)[0].dead == 0.25
 
@@ -137,7 +146,7 @@ def test_a_recurrent_layer_is_one_layer_with_all_of_its_matrices() -> None:
 
 
 def test_only_what_trains_is_reported_and_a_frozen_layer_keeps_its_activation() -> None:
-    network = Known(nn.ReLU(), [1.0] * 4)
+    network = FixedLayers(nn.ReLU(), [1.0] * 4)
     network.first.requires_grad_(False)
     assert [layer.layer for layer in collect_layer_stats(task_of(network, np.ones((6, 1))), 0, 6)] == ["output"]
 
@@ -157,20 +166,24 @@ def test_the_look_changes_no_bit_of_a_training(monkeypatch) -> None:
 
 
 def test_it_takes_no_more_rows_than_256_or_a_batch() -> None:
-    asked = []
+    row_counts = []
     task = a_task()
-    counting = replace(task, eval_transform=lambda inputs: (asked.append(len(inputs)), inputs.float())[1])
+    counting = replace(task, eval_transform=lambda inputs: (row_counts.append(len(inputs)), inputs.float())[1])
     fit(counting, SETTINGS.model_copy(update={"epochs": 1}), CPU, lambda epoch: None)
-    assert asked == [SETTINGS.batch_size, 16, SETTINGS.batch_size]  # before, validation, after
-    asked.clear()
+    assert row_counts == [SETTINGS.batch_size, 16, SETTINGS.batch_size]  # before, validation, after
+    row_counts.clear()
     large = task_of(nn.Linear(1, 2), np.ones((300, 1)))
     collect_layer_stats(replace(large, eval_transform=counting.eval_transform), 0, 1000)
-    assert asked == [256]
+    assert row_counts == [256]
 
 
 def test_they_are_written_as_a_table_with_nothing_where_nothing_is(tmp_path) -> None:
     write_layer_stats(
-        tmp_path / "layers.csv", [LayerStats(0, "output", 1.25, None, None), LayerStats(1, "first", 0.5, 0.25, None)]
+        tmp_path / "layers.csv",
+        [
+            LayerStats(0, "output", 1.25, saturated=None, dead=None),
+            LayerStats(1, "first", 0.5, saturated=0.25, dead=None),
+        ],
     )
     with (tmp_path / "layers.csv").open(newline="") as file:
         header, *rows = csv.reader(file)

@@ -1,4 +1,4 @@
-"""A tiny training, for the tests of the loop."""
+"""A tiny training for the tests of the loop."""
 
 import numpy as np
 import torch
@@ -40,5 +40,12 @@ def a_task(dropout: float = 0.2) -> TrainTask:
     )
     network = Watched(dropout)
     return TrainTask(
-        "toy", network, train, val, lambda batch, wanted: batch.inputs[wanted].float(), Tensor.float, None, 0
+        name="toy",
+        network=network,
+        train=train,
+        val=val,
+        train_transform=lambda batch, rows: batch.inputs[rows].float(),
+        eval_transform=Tensor.float,
+        class_weights=None,
+        seed=0,
     )

@@ -7,6 +7,7 @@ import typer
 
 from vision_pipeline.cli.pipeline.dvc import dvc_command, dvc_env, open_repository
 from vision_pipeline.cli.pipeline.obstacles import find_obstacles
+from vision_pipeline.config.explain import explain_section, format_explanation
 from vision_pipeline.config.load import PARAMS, load_params, parse_file, raise_if_unusable, safe_load
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.logging import logger
@@ -18,8 +19,17 @@ from vision_pipeline.vcs.line_ends import LINE_ENDS_FIX, describe_converted, fin
 def check(
     fix: Annotated[bool, typer.Option("--fix", help="Fetch anew what can now be had better.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no host, only DATA_MIRROR.")] = False,
+    explain: Annotated[
+        str, typer.Option("--explain", metavar="KEY", help="Print every value below a key, such as models.mnist-mlp.")
+    ] = "",
 ) -> None:
-    """Validate params.yaml and dvc.yaml, and compare the data at hand with what can be had."""
+    """Validate params.yaml and dvc.yaml, and compare the data at hand with what can be had.
+
+    With --explain, print instead every effective value of a section with its meaning; a key that is left out is off.
+    """
+    if explain:
+        typer.echo("\n".join([f"{explain}:", *format_explanation(explain_section(explain))]))
+        return
     raise_if_unusable(params := parse_file(PARAMS, safe_load))
     sections = ("datasets", "policies", "backbones", "features", "generators", "models")
     values = dict(zip(sections, load_params(*sections), strict=True))

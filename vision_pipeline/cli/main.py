@@ -6,6 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 
+from vision_pipeline.core.process import setup_process
+
+setup_process()  # before the imports below: one may be missing, and typer keeps the hook for errors that it finds
+
+# ruff: noqa: E402
 import typer
 
 from vision_pipeline.cli.activations import activations
@@ -32,7 +37,6 @@ from vision_pipeline.cli.tour.command import tour
 from vision_pipeline.cli.ui import ui
 from vision_pipeline.cli.verify.command import verify
 from vision_pipeline.core.environment import explain_missing_package, reexec_with_local_code
-from vision_pipeline.core.process import setup_process
 from vision_pipeline.core.stage_main import run_with_exit_code
 from vision_pipeline.tracking.secrets import redact
 
@@ -54,7 +58,6 @@ for _panel, _commands in _PANELS.items():
 
 def run() -> None:
     """Run a subcommand; a UserError is one line and exit code 1; the traceback of a defect shows no password."""
-    setup_process()
     reexec_with_local_code()
     sys.excepthook = _print_redacted_traceback
     run_with_exit_code(partial(app, prog_name="vision"))

@@ -23,6 +23,7 @@ from vision_pipeline.cli.pipeline.schedule import (
     simulate_makespan,
     stale_subgraph,
 )
+from vision_pipeline.config.effective import fill_defaults_at
 from vision_pipeline.config.load import PARAMS, list_validation_errors, parse_file, raise_if_unusable, safe_load
 from vision_pipeline.core.dicts import diff_dicts
 from vision_pipeline.core.errors import ConfigError, UserError
@@ -175,8 +176,13 @@ def _list_param_changes(stage: Any, keys: dict[str, str]) -> Iterator[str]:
     """Yield the params that differ from those of the stage's last run."""
     for dependency in stage.deps:
         if hasattr(dependency, "params"):
-            before, after = dependency.hash_info.value or {}, dependency.read_params()
-            sides = ({key: side[key] for key in keys if key in side} for side in (before, after))
-            for key, values in diff_dicts(*sides).items():
+            before, after = (
+                {key: fill_defaults_at(key, side[key]) for key in keys if key in side}
+                for side in (dependency.hash_info.value or {}, dependency.read_params())
+            )
+            changes = diff_dicts(before, after)
+            for key, values in changes.items():
                 old, new = ("none" if value is None else format_value(value) for value in values)
                 yield f"{key}: {old} -> {new}"
+            if not changes:
+                yield f"{', '.join(keys)}: the same values, but keys that are off were added or left out"

@@ -20,13 +20,13 @@ from vision_pipeline.config.fields import (
 
 
 class DataConfig(StrictModel):
-    """What holds for every data set."""
+    """Settings of all data sets together."""
 
     limit: Annotated[int, Field(ge=0, description="use N images of each set (lines; sequences of each split), 0: all")]
 
 
 class PrepareImagesConfig(StrictModel):
-    """How raw images become arrays."""
+    """The preparation of images: raw files to arrays."""
 
     size: Annotated[int, Field(ge=4, le=1024, description="height and width, pixels")]
     channels: Annotated[Literal[1, 3], Field(description="1: grey, 3: RGB")]
@@ -35,20 +35,20 @@ class PrepareImagesConfig(StrictModel):
 
 
 class PrepareTextConfig(StrictModel):
-    """How a text becomes symbols; where a share is 0, that split is the training text itself."""
+    """The preparation of a text as symbols; where a share is 0, that split is the training text itself."""
 
     validation: Annotated[FractionOrZero, Field(description="share of the text held out for validation, before test")]
     test: Annotated[FractionOrZero, Field(description="share of the text held out for test, at its end")]
 
 
 class PrepareCopyConfig(StrictModel):
-    """How sequences are drawn whose first symbol is the answer."""
+    """The drawing of sequences whose first symbol is the answer."""
 
     length: Annotated[int, Field(ge=1, le=10_000, description="symbols of a sequence, the first one included")]
 
 
 def _choose_prepare_tag(prepare: Any) -> str:
-    """What a catalogue entry is prepared as: a text has no pixels to count."""
+    """Return what a catalogue entry is prepared as: a text has no pixels to count."""
     keys = prepare if isinstance(prepare, dict) else dict(prepare) if isinstance(prepare, StrictModel) else {}
     return "images" if {"size", "channels"} & set(keys) else "text"
 
@@ -118,7 +118,7 @@ class TranslateConfig(StrictModel):
     probability: Probability
     right: Annotated[PixelRange, Field(description="range of the shift to the right, pixels")]
     up: Annotated[PixelRange, Field(description="range of the shift upwards, pixels")]
-    whole_pixels: Annotated[bool, Field(description="draw whole pixels only")]
+    whole_pixels: Annotated[bool, Field(description="draw whole pixels only")] = False
 
 
 class NoiseConfig(StrictModel):
@@ -131,9 +131,13 @@ class NoiseConfig(StrictModel):
 class StyleConfig(StrictModel):
     """The look of a style picture, by a backbone; minutes for a data set, so in stored views alone."""
 
-    probability: Probability
+    probability: Probability = 0.0
     strength: Annotated[
-        FractionRange, Field(description="range of the strength: 0 keeps the look, 1 takes the picture's")
+        FractionRange,
+        Field(
+            default_factory=lambda: [0.0, 0.0],
+            description="range of the strength: 0 keeps the look, 1 takes the picture's",
+        ),
     ]
     backbone: Annotated[Name, Field(description="a name in `backbones`, or none where no style is applied")]
     pictures: Annotated[
@@ -150,17 +154,17 @@ class PolicyConfig(StrictModel):
     """One augmentation policy, for one data set."""
 
     dataset: DatasetName
-    hflip: Annotated[Probability, Field(description="probability of a left-right flip")]
-    alternate_hflip: Annotated[bool, Field(description="flip each image every other epoch, not by chance")]
-    vflip: Annotated[Probability, Field(description="probability of a top-bottom flip")]
-    rot90: Annotated[Probability, Field(description="probability of a quarter turn clockwise")]
-    rotate: RotateConfig
-    scale: ScaleConfig
-    translate: TranslateConfig
-    noise: NoiseConfig
+    hflip: Annotated[Probability, Field(description="probability of a left-right flip")] = 0.0
+    alternate_hflip: Annotated[bool, Field(description="flip each image every other epoch, not by chance")] = False
+    vflip: Annotated[Probability, Field(description="probability of a top-bottom flip")] = 0.0
+    rot90: Annotated[Probability, Field(description="probability of a quarter turn clockwise")] = 0.0
+    rotate: RotateConfig = RotateConfig(probability=0.0, degrees=[0.0, 0.0])
+    scale: ScaleConfig = ScaleConfig(probability=0.0, factor=[1.0, 1.0])
+    translate: TranslateConfig = TranslateConfig(probability=0.0, right=[0.0, 0.0], up=[0.0, 0.0])
+    noise: NoiseConfig = NoiseConfig(probability=0.0, std=[0.0, 0.0])
     style: StyleConfig
     fill: Annotated[Literal["zeros", "border", "reflection"], Field(description="what lies outside the image")]
-    views: Annotated[int, Field(ge=0, le=100, description="augmented copies per image written to disk")]
+    views: Annotated[int, Field(ge=0, le=100, description="augmented copies per image written to disk")] = 0
 
 
 class BackboneConfig(StrictModel):
@@ -182,5 +186,5 @@ class FeaturesConfig(StrictModel):
     dataset: DatasetName
     backbone: Annotated[Name, Field(description="a name in `backbones`")]
     augmentation: Annotated[Name, Field(description="policy of views after the first, or none")]
-    views: Annotated[int, Field(ge=1, le=100, description="passes over train; the first is the plain image")]
+    views: Annotated[int, Field(ge=1, le=100, description="passes over train; the first is the plain image")] = 1
     batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images at a time")]

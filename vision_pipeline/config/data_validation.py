@@ -1,4 +1,4 @@
-"""That texts and sequences of symbols go to models that can read them."""
+"""Check what no single key of `params.yaml` can tell of data: policies, and paths that a person names."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,51 +14,19 @@ from vision_pipeline.config.data import (
     TranslateConfig,
 )
 from vision_pipeline.config.fields import format_unknown_ref
-from vision_pipeline.config.models import AnyModelConfig, RecurrentConfig, TrainConfig
 from vision_pipeline.config.schema import Params
+from vision_pipeline.core.limits import MIN_BACKBONE_SIZE, STYLE_BACKBONES
 from vision_pipeline.core.paths import PREPARED, RAW, repo_root
+
+_URL_SCHEMES = ("http://", "https://")  # a text may be fetched from there
 
 
 def get_non_image_kind(params: Params, name: str) -> str:
-    """What a data set holds instead of images; "" where it holds some, or is not there."""
+    """Return what a data set holds instead of images; "" where it holds images, or is missing."""
     dataset = params.datasets.get(name)
     if dataset is None or isinstance(dataset.prepare, PrepareImagesConfig):
         return ""
     return "a text" if isinstance(dataset.prepare, PrepareTextConfig) else "sequences of symbols"
-
-
-def check_recurrent(params: Params, key: str, model: AnyModelConfig) -> Iterator[str]:
-    """That symbols are read by a recurrent network, and a text in steps."""
-    kind = get_non_image_kind(params, model.dataset)
-    if not isinstance(model, RecurrentConfig):
-        yield f"{key}.architecture is {model.architecture!r}, but {model.dataset!r} is {kind}; allowed: 'recurrent'"
-        return
-    if kind == "a text" and model.steps == 0:
-        yield f"{key}.steps is 0; a text needs the number of symbols that the gradient goes back, such as 64"
-    if kind == "a text" and model.fraction < 1:
-        yield f"{key}.fraction is {model.fraction:g}, but a text is read from its start to its end, so: 1.0"
-    if kind and model.synthetic != "none":
-        yield f"{key}.synthetic is {model.synthetic!r}, but {model.dataset!r} is {kind}; a generator makes images"
-    if kind != "a text" and model.steps > 0:
-        yield f"{key}.steps is {model.steps}, but only a text is read in steps, so: 0"
-    if kind and isinstance(model.train, TrainConfig):
-        yield from (
-            f"{key}.train.{name} is {value}; symbols cannot be mixed, nor their steps compiled, so: {off_value}"
-            for name, value, off_value in (
-                ("mixup", model.train.mixup, "0"),
-                ("cutmix", model.train.cutmix, "0"),
-                ("compile", str(model.train.compile).lower(), "false"),
-            )
-            if value not in (0, "false")
-        )
-
-
-# MERGED That augmentation policies fit the data sets, and whatever names one fits its policy.
-MIN_BACKBONE_SIZE = 32  # pixels of height and width that a backbone takes
-STYLE_BACKBONES = (
-    "tf_efficientnet_lite0",
-    "vgg19",
-)  # networks whose layers for style are known (vision_pipeline/models/activations.py)
 
 
 def check_policies(params: Params) -> Iterator[str]:
@@ -82,8 +50,10 @@ def _check_whole_pixels(key: str, shift: TranslateConfig) -> Iterator[str]:
 
 
 def _check_style(params: Params, key: str, policy: PolicyConfig) -> Iterator[str]:
-    """A style needs a backbone, a place for what it makes, and RGB images that the backbone can take."""
+    """Yield the problems of a style, which needs a backbone, stored views, and RGB images that the backbone takes."""
     style, backbone_names = policy.style, ["none", *params.backbones]
+    if style.probability > 0 and "strength" not in style.model_fields_set:
+        yield f"{key}.style.strength is missing: a style needs a range, such as [0.5, 1.0]"
     if style.backbone not in backbone_names:
         yield format_unknown_ref(f"{key}.style.backbone", style.backbone, "backbones", backbone_names)
     if not style.applies:
@@ -92,16 +62,18 @@ def _check_style(params: Params, key: str, policy: PolicyConfig) -> Iterator[str
         name for name, backbone in params.backbones.items() if backbone.network.partition(".")[0] in STYLE_BACKBONES
     ]
     if style.backbone in backbone_names and style.backbone not in style_backbones:
-        allowed = f"a backbone whose network is {' or '.join(STYLE_BACKBONES)} ({', '.join(style_backbones) or 'there is none'})"
-        yield f"{key}.style.backbone is {style.backbone!r}; allowed with a style: {allowed}"
+        yield (
+            f"{key}.style.backbone is {style.backbone!r}; allowed with a style: a backbone whose network is "
+            f"{' or '.join(STYLE_BACKBONES)} ({', '.join(style_backbones) or 'there is none'})"
+        )
     if policy.views == 0:
         yield f"{key}.views is 0; a style is for stored views alone, so: 1 and above"
     if policy.dataset in params.datasets:
         prepare = dict(params.datasets[policy.dataset].prepare)
         if prepare.get("channels") != 3 or prepare["size"] < MIN_BACKBONE_SIZE:
             yield (
-                f"{key}.style is for RGB images of at least {MIN_BACKBONE_SIZE}x{MIN_BACKBONE_SIZE} pixels, which {policy.dataset!r} "
-                "does not have; allowed: probability 0"
+                f"{key}.style is for RGB images of at least {MIN_BACKBONE_SIZE}x{MIN_BACKBONE_SIZE} pixels, which "
+                f"{policy.dataset!r} does not have; allowed: probability 0"
             )
 
 
@@ -118,10 +90,6 @@ def check_policy_ref(params: Params, key: str, name: str, dataset: str) -> Itera
             f"{key} is {name!r}, whose style is for stored views alone; "
             f"a model takes them by inputs: augmented/{name}/views, augmentation: none"
         )
-
-
-# MERGED Checks of the keys that name a file or a folder: how it is written, and whether it is there.
-_URL_SCHEMES = ("http://", "https://")  # what a text may be fetched from
 
 
 def check_paths(params: Params) -> Iterator[str]:
@@ -182,7 +150,9 @@ def _check_path_syntax(key: str, path: str, kind: str) -> Iterator[str]:
         allowed = "a file of yours, or an http(s) address" if kind == "text" else "a path on this machine"
         yield f"{key} is {path!r}, an address; allowed: {allowed}, so copy it here first and name the copy"
     elif path.startswith(("~", "$")):
-        yield f"{key} is {path!r}; `~` and variables are not filled in: write it in full, such as {_expand_path(path)!r}"
+        yield (
+            f"{key} is {path!r}; `~` and variables are not filled in: write it in full, such as {_expand_path(path)!r}"
+        )
     elif _overlaps_outputs(path):
         yield (
             f"{key} is {path!r}, where the pipeline deletes and writes its own files ({RAW}, {PREPARED}); move yours "

@@ -1,7 +1,7 @@
-"""What the sections of `params.yaml` are made of: kinds of values, and a section that refuses what it does not know."""
+"""Kinds of values in `params.yaml`, and the base of its sections, which refuses unknown keys."""
 
 from difflib import get_close_matches
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -12,13 +12,13 @@ Probability = Annotated[float, Field(ge=0, le=1, description="probability, 0 to 
 Fraction = Annotated[float, Field(gt=0, lt=0.9)]
 FractionOrZero = Annotated[float, Field(ge=0, lt=0.9)]
 Activation = Annotated[
-    Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu"], Field(description="between the layers")
+    Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu"], Field(description="function between the layers")
 ]
 DropoutProbability = Annotated[float, Field(ge=0, lt=1, description="share of activations set to 0 in training")]
 BatchNorm = Annotated[bool, Field(description="batch normalisation after each layer but the last")]
 Initialization = Annotated[
     Literal["default", "zeros", "ones", "uniform", "uniform-half", "uniform-fan-in", "normal-fan-in"],
-    Field(description="of the weights; default: torch's"),
+    Field(description="initial weights; default: torch's"),
 ]
 Widths = Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(max_length=64)]
 Hidden = Annotated[Widths, Field(description="sizes of the hidden layers")]
@@ -27,13 +27,18 @@ DatasetName = Annotated[Name, Field(description="a name in `datasets`")]
 
 
 def did_you_mean(word: object, allowed: list[str]) -> str:
-    """A hint: the nearest of `allowed`, else all of them."""
+    """Return a hint: the nearest of `allowed`, else all of them."""
     matches = get_close_matches(str(word), allowed, n=1)
     return f"did you mean {matches[0]!r}?" if matches else f"allowed: {', '.join(sorted(allowed)) or 'none'}"
 
 
+def format_problem(details: Any) -> str:
+    """Return one of pydantic's error details as "where: message"."""
+    return f"{'.'.join(map(str, details['loc'])) or 'the file'}: {details['msg']}"
+
+
 def format_unknown_ref(key: str, value: str, section: str, allowed: list[str]) -> str:
-    """What is wrong with a key that names something that its section lacks."""
+    """Return the problem of a key that names something that its section lacks."""
     return f"{key} is {value!r}, which is not in `{section}`; {did_you_mean(value, allowed)}"
 
 

@@ -1,4 +1,7 @@
-"""The JSON schema of `params.yaml`, by which editors complete and check it: `python -m vision_pipeline.config.json_schema`."""
+"""Write the JSON schema by which editors complete and check `params.yaml`.
+
+Run `python -m vision_pipeline.config.json_schema` after a change of the schema.
+"""
 
 import json
 from pathlib import Path
@@ -10,7 +13,7 @@ SCHEMA_FILE = Path(__file__).with_name("params.schema.json")
 
 
 def render_json_schema() -> str:
-    """The schema as JSON text, the same on every call."""
+    """Return the schema as JSON text, the same on every call."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Params.model_json_schema()}
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
 

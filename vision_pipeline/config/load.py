@@ -1,13 +1,11 @@
-"""YAML that may come from anyone, to plain values: no code, no key twice, no more values than memory has room for."""
+"""Read `params.yaml` and other YAML files that a person writes: parse them safely, and validate the params."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 
 from vision_pipeline.config.data_validation import check_paths_exist
 from vision_pipeline.config.fields import did_you_mean
@@ -16,51 +14,8 @@ from vision_pipeline.config.schema import Params
 from vision_pipeline.config.validation import validate_references
 from vision_pipeline.core.errors import ConfigError
 
-_MAX_VALUES = 100_000  # values; some hundred times as many as params.yaml has
-
-
-class _BoundedConstructor(SafeConstructor):
-    """Counts what a document stands for before it makes anything: ten lines of aliases and merges can be billions."""
-
-    def construct_document(self, node: Any) -> Any:
-        if (count := _count_values(node, {})) > _MAX_VALUES:
-            raise ValueError(f"with its aliases it has {count:,} values; allowed: {_MAX_VALUES:,}")
-        return super().construct_document(node)
-
-    def construct_object(self, node: Any, deep: bool = False) -> Any:
-        """A number or a date that is none is refused with its line."""
-        try:
-            return super().construct_object(node, deep)
-        except ValueError as error:
-            raise ConstructorError(problem=str(error), problem_mark=node.start_mark) from error
-
-
-def safe_load(text: str) -> Any:
-    """Plain values of YAML 1.2, as DVC reads it (`1e-3` is a number, `no` is a word).
-
-    Raises:
-        YAMLError: it is not YAML, holds a key twice, a tag that is none of plain values, or a number of thousands of
-            digits.
-        ValueError: it holds more values than any file needs.
-        RecursionError: it is nested too deeply.
-    """
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _BoundedConstructor
-    return yaml.load(text)
-
-
-def _count_values(node: Any, counts: dict[int, int]) -> int:
-    """How many values a node stands for, each alias counted as all that it stands for."""
-    if id(node) not in counts:
-        counts[id(node)] = 1  # where it holds itself
-        children = node.value if isinstance(node.value, list) else ()
-        parts = [part for child in children for part in (child if isinstance(child, tuple) else (child,))]
-        counts[id(node)] += sum(_count_values(part, counts) for part in parts)
-    return counts[id(node)]
-
-
-# MERGED Read `params.yaml`: validate all of it, hand out only the values that were asked for.
 PARAMS = Path("params.yaml")
+_MAX_VALUES = 100_000  # some hundred times as many as params.yaml has
 
 
 def load_params(*keys: str, path: Path = PARAMS) -> tuple[Any, ...]:
@@ -78,7 +33,7 @@ def load_params(*keys: str, path: Path = PARAMS) -> tuple[Any, ...]:
 
 
 def list_validation_errors(path: Path = PARAMS) -> list[str]:
-    """Everything that is wrong with the file, one line each; empty when it is valid.
+    """Return all problems of the file, one line each; none when it is valid.
 
     Raises:
         ConfigError: the file is missing or is not YAML.
@@ -87,24 +42,24 @@ def list_validation_errors(path: Path = PARAMS) -> list[str]:
 
 
 def list_validation_errors_in(content: Any) -> list[str]:
-    """The same of what such a file would hold."""
+    """Return all problems that a params.yaml with this content would have, one line each."""
     return _validate(content)[1]
 
 
 def raise_if_invalid(content: Any) -> None:
-    """Let pass what params.yaml may hold.
+    """Raise an error unless `content` is a valid params.yaml.
 
     Raises:
-        ConfigError: `content` is something else; every problem is named.
+        ConfigError: every problem is named.
     """
     if errors := list_validation_errors_in(content):
         raise _invalid_params_error(PARAMS, errors)
 
 
 def raise_if_unusable(content: Any) -> None:
-    """Refuse what `raise_if_invalid` refuses, and params that name a file or a folder that is not there.
+    """Raise an error unless `content` is a valid params.yaml and every file and folder that it names is there.
 
-    For what runs stages: in a clone whose data come from DVC's cache, a user's folder need not be there.
+    Called before stages run. In a clone whose data come from DVC's cache, a user's folder may be missing.
 
     Raises:
         ConfigError: every problem is named by its key.
@@ -119,7 +74,7 @@ def _invalid_params_error(path: Path, errors: list[str]) -> ConfigError:
 
 
 def _validate(content: Any) -> tuple[Params | None, list[str]]:
-    """The params, None where something is wrong, and what is wrong."""
+    """Return the params (None where something is wrong) and the problems."""
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
@@ -129,7 +84,7 @@ def _validate(content: Any) -> tuple[Params | None, list[str]]:
 
 
 def parse_file(path: Path, parse: Callable[[str], Any]) -> Any:
-    """What `parse` makes of a YAML file's text.
+    """Read a YAML file with `parse`.
 
     Raises:
         ConfigError: the file is missing, cannot be read, or is not YAML; the message names it.
@@ -152,7 +107,6 @@ def parse_file(path: Path, parse: Callable[[str], Any]) -> Any:
 
 @lru_cache(maxsize=1)  # a stage and its tracking read the same file, 0.1 s each time
 def _parse_yaml(text: str) -> Any:
-
     return safe_load(text)
 
 
@@ -171,3 +125,54 @@ def _get_value(params: Params, key: str, path: Path) -> Any:
         value = section[part]
         parent_keys.append(part)
     return value
+
+
+def safe_load(text: str) -> Any:
+    """Parse YAML 1.2 that may come from anyone to plain values, as DVC reads it (`1e-3` is a number, `no` is a word).
+
+    No code is run, no key may stand twice, and there is a limit on the number of values.
+
+    Raises:
+        YAMLError: it is not YAML, holds a key twice, a tag that is none of plain values, or a number of thousands of
+            digits.
+        ValueError: it holds more values than any file needs.
+        RecursionError: it is nested too deeply.
+    """
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _bounded_constructor()
+    return yaml.load(text)
+
+
+@cache
+def _bounded_constructor() -> Any:
+    """Return a constructor of plain values with bounds; ruamel.yaml takes long to import, so it is made when needed."""
+    from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+
+    class BoundedConstructor(SafeConstructor):
+        """Counts the values of a document before any is made: ten lines of aliases and merges can be billions."""
+
+        def construct_document(self, node: Any) -> Any:
+            if (count := _count_values(node, {})) > _MAX_VALUES:
+                raise ValueError(f"with its aliases it has {count:,} values; allowed: {_MAX_VALUES:,}")
+            return super().construct_document(node)
+
+        def construct_object(self, node: Any, deep: bool = False) -> Any:
+            """Make a value; a number or a date that is none is an error that names its line."""
+            try:
+                return super().construct_object(node, deep)
+            except ValueError as error:
+                raise ConstructorError(problem=str(error), problem_mark=node.start_mark) from error
+
+    return BoundedConstructor
+
+
+def _count_values(node: Any, counts: dict[int, int]) -> int:
+    """Return how many values a node stands for; an alias counts as all that it stands for."""
+    if id(node) not in counts:
+        counts[id(node)] = 1  # where it holds itself
+        children = node.value if isinstance(node.value, list) else ()
+        parts = [part for child in children for part in (child if isinstance(child, tuple) else (child,))]
+        counts[id(node)] += sum(_count_values(part, counts) for part in parts)
+    return counts[id(node)]

@@ -1,4 +1,8 @@
-"""The section `train` of a model: by the loop, or by L-BFGS."""
+"""The sections `models` and `generators` of `params.yaml`.
+
+A key whose value can mean "nothing happens" has that value as its default, and no other key has one: absent means off.
+The fingerprint of a training leaves such values out, so a key that is added later changes no existing training.
+"""
 
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -22,7 +26,7 @@ from vision_pipeline.config.fields import (
 
 
 class TrainConfig(StrictModel):
-    """How a model is trained."""
+    """The training of a model by gradient steps."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000, description="passes over train")]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000, description="images per step")]
@@ -31,22 +35,31 @@ class TrainConfig(StrictModel):
         Field(description="muon: orthogonal steps for hidden layers, sgd for the output layer and the biases"),
     ]
     lr: Annotated[float, Field(gt=0, le=100, description="learning rate at its highest")]
-    head_lr: Annotated[float, Field(gt=0, le=100_000, description="of the output layer's weights, times lr")]
-    bias_lr: Annotated[float, Field(gt=0, le=100_000, description="of biases and batch norm, times lr")]
-    momentum: Annotated[float, Field(ge=0, lt=1, description="of sgd and muon (Nesterov when above 0)")]
-    weight_decay: Annotated[float, Field(ge=0, le=10)]
+    head_lr: Annotated[
+        float, Field(gt=0, le=100_000, description="learning rate of the output layer's weights, times lr")
+    ] = 1.0
+    bias_lr: Annotated[
+        float, Field(gt=0, le=100_000, description="learning rate of biases and batch norm, times lr")
+    ] = 1.0
+    momentum: Annotated[float, Field(ge=0, lt=1, description="momentum of sgd and muon, Nesterov's when above 0")] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, le=10, description="pull of the weights to zero")] = 0.0
     schedule: Annotated[
-        Literal["constant", "linear", "cosine", "one-cycle"], Field(description="of the learning rate, step by step")
+        Literal["constant", "linear", "cosine", "one-cycle"],
+        Field(description="course of the learning rate, step by step"),
     ]
-    warmup: Annotated[float, Field(ge=0, lt=1, description="share of the steps with a rising rate")]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    mixup: Annotated[float, Field(ge=0, le=100, description="alpha of mixup, 0: none")]
-    cutmix: Annotated[float, Field(ge=0, le=100, description="alpha of CutMix, 0: none")]
-    class_weights: ClassWeights
-    clip_norm: Annotated[float, Field(ge=0, description="largest gradient norm, 0: no clipping")]
-    ema: Annotated[float, Field(ge=0, lt=1, description="decay of the moving average of the weights, 0: none")]
-    compile: Annotated[bool, Field(description="by torch.compile; pays on a GPU in minutes, seldom on a CPU")]
-    patience: Annotated[int, Field(ge=0, description="epochs without a better validation accuracy, 0: no limit")]
+    warmup: Annotated[float, Field(ge=0, lt=1, description="share of the steps with a rising rate")] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1, description="share of the target spread over all classes")] = (
+        0.0
+    )
+    mixup: Annotated[float, Field(ge=0, le=100, description="alpha of mixup, 0: none")] = 0.0
+    cutmix: Annotated[float, Field(ge=0, le=100, description="alpha of CutMix, 0: none")] = 0.0
+    class_weights: ClassWeights = "none"
+    clip_norm: Annotated[float, Field(ge=0, description="largest gradient norm, 0: no clipping")] = 0.0
+    ema: Annotated[float, Field(ge=0, lt=1, description="decay of the moving average of the weights, 0: none")] = 0.0
+    compile: Annotated[
+        bool, Field(description="compile the step by torch.compile; pays on a GPU in minutes, seldom on a CPU")
+    ] = False
+    patience: Annotated[int, Field(ge=0, description="epochs without a better validation accuracy, 0: no limit")] = 0
 
 
 def _require_decreasing(numbers: list[float]) -> list[float]:
@@ -64,7 +77,7 @@ class LbfgsConfig(StrictModel):
         Field(min_length=1, max_length=100, description="candidates, the strongest first; each counts as an epoch"),
         AfterValidator(_require_decreasing),
     ]
-    class_weights: ClassWeights
+    class_weights: ClassWeights = "none"
 
 
 AnyTrainConfig = Annotated[
@@ -72,18 +85,21 @@ AnyTrainConfig = Annotated[
 ]
 
 
-# MERGED The sections of `models`: what every model says, and what each architecture adds.
 class ModelConfig(StrictModel):
-    """What every model says, whatever its architecture."""
+    """The keys of every model, whatever its architecture."""
 
     dataset: DatasetName
     inputs: Annotated[str, Field(description="prepared/<data set>, augmented/<policy>/views or features/<features>")]
-    fraction: Annotated[float, Field(gt=0, le=1, description="share of the training images used")]
+    fraction: Annotated[float, Field(gt=0, le=1, description="share of the training images used")] = 1.0
     augmentation: Annotated[Name, Field(description="a policy, or none")]
     synthetic: Annotated[Name, Field(description="the generator whose images join the training images, or none")]
     seeds: Annotated[
         Seeds,
-        Field(max_length=100, description="it is trained with each, and the first is the model; []: with `seed`"),
+        Field(
+            default_factory=list,
+            max_length=100,
+            description="seeds to train it with; the first one is the model; []: `seed` alone",
+        ),
     ]
     weights: Annotated[Name, Field(description="the backbone whose pretrained weights it starts from, or none")]
     normalize: Annotated[
@@ -99,9 +115,9 @@ class MLPConfig(ModelConfig):
     architecture: Annotated[Literal["mlp"], Field(description="the file in vision_pipeline/models")]
     hidden: Hidden
     activation: Activation
-    dropout: DropoutProbability
-    batch_norm: BatchNorm
-    initialization: Initialization
+    dropout: DropoutProbability = 0.0
+    batch_norm: BatchNorm = False
+    initialization: Initialization = "default"
 
 
 class CNNConfig(ModelConfig):
@@ -113,9 +129,9 @@ class CNNConfig(ModelConfig):
     padding: Annotated[int, Field(ge=0, le=15, description="zeros around each image, pixels")]
     hidden: Hidden
     activation: Activation
-    dropout: DropoutProbability
-    batch_norm: BatchNorm
-    initialization: Initialization
+    dropout: DropoutProbability = 0.0
+    batch_norm: BatchNorm = False
+    initialization: Initialization = "default"
 
 
 class SpeedNetConfig(ModelConfig):
@@ -133,7 +149,7 @@ class TransferConfig(ModelConfig):
     architecture: Annotated[Literal["transfer"], Field(description="the file in vision_pipeline/models")]
     hidden: Hidden
     activation: Activation
-    dropout: DropoutProbability
+    dropout: DropoutProbability = 0.0
 
 
 class FinetuneConfig(ModelConfig):
@@ -154,10 +170,14 @@ class RecurrentConfig(ModelConfig):
     ]
     hidden: Annotated[int, Field(ge=1, le=65536, description="numbers in a layer's state")]
     layers: Annotated[int, Field(ge=1, le=64, description="cells, each of which reads the one before")]
-    forget_bias: Annotated[float, Field(ge=-20, le=20, description="of an LSTM's forget gates at the start")]
-    input_bias: Annotated[float, Field(ge=-20, le=20, description="of an LSTM's input gates at the start; 0: drawn")]
-    dropout: DropoutProbability
-    steps: Annotated[int, Field(ge=0, le=100_000, description="symbols of a text that the gradient goes back; else 0")]
+    forget_bias: Annotated[float, Field(ge=-20, le=20, description="bias of an LSTM's forget gates at the start")]
+    input_bias: Annotated[
+        float, Field(ge=-20, le=20, description="bias of an LSTM's input gates at the start; 0: drawn")
+    ] = 0.0
+    dropout: DropoutProbability = 0.0
+    steps: Annotated[
+        int, Field(ge=0, le=100_000, description="symbols of a text that the gradient goes back; else 0")
+    ] = 0
 
 
 AnyModelConfig = Annotated[
@@ -166,7 +186,6 @@ AnyModelConfig = Annotated[
 ]
 
 
-# MERGED The section `generators`: GANs whose images join a model's training images.
 class GanConfig(StrictModel):
     """The two networks and how they are trained."""
 

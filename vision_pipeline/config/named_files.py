@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from vision_pipeline.config.fields import did_you_mean
+from vision_pipeline.config.fields import did_you_mean, format_problem
 from vision_pipeline.config.load import parse_file, safe_load
 from vision_pipeline.core.errors import ConfigError
 from vision_pipeline.core.logging import logger
@@ -15,12 +15,12 @@ ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 
 def list_names(folder: Path) -> list[str]:
-    """The names of a folder's files."""
+    """Return the names of a folder's files."""
     return sorted(file.stem for file in folder.glob("*.yaml"))
 
 
 def print_list(folder: Path, describe: Callable[[str], str]) -> None:
-    """List a folder's files for people, each with what it is about.
+    """Print a folder's files, each with its description.
 
     Raises:
         ConfigError: there are none.
@@ -32,10 +32,10 @@ def print_list(folder: Path, describe: Callable[[str], str]) -> None:
 
 
 def load_named(folder: Path, name: str, model_class: type[ConfigT]) -> ConfigT:
-    """What `folder`/`name`.yaml says.
+    """Read `folder`/`name`.yaml.
 
     Raises:
-        ConfigError: there is none of that name, or it does not say what `model_class` must; the message names file and key.
+        ConfigError: there is none of that name, or it does not fit `model_class`; the message names file and key.
     """
     if name not in (available := list_names(folder)):
         raise ConfigError(f"there is no {folder / name}.yaml; {did_you_mean(name, available)}")
@@ -43,7 +43,4 @@ def load_named(folder: Path, name: str, model_class: type[ConfigT]) -> ConfigT:
     try:
         return model_class.model_validate(parse_file(file, safe_load))
     except ValidationError as error:
-        messages = (
-            f"{'.'.join(map(str, details['loc'])) or 'the file'}: {details['msg']}" for details in error.errors()
-        )
-        raise ConfigError(f"{file} is not valid:\n  " + "\n  ".join(messages)) from error
+        raise ConfigError(f"{file} is not valid:\n  " + "\n  ".join(map(format_problem, error.errors()))) from error

@@ -1,4 +1,4 @@
-"""What `params.yaml` may say: all of its sections, and the keys that stand in none."""
+"""The schema of `params.yaml`: all of its sections, and the keys that stand in none."""
 
 from typing import Annotated, Literal
 
@@ -10,18 +10,21 @@ from vision_pipeline.config.models import AnyModelConfig, GeneratorConfig
 
 
 class EvaluateConfig(StrictModel):
-    """How the test set is reported."""
+    """The report on the test set."""
 
     bins: Annotated[int, Field(ge=2, le=100, description="of the reliability curve")]
     worst: Annotated[int, Field(ge=1, le=400, description="mistakes drawn")]
     tta: Annotated[
         dict[Name, Literal["mirror", "shift", "mirror-shift"]],
-        Field(description="by data set, the views of test-time augmentation; its accuracy is reported apart"),
+        Field(
+            default_factory=dict,
+            description="by data set, the views of test-time augmentation; its accuracy is reported apart",
+        ),
     ]
 
 
 class ExportConfig(StrictModel):
-    """What an exported model must keep."""
+    """Bounds on an exported model."""
 
     max_logit_gap: Annotated[float, Field(gt=0, le=1, description="to the fp32 eager model, on the test set")]
 

@@ -1,1 +1,1 @@
-"""What every room stands on: where things lie, how files are written, how a stage speaks."""
+"""The base of every package: paths, atomic files, logging, locks, signals, fingerprints. It imports nothing else."""

@@ -1,4 +1,4 @@
-"""The checkout whose code runs, beside the checkout in which the user stands.
+"""Which code and which Python run: the checkout of the code, the one in which the user stands, missing packages.
 
 An environment has one installed checkout, and several checkouts may share the environment (worktrees, copies). Python
 takes the working folder's code for `python -m`, but the installed one for a console command or with PYTHONSAFEPATH.
@@ -16,6 +16,7 @@ from vision_pipeline.core.paths import repo_root
 
 _MARKER = "stages/train.py"  # a checkout has it, whatever its age
 _CLI_MODULES = ("vision_pipeline.cli.main", "stages.commands.main")  # today's, and that of checkouts of before
+_SHEBANG = re.compile(r"(/[^\n\"']*)/bin/python")  # a script's first lines name its environment
 INSTALL_COMMAND = "pip install --no-deps --no-build-isolation -e ."
 
 
@@ -39,12 +40,16 @@ def reexec_with_local_code() -> None:
     checkout, pythonpath = _find_other_checkout(), os.environ.get("PYTHONPATH", "")
     if checkout is None or checkout.stat().st_uid != os.getuid() or _is_first_in_pythonpath(checkout, pythonpath):
         return
-    main = next((name for name in _CLI_MODULES if (checkout / f"{name.replace('.', '/')}.py").is_file()), None)
-    if main is None:
+    if (main := _main_module(checkout)) is None:
         return
     env = os.environ | {"PYTHONPATH": f"{checkout}{os.pathsep}{pythonpath}".rstrip(os.pathsep)}
     command = [sys.executable, "-P", "-m", main, *sys.argv[1:]]
     os.execve(sys.executable, command, env)
+
+
+def _main_module(checkout: Path) -> str | None:
+    """Return the module of a checkout's console command; None where its library is missing."""
+    return next((name for name in _CLI_MODULES if (checkout / f"{name.replace('.', '/')}.py").is_file()), None)
 
 
 def _is_first_in_pythonpath(checkout: Path, pythonpath: str) -> bool:
@@ -53,17 +58,18 @@ def _is_first_in_pythonpath(checkout: Path, pythonpath: str) -> bool:
 
 
 def raise_if_other_checkout() -> None:
-    """Raise a refusal when the working folder is in one checkout and the code is another one's: results would be wrong.
+    """Raise an error when the working folder is in one checkout and the code is another one's: results would be wrong.
 
     Raises:
         UserError: the message names both folders.
     """
     if checkout := _find_other_checkout():
-        fix = (
-            "unset PYTHONSAFEPATH"
-            if "PYTHONSAFEPATH" in os.environ
-            else f"cd {shlex.quote(str(checkout))} && {INSTALL_COMMAND}"
-        )
+        if not _main_module(checkout):
+            fix = f"its library is missing: git -C {shlex.quote(str(checkout))} checkout -- vision_pipeline"
+        elif "PYTHONSAFEPATH" in os.environ:
+            fix = "unset PYTHONSAFEPATH"
+        else:
+            fix = f"cd {shlex.quote(str(checkout))} && {INSTALL_COMMAND}"
         raise UserError(
             f"{checkout} is a checkout, but the code of {code_root()} runs, whose results may differ; {fix}"
         )
@@ -74,10 +80,6 @@ def _find_other_checkout() -> Path | None:
     return (
         checkout if checkout and (checkout / "vision_pipeline").resolve() != code_root() / "vision_pipeline" else None
     )
-
-
-# MERGED The line that is printed when Python lacks a package: mostly, the environment is not active.
-_SHEBANG = re.compile(r"(/[^\n\"']*)/bin/python")  # a script's first lines name its environment
 
 
 def explain_missing_package(error: BaseException | None) -> str | None:

@@ -16,7 +16,6 @@ from typing import Any
 
 from vision_pipeline.core.errors import UserError
 
-_CHUNK = 1 << 20
 PARTIAL_FILE_PATTERN = re.compile(
     r"\..+?(?:\.(\d+))?\.partial"
 )  # a temporary name; of a file it has the writer's process
@@ -68,7 +67,7 @@ def annotate_os_error(path: Path) -> Iterator[None]:
 
 
 def format_os_error(error: OSError) -> str | None:
-    """What to say of a disk that is full or read-only, what is closed to this user, and a name that cannot be a file's.
+    """Return the line for a full or read-only disk, a file closed to this user, or a name that no file can have.
 
     None where the error is another one.
     """
@@ -94,8 +93,8 @@ def _explain_unreadable(path: Path) -> str | None:
 def _format_permission_fix(path: Path) -> str:
     status = path.stat()
     return (
-        f"{path}: user {_get_user_name(os.geteuid())} may not read it, because it belongs to {_get_user_name(status.st_uid)} "
-        f"(mode {status.st_mode & 0o777:03o}); `sudo chmod -R a+rX {path}` allows it"
+        f"{path}: user {_get_user_name(os.geteuid())} may not read it, because it belongs to "
+        f"{_get_user_name(status.st_uid)} (mode {status.st_mode & 0o777:03o}); `sudo chmod -R a+rX {path}` allows it"
     )
 
 
@@ -142,7 +141,7 @@ class MissingKeyError(UserError, KeyError):
 
 
 class JsonObject(dict[str, Any]):
-    """What a JSON file says. A key that it lacks is refused with the file's name: files get damaged, or are of old."""
+    """The content of a JSON file. A missing key is an error that names the file, which may be damaged or old."""
 
     path = "what was read"  # of a copy
 
@@ -170,9 +169,6 @@ def read_json(path: Path) -> JsonObject:
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

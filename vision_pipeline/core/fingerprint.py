@@ -15,7 +15,7 @@ _EXCLUDED_PACKAGES = ("vision_pipeline.tracking", "vision_pipeline.config", "vis
 
 
 def compute_training_fingerprint(values: dict[str, Any], data_files: list[Path], code: str) -> str:
-    """16 hexadecimal digits of the SHA-256 over everything that a training's outcome depends on.
+    """Return 16 hexadecimal digits of the SHA-256 over everything that a training's outcome depends on.
 
     Args:
         values: the declared params, and the device, precision and threads they resolved to.
@@ -28,7 +28,7 @@ def compute_training_fingerprint(values: dict[str, Any], data_files: list[Path],
 
 
 def list_fingerprint_inputs(model: Mapping[str, Any]) -> list[Path]:
-    """Those whose bytes stand for all that a training reads, for `compute_training_fingerprint`: data, policy, made images, weights.
+    """Return the files whose bytes identify all that a training reads: data, policy, synthetic images, weights.
 
     Args:
         model: its section of params.yaml.
@@ -42,13 +42,13 @@ def list_fingerprint_inputs(model: Mapping[str, Any]) -> list[Path]:
 
 
 def derive_seed(*key: int | str) -> int:
-    """A number of 64 bits from a key such as `(seed, "order", epoch)`, to seed a generator with."""
+    """Return a number of 64 bits from a key such as `(seed, "order", epoch)`, to seed a generator with."""
     text = "/".join(str(part) for part in key)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def compute_source_digest() -> str:
-    """SHA-256 over the sources of all the project's modules in use, by module name."""
+    """Return the SHA-256 over the sources of all the project's modules in use, by module name."""
     digest = hashlib.sha256()
     modules = {
         _get_module_name(name, module): getattr(module, "__file__", None) for name, module in list(sys.modules.items())
@@ -60,7 +60,7 @@ def compute_source_digest() -> str:
 
 
 def _get_module_name(name: str, module: ModuleType) -> str:
-    """The module's own name, also of the script that runs as `__main__`."""
+    """Return the module's own name, also of the script that runs as `__main__`."""
     spec = getattr(module, "__spec__", None)
     return spec.name if name == "__main__" and spec else name
 

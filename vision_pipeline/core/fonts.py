@@ -118,7 +118,8 @@ def _warn_of_missing_letters(letters: frozenset[str]) -> None:
     _warned_letters.update(letters)
     more = f" and {len(letters) - _MAX_LETTERS_IN_WARNING} more" if len(letters) > _MAX_LETTERS_IN_WARNING else ""
     logger.warning(
-        f"no installed font has the letters {' '.join(sorted(letters)[:_MAX_LETTERS_IN_WARNING])}{more}; pictures show boxes for them. "
+        f"no installed font has the letters {' '.join(sorted(letters)[:_MAX_LETTERS_IN_WARNING])}{more}; pictures show "
+        "boxes for them. "
         "Install a font, on Debian fonts-noto-cjk (Chinese, Japanese, Korean) or fonts-noto-core (others), and draw "
         "again, a stage by `dvc repro -f -s STAGE`"
     )

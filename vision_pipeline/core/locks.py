@@ -27,12 +27,10 @@ def file_lock(name: str, waiting_for: str = "", on_wait: Callable[[], None] = la
     """
     with (_locks_dir() / name).open("a+") as file:
         if not _try_lock([file]):
-            if waiting_for:
-                file.seek(0)
-                logger.info(f"waiting for process {file.read().strip() or '?'}, which {waiting_for}")
-            while not _try_lock([file]):
-                on_wait()
-                time.sleep(_SECONDS_BETWEEN_TRIES)
+            file.seek(0)
+            holder = file.read().strip() or "?"
+            message = f"waiting for process {holder}, which {waiting_for}" if waiting_for else ""
+            wait_until(lambda: _try_lock([file]), message, on_wait)
         file.truncate(0)
         with annotate_os_error(Path(file.name)):
             os.write(file.fileno(), str(os.getpid()).encode())  # at once: what a full disk refused would come again
@@ -41,6 +39,29 @@ def file_lock(name: str, waiting_for: str = "", on_wait: Callable[[], None] = la
             yield
         finally:
             _held_names.discard(name)
+
+
+def wait_until(
+    is_ready: Callable[[], bool],
+    message: str,
+    on_wait: Callable[[], None] = lambda: None,
+    seconds: float = _SECONDS_BETWEEN_TRIES,
+) -> None:
+    """Wait until `is_ready`, which is asked every few `seconds`; `message` is logged once, if there is a wait.
+
+    Args:
+        is_ready: returns whether the wait is over; may take the thing that is waited for.
+        message: one line; "" for none.
+        on_wait: called at each try; an exception that it raises ends the wait.
+        seconds: between two tries.
+    """
+    if is_ready():
+        return
+    if message:
+        logger.info(message)
+    while not is_ready():
+        on_wait()
+        time.sleep(seconds)
 
 
 def lock_path(name: str) -> Path:
@@ -76,13 +97,7 @@ def cpu_slot(slots: int, on_wait: Callable[[], None] = lambda: None) -> Iterator
     """
     files = [(_locks_dir() / f"turn-{slot}").open("a") for slot in range(slots)]
     try:
-        is_announced = False
-        while not _try_lock(files):
-            if not is_announced:
-                logger.info("waiting for its turn: other stages use all cores")
-                is_announced = True
-            on_wait()
-            time.sleep(_SECONDS_BETWEEN_TRIES)
+        wait_until(lambda: _try_lock(files), "waiting for its turn: other stages use all cores", on_wait)
         yield
     finally:
         for file in files:

@@ -25,22 +25,22 @@ MODEL_REPORTS = REPORTS / "models"
 
 
 def model_report_dir(name: str) -> Path:
-    """The folder of one model's metrics, plots and pictures."""
+    """Return the folder of one model's metrics, plots and pictures."""
     return MODEL_REPORTS / name
 
 
 def seed_dir(name: str, seed: int) -> Path:
-    """Of a model that is trained with several seeds, what came of one that is not the first."""
+    """Return the folder of a further seed, for a model that is trained with several."""
     return MODELS / name / "seeds" / str(seed)
 
 
 def seed_dirs(name: str) -> list[Path]:
-    """The folders of all seeds but the first that a model was trained with, in the order of their numbers."""
+    """Return the folders of all seeds but the first that a model was trained with, in the order of their numbers."""
     return sorted((MODELS / name / "seeds").glob("*"), key=lambda folder: int(folder.name))
 
 
 def repo_root() -> Path:
-    """The repository that the user works in, also when DVC runs a stage in a throw-away copy.
+    """Return the repository that the user works in, also when DVC runs a stage in a throw-away copy.
 
     `dvc exp run --temp` and `--queue` run stages elsewhere and name the original in `DVC_ROOT`;
     what must outlive the copy (the MLflow store, resume states) lies under this folder.
@@ -49,7 +49,7 @@ def repo_root() -> Path:
 
 
 def resume_dir(key: str) -> Path:
-    """Where the training `key` keeps the state that it goes on from: outside DVC's outs, which DVC deletes."""
+    """Return the folder of the state that the training `key` resumes from: outside DVC's outs, which DVC deletes."""
     if not re.fullmatch("[0-9a-f]{16}", key):  # a checkpoint may come from anywhere
         raise ValueError(f"{key!r} is not the key of a training")
     return repo_root() / ".ckpt" / key
@@ -60,7 +60,6 @@ def delete_resume_state(key: str) -> None:
     shutil.rmtree(resume_dir(key), ignore_errors=True)
 
 
-# MERGED The folders in which DVC keeps results, which must be in the repository itself.
 _OUT_ROOTS = (DATA, REPORTS)
 _STAGE_DIRS = (
     RAW, PREPARED, AUGMENTED, SYNTHETIC, WEIGHTS, FEATURES,
@@ -69,7 +68,7 @@ _STAGE_DIRS = (
 
 
 def raise_if_linked_outs() -> None:
-    """Raise a refusal when a folder of results is a link to another disk: DVC refuses it once the stage has run.
+    """Raise an error when a folder of results is a link to another disk: DVC refuses it once the stage has run.
 
     A link that stays in the repository is no problem, nor are the links to its cache that DVC makes of files.
 

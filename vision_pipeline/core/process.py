@@ -1,4 +1,4 @@
-"""How a process of the project starts: the garbage collector, its parent, and packages that are missing."""
+"""The start of a process of the project: garbage collector, logging, parent process, missing packages."""
 
 import gc
 import os

@@ -14,7 +14,7 @@ _REDRAW_SECONDS, _DELAY_SECONDS = (0.1, 0.5) if sys.stderr.isatty() else (10.0, 
 def progress_bar(
     total: int | None, description: str, unit: str = "image", unit_scale: bool = False, disable: bool = False
 ) -> Any:
-    """A progress bar (tqdm), for what takes longer than a moment; call its `update(n)`, use it as a context manager."""
+    """Return a progress bar (tqdm), for work that takes seconds; a context manager whose `update(n)` is called."""
     from tqdm import tqdm
 
     # its own is a semaphore of the system's, which a killed process leaves behind, with a warning

@@ -1,4 +1,4 @@
-"""How a stage script begins and ends."""
+"""The start and the end of a stage script."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ _NONDETERMINISTIC = "does not have a deterministic implementation"  # torch's wo
 
 
 def run_stage(main: Callable[[str], int | None], description: str, argument_help: str) -> NoReturn:
-    """Run a stage script: parse its one argument, call `main` with it, turn refusals into one line.
+    """Run a stage script: parse its one argument, call `main` with it, print expected errors as one line.
 
     Args:
         main: gives the epochs that the stage was asked for, where it has some.
@@ -58,7 +58,7 @@ def run_with_exit_code(main: Callable[[], int | None]) -> NoReturn:
 
 
 def _format_nondeterminism_error(error: RuntimeError) -> str | None:
-    """What to say of an operation that gives other bits each time; None where the error is another one."""
+    """Return the line for an operation that is not deterministic; None where the error is another one."""
     operation, reason, _ = str(error).partition(_NONDETERMINISTIC)
     if not reason:
         return None

@@ -15,5 +15,5 @@ def join_limited(items: Sequence[object], limit: int) -> str:
 
 
 def format_value(value: Any) -> str:
-    """Return a value of settings for people: a float with four significant digits, anything else as Python prints it."""
+    """Return a value of settings for people: a float with four significant digits, others as Python prints them."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""How long stages took here, for `vision plan`: a file that neither git nor DVC sees, for no result depends on it."""
+"""Times that stages took here, for `vision plan`: a file outside git and DVC, because no result depends on it."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _FIELDS = {"start": "startup_s", "work": "run_s"}  # the file's keys
 
 @dataclass(frozen=True)
 class StageTiming:
-    """How long a stage took, without DVC's own work before and after it.
+    """The time that a stage took, without DVC's own work before and after it.
 
     Attributes:
         startup_s: seconds until its work began: imports.
@@ -49,7 +49,7 @@ def record_timing(start_time: float, epochs: int | None) -> None:
 
 
 def load_timings() -> dict[str, list[StageTiming]]:
-    """By stage, how long it took the last times, the latest last."""
+    """Return by stage its last timings, the latest last."""
     try:
         content = json.loads(_timings_file().read_text(encoding="utf-8"))
         return {stage: [_from_json(record) for record in records] for stage, records in content.items()}

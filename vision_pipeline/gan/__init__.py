@@ -1,1 +1,1 @@
-"""A small class-conditional GAN: its networks, its training, the images that it makes and how they are graded."""
+"""A small class-conditional GAN: its networks, its training, its images and their grade."""

@@ -1,8 +1,8 @@
-"""Random changes of all images that the discriminator sees, through which the generator's gradient flows.
+"""Random augmentation of all images that the discriminator sees, through which the generator's gradient flows.
 
-With few images a discriminator learns them by heart; changed at random, real ones and made ones alike, they do not run
-out. Source: Zhao et al., Differentiable Augmentation for Data-Efficient GAN Training, arXiv 2006.10738 (translation by
-up to an eighth, and a hole of half the height and width; outside and inside the hole is 0, the middle of -1 to 1).
+A discriminator memorises a small training set; augmenting real and fake images alike prevents it. Source: Zhao et al.,
+Differentiable Augmentation for Data-Efficient GAN Training, arXiv 2006.10738 (translation by up to an eighth, and a
+hole of half the height and width; outside the image and inside the hole is 0, the middle of -1 to 1).
 """
 
 from dataclasses import dataclass
@@ -12,28 +12,28 @@ from torch import Tensor
 
 from vision_pipeline.runtime.device import to_device_async
 
-_MAX_SHIFT, _HOLE_SIZE = 1 / 8, 1 / 2  # of height and width
+_MAX_SHIFT, _HOLE_SIZE = 1 / 8, 1 / 2  # shares of height and width
 
 
 @dataclass(frozen=True)
 class DiffAugParams:
-    """What becomes of N images; pixels, int64 (N, 2), down and to the right.
+    """The augmentation of N images, in pixels.
 
     Attributes:
-        shifts: of the image.
-        hole_centers: the middle of the hole.
+        shifts: int64 (N, 2), the shift of each image down and to the right.
+        hole_centers: int64 (N, 2), row and column of the hole's centre.
     """
 
     shifts: Tensor
     hole_centers: Tensor
 
     def last(self, count: int) -> "DiffAugParams":
-        """Those of the last `count` images."""
+        """Return the parameters of the last `count` images."""
         return DiffAugParams(self.shifts[-count:], self.hole_centers[-count:])
 
 
 def sample_diffaug(count: int, size: tuple[int, int], generator: torch.Generator) -> DiffAugParams:
-    """Changes of `count` images of a height and width, drawn evenly."""
+    """Return parameters for `count` images of `size` (height, width), drawn uniformly."""
     max_shifts = [int(length * _MAX_SHIFT) for length in size]
     shifts = [torch.randint(-max_shift, max_shift + 1, (count,), generator=generator) for max_shift in max_shifts]
     hole_centers = [torch.randint(length, (count,), generator=generator) for length in size]
@@ -41,7 +41,7 @@ def sample_diffaug(count: int, size: tuple[int, int], generator: torch.Generator
 
 
 def apply_diffaug(images: Tensor, params: DiffAugParams) -> Tensor:
-    """Shifted images (N, C, H, W) with a hole in each; the same shape and type."""
+    """Return images (N, C, H, W) shifted and with a hole in each, in the same shape and dtype."""
     height, width = images.shape[2:]
     shifts, hole_centers = (
         to_device_async(params.shifts, images.device),
@@ -57,12 +57,12 @@ def apply_diffaug(images: Tensor, params: DiffAugParams) -> Tensor:
 
 
 def _make_shift_matrices(size: int, shifts: Tensor) -> Tensor:
-    """bool (N, 1, size, size): which place each place's value comes from."""
+    """Return bool (N, 1, size, size), true where the column is the source position of the row's position."""
     indices = torch.arange(size, device=shifts.device)
     return (indices[None, :, None] - shifts[:, None, None] == indices[None, None, :])[:, None]
 
 
 def _make_span_mask(size: int, centers: Tensor) -> Tensor:
-    """bool (N, size): the places along an axis that the hole takes."""
+    """Return bool (N, size), true at the positions along an axis that the hole covers."""
     indices, half = torch.arange(size, device=centers.device), int(size * _HOLE_SIZE) // 2
     return (indices >= centers[:, None] - half) & (indices < centers[:, None] + half)

@@ -1,4 +1,7 @@
-"""All that is random in a GAN's training and in the making of images: keyed, so that it can go on from any step."""
+"""The random numbers of a GAN's steps, images of a trained generator, and sample sheets.
+
+All random numbers are keyed by seed and step, so that a training can resume at any step.
+"""
 
 import io
 from dataclasses import dataclass
@@ -11,18 +14,21 @@ from torch import Tensor, nn
 from vision_pipeline.gan.diffaugment import DiffAugParams, sample_diffaug
 from vision_pipeline.runtime.device import Runtime
 from vision_pipeline.runtime.inference import eval_mode
-from vision_pipeline.runtime.preprocessing import uint8_to_float
+from vision_pipeline.runtime.preprocessing import float_to_uint8, uint8_to_float
 from vision_pipeline.runtime.seeding import keyed_generator
+
+_BATCH_SIZE = 250
+_GRID_GAP, _GRID_SCALE, _GRID_GREY = 2, 2, 128  # pixels between images; factor of enlargement; color of the gaps
 
 
 @dataclass(frozen=True)
 class StepNoise:
-    """Of one step, on the CPU.
+    """The random numbers of one step, on the CPU.
 
     Attributes:
-        rows: int64 (N,), of the real images.
+        rows: int64 (N,), rows of the real images.
         noise: float32 (N, latent), standard normal.
-        diffaug: of 2 N images, first of the real ones, then of those that are made.
+        diffaug: augmentation of 2 N images, first the real ones, then the fake ones.
     """
 
     rows: Tensor
@@ -31,42 +37,56 @@ class StepNoise:
 
 
 def sample_step(
-    num_images: int, batch_size: int, latent: int, image_size: tuple[int, int], seed: int, step: int
+    num_images: int, batch_size: int, latent: int, *, image_size: tuple[int, int], seed: int, step: int
 ) -> StepNoise:
-    """The draws of a step: `batch_size` of the `num_images` rows, each time anew, noise, and changes of images of `image_size`."""
+    """Return the random numbers of a step.
+
+    Args:
+        num_images: number of training images.
+        batch_size: number of rows to draw, with replacement.
+        latent: length of a noise vector.
+        image_size: height and width of an image.
+        seed: seed of the training.
+        step: number of the step, from 0.
+    """
     step_generator = keyed_generator("gan", seed, "step", step)
     rows = torch.randint(num_images, (batch_size,), generator=step_generator)
     noise = torch.randn(batch_size, latent, generator=step_generator)
     return StepNoise(rows, noise, sample_diffaug(2 * batch_size, image_size, step_generator))
 
 
-# MERGED Pixels as a GAN's networks have them, and images by a trained generator.
-_BATCH_SIZE = 250
-
-
 def to_symmetric(pixels: Tensor) -> Tensor:
-    """uint8 (N, H, W, C) to float32 (N, C, H, W), -1 to 1."""
+    """Return uint8 (N, H, W, C) as float32 (N, C, H, W) on the scale -1 to 1."""
     return uint8_to_float(pixels) * 2 - 1
 
 
 def to_pixels(symmetric: Tensor) -> np.ndarray:
-    """float (N, C, H, W), -1 to 1, to uint8 (N, H, W, C), rounded to the nearest of the 256 values."""
-    pixels = ((symmetric.float() + 1) * 127.5).round().clamp(0, 255)
-    return pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    """Return float (N, C, H, W) on the scale -1 to 1 as uint8 (N, H, W, C), each value rounded to the nearest."""
+    return float_to_uint8((symmetric.float() + 1) / 2).contiguous().cpu().numpy()
 
 
 def sample_images(
-    network: nn.Module, latent: int, num_classes: int, per_class: int, runtime: Runtime, seed: int, purpose: str
+    network: nn.Module,
+    *,
+    latent: int,
+    num_classes: int,
+    per_class: int,
+    runtime: Runtime,
+    seed: int,
+    purpose: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`compute_per_class` images of each class, one class after the other: uint8 (N, H, W, C), and int64 (N,).
+    """Return generated images, one class after the other.
 
     Args:
-        network: a generator, on the machine's device.
-        latent: numbers of its noise.
-        num_classes: how many.
-        per_class: images of each.
+        network: generator on the runtime's device.
+        latent: length of its noise vector.
+        num_classes: number of classes.
+        per_class: number of images of each class.
         runtime: device and precision.
         seed, purpose: key of the noise.
+
+    Returns:
+        Images uint8 (N, H, W, C), and their classes int64 (N,).
     """
     targets = torch.arange(num_classes).repeat_interleave(per_class)
     noise = torch.randn(len(targets), latent, generator=keyed_generator("gan", seed, purpose))
@@ -78,18 +98,12 @@ def sample_images(
     return np.concatenate(generated), targets.numpy()
 
 
-# MERGED Sample sheets: some images of each class in a grid, every pixel as it is.
-_GRID_GAP = 2  # pixels between images
-_GRID_GREY = 128
-_GRID_SCALE = 2
-
-
 def image_grid_png(images: np.ndarray, num_classes: int) -> bytes:
-    """A PNG of images, a row for each class.
+    """Return a PNG with a row of images for each class, every pixel enlarged without smoothing.
 
     Args:
-        images: uint8 (N, H, W, C), as many of each class, one class after the other.
-        num_classes: how many.
+        images: uint8 (N, H, W, C), the same number of each class, one class after the other.
+        num_classes: number of classes.
     """
     count, height, width, channels = images.shape
     per_class = count // num_classes

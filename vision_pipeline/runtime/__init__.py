@@ -1,1 +1,1 @@
-"""How tensors run on this machine: device, precision, threads, pixels to floats, batched inference."""
+"""The machine that tensors run on: device, precision, threads, preprocessing, batched inference, seeding."""

@@ -17,7 +17,7 @@ from vision_pipeline.core.system import count_available_cpus
 
 @dataclass(frozen=True)
 class Runtime:
-    """What a stage runs on; `str(machine.device)`, `precision` and `threads` are part of a run's key.
+    """The device, precision and threads of a stage; all three are part of a training's fingerprint.
 
     Attributes:
         device: where tensors live.
@@ -36,7 +36,7 @@ class Runtime:
     deterministic: bool = True
 
     def metadata(self) -> dict[str, str | int]:
-        """What a run records of its machine."""
+        """Return the entries that a run records of its machine."""
         return {
             "device": self.device.type,
             "machine": self.device_name,
@@ -53,7 +53,7 @@ class Runtime:
         return max(1, count_available_cpus() // threads)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context in which forward passes run."""
+        """Return the context in which forward passes run."""
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
@@ -95,7 +95,7 @@ def catch_oom(advice: str) -> Iterator[None]:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error says that the device's memory ran out; only CUDA has an error of its own for it."""
+    """Return whether an error says that the device's memory ran out; only CUDA has an error of its own for it."""
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
 
@@ -113,7 +113,7 @@ def _resolve_device(requested: str) -> torch.device:
 
 
 def _take_gpu(count: int) -> None:
-    """Of several GPUs, work on the first that no other stage of this repository has; where all are taken, share one."""
+    """Select the first GPU that no other stage of this repository has; where all are taken, share one."""
     if count > 1:
         free = lock_first_free([f"gpu-{number}" for number in range(count)])
         torch.cuda.set_device(os.getpid() % count if free is None else free)
@@ -144,7 +144,7 @@ _BF16_SUPPORT: list[tuple[str, str, Callable[[torch.device], bool]]] = [
 
 
 def _choose_precision(device: torch.device, has_convolutions: bool) -> tuple[str, str]:
-    """The precision that suits device and network, and why."""
+    """Return the precision that suits device and network, and the reason."""
     if not has_convolutions:
         return "fp32", "no convolutions"
     for kind, feature, is_supported in _BF16_SUPPORT:
@@ -164,9 +164,8 @@ def _get_device_name(device: torch.device) -> str:
     return platform.processor() or platform.machine()
 
 
-# MERGED From main memory to the device, without waiting for what the device still has to do.
 def to_device_async(tensor: Tensor, device: torch.device) -> Tensor:
-    """`tensor`, of the CPU, on `device`; the same one where that is the CPU.
+    """Return `tensor`, of the CPU, on `device`; the same one where that is the CPU.
 
     A plain `to` makes the CPU wait until a GPU has done all that it was asked before; this only asks for the copy. What
     the memory held at the call is what arrives, for CUDA stages what is not pinned: the tensor may be changed then.
@@ -174,11 +173,10 @@ def to_device_async(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=device.type == "cuda")
 
 
-# MERGED Turns at the cores for networks with convolutions.
 def cpu_slot_for(
     network: nn.Module, runtime: Runtime, on_wait: Callable[[], None] = lambda: None
 ) -> AbstractContextManager[None]:
-    """A context that holds one of the machine's places for a network with convolutions; for others, nothing.
+    """Return a context that holds one of the machine's CPU slots for a network with convolutions; for others, nothing.
 
     See `turn` for why, and for `on_wait`. Measured on 2 cores: the test of a SpeedNet took 81 seconds beside
     DenseNet121's features, 45 alone; the export of that DenseNet121 412 beside others, 225 alone.

@@ -37,11 +37,11 @@ def predict_logits(
     batch_size: int | None = None,
     description: str | None = None,
 ) -> Tensor:
-    """The network's outputs for all `inputs`, float32 on the CPU, in order.
+    """Return the network's outputs for all `inputs`, float32 on the CPU, in order.
 
     Args:
-        network: on `machine.device`; takes what `inputs` holds (uint8 images, float features or symbols).
-        inputs: (N, ...), also memory-mapped; or a text, whole numbers (L,), which is read as `split_into_streams` has it.
+        network: on `runtime.device`; takes the values of `inputs` (uint8 images, float features or symbols).
+        inputs: (N, ...), also memory-mapped; or a text, whole numbers (L,), which is cut by `split_into_streams`.
         runtime: device and precision of the forward pass.
         batch_size: rows at a time; by default as many as `choose_inference_batch_size`.
         description: a title shows a progress bar.
@@ -60,7 +60,7 @@ def predict_logits(
 
 
 def choose_inference_batch_size(shape: list[int], device: torch.device) -> int:
-    """Inputs of a shape ([height, width, channels] or [dimensions]) that one forward pass takes at a time.
+    """Return how many inputs of a shape ([height, width, channels] or [dimensions]) one forward pass takes.
 
     Bounded by pixels: the activations of large images need much memory, and on a CPU small batches are the
     fastest, since they stay in its caches (measured, half as many as elsewhere: 12 to 55 % sooner in fp32 for

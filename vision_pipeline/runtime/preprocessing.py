@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 def uint8_to_float(pixels: Tensor) -> Tensor:
-    """uint8 (N, H, W, C) to float32 (N, C, H, W) on the scale 0 to 1, in channels_last layout."""
+    """Convert uint8 (N, H, W, C) to float32 (N, C, H, W) on the scale 0 to 1, in channels_last layout."""
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 
@@ -16,7 +16,7 @@ def float_to_uint8(images: Tensor) -> Tensor:
 
 
 def normalization_stats(kind: str, mean: list[float], std: list[float]) -> dict[str, list[float]]:
-    """`mean` and `std` for `Normalize`: train's own for "standard"; "symmetric" gives -1..1, "unit" leaves 0..1."""
+    """Return `mean` and `std` for `Normalize`: train's own for "standard"; "symmetric" gives -1..1, "unit" leaves 0..1."""
     if kind == "symmetric":
         mean, std = [0.5] * len(mean), [0.5] * len(std)
     if kind == "unit":
@@ -37,7 +37,7 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Same shape, normalised."""
+        """Return the images normalised, in the same shape."""
         return (images - self.mean) / self.std
 
 
@@ -50,16 +50,15 @@ class PixelModel(nn.Module):
         self.network = network
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Logits, float32."""
+        """Return the logits, float32."""
         return self.network(self.normalize(uint8_to_float(pixels))).float()
 
 
-# MERGED Symbols on their way into a network: a stored text as streams that are read at once, stored numbers as indices.
 _MIN_STREAM_LENGTH = 1000  # of a stream, at least: what its first ones lack of the text before them is then hardly felt
 
 
 def split_into_streams(tokens: np.ndarray, fill: int = 0) -> np.ndarray:
-    """A text, whole numbers (L,), as (N, T): N pieces one below the other, the last filled up at its end.
+    """Cut a text, whole numbers (L,), into (N, T): N pieces one below the other, the last filled up at its end.
 
     A network reads the pieces side by side, each from its zero state, which is N times as fast as one after the
     other. Their number depends on L alone, one for each 1,000 symbols, so that every reader means the same.
@@ -80,5 +79,5 @@ class TokenModel(nn.Module):
         self.network = network
 
     def forward(self, symbols: Tensor) -> Tensor:
-        """Logits (N, T, classes) of a text, (N, classes) of sequences."""
+        """Return logits (N, T, classes) of a text, (N, classes) of sequences."""
         return self.network(symbols.long()).float()

@@ -18,7 +18,7 @@ class TTAModel(nn.Module):
         self._mirror, self._shift = "mirror" in views, "shift" in views
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 (N, H, W, C) to logits (N, classes)."""
+        """Return the logits (N, classes) of uint8 (N, H, W, C)."""
         if not self._shift:
             return self._average_mirrored(pixels)
         shifted_forth, shifted_back = (self._average_mirrored(shift_images(pixels, step)) for step in (1, -1))
@@ -30,7 +30,7 @@ class TTAModel(nn.Module):
 
 
 def shift_images(pixels: Tensor, step: int) -> Tensor:
-    """Images (N, H, W, C) moved right and down by `step` pixels; what comes in is the image reflected at its edge."""
+    """Move images (N, H, W, C) right and down by `step` pixels; the image reflected at its edge comes in."""
     _, height, width, _ = pixels.shape
     rows, columns = (
         _reflect_indices(torch.arange(size, device=pixels.device) - step, size) for size in (height, width)
@@ -39,6 +39,6 @@ def shift_images(pixels: Tensor, step: int) -> Tensor:
 
 
 def _reflect_indices(indices: Tensor, size: int) -> Tensor:
-    """Places outside 0 .. size - 1, mirrored at the outermost pixels."""
+    """Return indices outside 0 .. size - 1 mirrored at the outermost pixels."""
     last = size - 1
     return last - (last - indices.abs()).abs()

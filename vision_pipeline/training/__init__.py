@@ -1,1 +1,1 @@
-"""The training loop and its parts: batches, optimizers, schedules, the loss, the history."""
+"""Training of a model: the task, batches, losses, optimizers, the loop, its saved state, several processes."""

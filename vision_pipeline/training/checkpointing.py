@@ -1,4 +1,4 @@
-"""The state of a training on disk, from which it goes on after any kind of end."""
+"""The state of a training on disk, from which it resumes after any kind of end."""
 
 import hashlib
 import io
@@ -19,29 +19,33 @@ from vision_pipeline.training.ranks import SINGLE_PROCESS, DistributedContext, R
 
 StateDict = dict[str, Any]
 
-_SECONDS_BETWEEN_SAVES = 30.0  # between states within an epoch
-_MAX_SAVE_SHARE = 0.02  # of the training's time that saving may take
+_SECONDS_BETWEEN_SAVES = 30.0  # within an epoch
+_MAX_SAVE_SHARE = 0.02  # share of the training's time that saving may take
 _DIGEST_BYTES = 32
-_CONTINUE, _SAVE = 0, 1  # and the number of a signal, which is higher: save and stop
+_CONTINUE, _SAVE = 0, 1  # a vote above these is the number of a signal: save and stop
 
 
 class CheckpointManager:
     """Saves a training's state after each epoch, every half minute within one, and before it is stopped.
 
-    Two files take turns, each with the SHA-256 of its content in front: when the newest is not whole, because the
-    power failed while it was written, the one before it is. Saving takes at most 2 % of the training's time:
-    where epochs are shorter than that allows, some go unsaved. A state of other versions of the libraries is left.
-    Of several ranks, rank 0 reads and writes; all save and stop at the same step.
+    Two files are written in turn, each with the SHA-256 of its content in front: when the newest is not whole, because
+    the power failed while it was written, the one before it is. Saving takes at most 2 % of the training's time:
+    where epochs are shorter than that allows, some go unsaved. A state of other library versions is not used.
+    In a training of several ranks, rank 0 reads and writes; all ranks save and stop at the same step.
+
+    Args:
+        folder: folder of this training alone.
+        shutdown: flag that is set when the training must end.
+        world: the ranks that train together.
     """
 
     def __init__(self, folder: Path, shutdown: ShutdownFlag, world: DistributedContext = SINGLE_PROCESS) -> None:
-        """`folder` is of this training alone; `shutdown` tells when the training must end."""
         self._files, self._shutdown = [folder / "a.state", folder / "b.state"], shutdown
         self._world, self._consensus = world, RankConsensus(world)
         self._save_count, self._save_seconds, self._saved_at = 0, 0.0, time.monotonic()
 
     def load(self) -> StateDict | None:
-        """The newest whole state, its tensors on the CPU; None where there is none."""
+        """Return the newest whole state, its tensors on the CPU; None where there is none."""
         newest: StateDict | None = self._world.broadcast(self._load_newest() if self._world.rank == 0 else None)
         return newest
 
@@ -50,9 +54,11 @@ class CheckpointManager:
             state for file in self._files if (state := _read_state(file)) is not None and _same_versions(file, state)
         ]
         if not states:
+            logger.debug(f"{self._files[0].parent} holds no state; the training begins at its first step")
             return None
         newest = max(states, key=lambda state: state["number"])
         self._save_count = newest["number"]
+        logger.debug(f"the training resumes from state {self._save_count} in {self._files[0].parent}")
         return newest
 
     def after_step(self, get_state: Callable[[], StateDict]) -> None:
@@ -61,7 +67,7 @@ class CheckpointManager:
         self._act(self._consensus.all_reduce_max(self._vote(due)), get_state)
 
     def after_epoch(self, get_state: Callable[[], StateDict], is_last: bool) -> None:
-        """Save the state, unless that were too often; the last epoch's always."""
+        """Save the state unless the last one was saved too recently; always save the last epoch's."""
         due = is_last or self._seconds_since_save() >= self._save_seconds / _MAX_SAVE_SHARE
         self._act(self._world.all_reduce_max(self._vote(due)), get_state)
 
@@ -73,7 +79,7 @@ class CheckpointManager:
     def _act(self, decision: int, get_state: Callable[[], StateDict]) -> None:
         if decision == _CONTINUE:
             return
-        snapshot = get_state()  # of all ranks
+        snapshot = get_state()  # every rank calls it, because it gathers a part from each
         if self._world.rank == 0:
             self.save(snapshot)
         if decision > _SAVE:
@@ -81,7 +87,7 @@ class CheckpointManager:
             self._shutdown.check()
 
     def save(self, state: StateDict) -> None:
-        """Write `state` (tensors and plain values) beside the last one, durably."""
+        """Write `state` (tensors and plain values) durably, in place of the state before the last."""
         started = time.monotonic()
         self._save_count += 1
         buffer = io.BytesIO(b"\0" * _DIGEST_BYTES)
@@ -95,13 +101,14 @@ class CheckpointManager:
             os.fsync(file.fileno())
         self._saved_at = time.monotonic()
         self._save_seconds = self._saved_at - started
+        logger.debug(f"state {self._save_count}: {len(content):,} bytes saved in {self._save_seconds:.2f} s")
 
     def _seconds_since_save(self) -> float:
         return time.monotonic() - self._saved_at
 
 
 def _read_state(file: Path) -> StateDict | None:
-    """A state, None where the file is missing or is not whole."""
+    """Return a state; None where the file is missing or is not whole."""
     try:
         content = file.read_bytes()
     except FileNotFoundError:
@@ -115,7 +122,7 @@ def _read_state(file: Path) -> StateDict | None:
 
 
 def _same_versions(file: Path, state: StateDict) -> bool:
-    """Whether the same libraries computed it: with others its training would be of neither."""
+    """Return whether the installed libraries computed the state: a training must not mix two versions."""
     saved_versions, current_versions = state.get("versions", {}), get_library_versions()
     differences = [
         f"{name} {saved_versions.get(name, 'unknown')}, now {current_versions[name]}"

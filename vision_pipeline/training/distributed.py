@@ -1,4 +1,4 @@
-"""Several processes (ranks) of one training, on one machine or many, under torchrun or `launch`.
+"""Several processes (ranks) of one training: started by torchrun on one machine or many, or by `launch_ranks` on this.
 
 Batch norm normalises over a rank's own rows, as is usual; the running averages are those of rank 0.
 """
@@ -20,14 +20,20 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError, ConfigError, DataError, UserError
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.signals import Interrupted
 from vision_pipeline.runtime.device import Runtime
 from vision_pipeline.training.ranks import SINGLE_PROCESS, DistributedContext
 
-_RANK_TIMEOUT = timedelta(seconds=50)  # of a rank that hangs, or whose machine is gone
-_FAILURE_DELAY_SECONDS = 3.0  # seconds; the launcher blames the rank that ends first, which is to be the one that died
-_GLOO_ERRORS = ("gloo", "pair closure")  # what gloo's errors say, which have no class of their own
+RankMain = Callable[[str], object]
+
+_RANK_TIMEOUT = timedelta(seconds=50)  # for a rank that hangs, or whose machine is gone
+_FAILURE_DELAY_SECONDS = 3.0  # the launcher reports the rank that ends first, which must be the one that died
+_GLOO_ERRORS = ("gloo", "pair closure")  # words of gloo's errors, which have no class of their own
+_ERROR_CLASSES: dict[str, type[UserError]] = {  # expected errors of a rank, which cross to the launcher by name
+    error_class.__name__: error_class for error_class in (UserError, ConfigError, DataError, ArtifactError, Interrupted)
+}
 
 
 class MultiProcessContext(DistributedContext):
@@ -37,7 +43,7 @@ class MultiProcessContext(DistributedContext):
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
     def local_runtime(self, runtime: Runtime) -> Runtime:
-        """Its even share of the CPU threads, and the GPU that `joined` chose.
+        """Return the runtime with an even share of the CPU threads, and the GPU that `init_distributed` chose.
 
         Raises:
             UserError: there are fewer GPUs than ranks.
@@ -53,8 +59,8 @@ class MultiProcessContext(DistributedContext):
         return replace(runtime, threads=torch.get_num_threads())
 
     def wrap_ddp(self, network: nn.Module) -> nn.Module:
-        # Without this flag the gradients are put in another order after the first step. So the sums of three ranks and
-        # more are rounded in another way, and a resumed training, whose first step is another one, has other bits.
+        # Without this flag the order of the gradients changes after the first step. Then the sums of three ranks and
+        # more are rounded differently, and a resumed training, whose first step is another one, ends with other bits.
         return DistributedDataParallel(network, find_unused_parameters=True)
 
     def all_reduce_sum(self, values: Tensor) -> Tensor:
@@ -84,12 +90,12 @@ class MultiProcessContext(DistributedContext):
 
 @contextmanager
 def init_distributed() -> Iterator[DistributedContext]:
-    """Join the ranks that were started, each with a GPU of its own where there are GPUs; alone where none were.
+    """Yield the ranks that were started, each with its own GPU where there are GPUs; else a single process.
 
-    What lies on the CPU is sent by gloo, what lies on a GPU by NCCL.
+    Tensors on the CPU are sent by gloo, tensors on a GPU by NCCL.
 
     Raises:
-        UserError: another rank died or hangs. Nothing is torn down then: nobody would answer.
+        UserError: another rank died or hangs. The process group is not destroyed then: no rank would answer.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield SINGLE_PROCESS
@@ -97,9 +103,11 @@ def init_distributed() -> Iterator[DistributedContext]:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     try:
-        # by itself torch would take the GPU's alone, and then send nothing that lies on the CPU
+        # by default torch would take the GPU's backend alone, which sends no tensor on the CPU
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_RANK_TIMEOUT)
-        yield MultiProcessContext()
+        world = MultiProcessContext()
+        logger.debug(f"rank {world.rank} of {world.size} has joined the training")
+        yield world
         dist.destroy_process_group()
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and not any(phrase in str(error) for phrase in _GLOO_ERRORS):
@@ -112,37 +120,34 @@ def init_distributed() -> Iterator[DistributedContext]:
         ) from error
 
 
-# MERGED Start the ranks of one training on this machine, as torchrun does; one line says which of them failed.
-RankMain = Callable[[str], object]
-
-
 def num_processes(devices: int, device: str) -> int:
-    """How many processes this one has to start for a training; 1 where it is to train itself.
+    """Return the number of processes that this one has to start for a training; 1 where it trains by itself.
 
     Args:
-        devices: of params.yaml; 0: one for each GPU.
-        device: of params.yaml.
+        devices: `devices` of params.yaml; 0 means one process for each GPU.
+        device: `device` of params.yaml.
     """
-    if "WORLD_SIZE" in os.environ:  # torchrun, or this file, has started them
+    if "WORLD_SIZE" in os.environ:  # torchrun, or `launch_ranks`, has started them
         return 1
     gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
     return devices or max(gpus, 1)
 
 
 def launch_ranks(rank_main: RankMain, name: str, num_ranks: int) -> None:
-    """Call `work(name)` in `num_ranks` processes, which find each other by a port that the system chooses.
+    """Call `rank_main(name)` in `num_ranks` processes, which connect by a port that the system chooses.
 
     Raises:
-        UserError: one of them failed; the message says which and why, and the others were ended.
-        Stopped: by a signal, which the processes were told.
+        UserError: a process failed; the message says which and why, and the others were ended. An expected error keeps
+            its class.
+        Interrupted: a signal stopped the training; it was passed on to the processes.
     """
     from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a remark on speed from every rank
-    logging.disable()  # of the launcher, which says in many lines what is said below in one
-    with TemporaryDirectory() as folder:
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # hides a remark on speed from every rank
+    logger.debug(f"{name} is trained by {num_ranks} processes")
+    with TemporaryDirectory() as folder, _disabled_logging():
         config = LaunchConfig(
             min_nodes=1, max_nodes=1, nproc_per_node=num_ranks, run_id=uuid4().hex, max_restarts=0,
             rdzv_backend="c10d", rdzv_endpoint="localhost:0", logs_specs=DefaultLogsSpecs(log_dir=folder),
@@ -155,20 +160,31 @@ def launch_ranks(rank_main: RankMain, name: str, num_ranks: int) -> None:
             raise _failure_to_error(name, *child_error.get_first_failure()) from None
 
 
+@contextmanager
+def _disabled_logging() -> Iterator[None]:
+    """Disable logging in this process: torch's launcher reports a failure in many lines, `launch_ranks` in one."""
+    previous_level = logging.root.manager.disable
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(previous_level)
+
+
 def _run_rank(rank_main: RankMain, name: str) -> None:
     os.setsid()  # Ctrl-C is for the launcher, which passes it on: a second one would end this rank at once
     rank_main(name)
 
 
 def _failure_to_error(name: str, rank: int, failure: Any) -> UserError:
-    """What a rank refused, or how it ended; the traceback of what no code expects is printed."""
+    """Return the expected error that a rank raised, or one that says how it ended; print an unexpected traceback."""
     payload: dict[str, Any] = failure.message if isinstance(failure.message, dict) else {"message": failure.message}
     error_type, _, message = payload["message"].partition(": ")
-    if error_type in (UserError.__name__, Interrupted.__name__):
-        return UserError(message)
+    if error_class := _ERROR_CLASSES.get(error_type):
+        return error_class(message)
     if "extraInfo" in payload:
         print(payload["extraInfo"]["py_callstack"], file=sys.stderr, flush=True)
     return UserError(
-        f"rank {rank} of {name}'s training ended with exit code {failure.exitcode} ({payload['message']}), and the others "
-        "with it; run it again: it goes on from its last state"
+        f"rank {rank} of {name}'s training ended with exit code {failure.exitcode} ({payload['message']}), "
+        "and the others with it; run it again: it goes on from its last state"
     )

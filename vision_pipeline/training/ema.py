@@ -10,18 +10,22 @@ from torch import nn
 
 
 class ModelEma:
-    """An exponential moving average of weights and batch-norm statistics; `network` holds it."""
+    """An exponential moving average of weights and batch-norm statistics, stored in `network`.
+
+    Args:
+        network: network whose weights are averaged; it is copied.
+        decay: share of the average that is kept at each step, 0 to 1.
+    """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        """`decay` is the share of the average that a step leaves, 0 to 1."""
         self.network = deepcopy(network).requires_grad_(False)
         self._decay = decay
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Take in the weights after step `step` of the training, from 0.
+        """Add the weights after step `step` of the training, from 0, to the average.
 
-        Early averages forget faster, or they would hold on to the initial weights: their decay is at most
+        Early averages forget faster, or the initial weights would stay in them: their decay is at most
         (1 + step) / (10 + step), as in TensorFlow's ExponentialMovingAverage.
         """
         decay = min(self._decay, (1 + step) / (10 + step))

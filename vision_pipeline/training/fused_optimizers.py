@@ -1,25 +1,37 @@
-"""The updates of SGD and Adam, by torch's own functions.
+"""SGD and Adam as one fused update by torch's own functions, and the interface of such an optimizer.
 
-`torch.optim`'s classes around them import the compiler when the first is made: 1.3 s of every training, in which
-mnist-mlp trains an epoch.
+`torch.optim`'s classes around these functions import the compiler when the first is made: 1.3 s of every training, in
+which mnist-mlp trains an epoch.
 """
+
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-LearningRate = (
-    float | Tensor
-)  # a tensor, float32 (), on the GPU where a step is recorded: a number would be recorded with it
-_BETAS, _EPSILON = (0.9, 0.999), 1e-8  # torch's
+# A tensor, float32 (), on the GPU where a step is captured as a CUDA graph: a number would be captured with it.
+LearningRate = float | Tensor
+
+_BETAS, _EPSILON = (0.9, 0.999), 1e-8  # torch's defaults
+
+
+class GroupOptimizer(Protocol):
+    """The optimizer of one group of parameters; `state` is all that later steps depend on, changed in place."""
+
+    parameters: list[nn.Parameter]
+    state: list[Tensor]
+
+    def step(self, lr: LearningRate) -> None:
+        """Update the parameters by their gradients."""
 
 
 def collect_grads(parameters: list[nn.Parameter]) -> list[Tensor]:
-    """Of each parameter its gradient; all have one, or the loss does not depend on some.
+    """Return the gradient of each parameter.
 
     Raises:
-        ValueError: one has none.
+        ValueError: a parameter has none, because the loss does not depend on it.
     """
     grads = [weight.grad for weight in parameters if weight.grad is not None]
     if len(grads) < len(parameters):
@@ -36,7 +48,7 @@ class FusedSGD:
 
     @torch.no_grad()
     def step(self, lr: LearningRate) -> None:
-        """Update every parameter."""
+        """Update the parameters by their gradients."""
         momentum_buffers: list[Tensor | None] = [*self.state] if self.state else [None] * len(self.parameters)
         sgd(
             [*self.parameters], collect_grads(self.parameters), momentum_buffers, fused=True, has_sparse_grad=False,
@@ -46,7 +58,7 @@ class FusedSGD:
 
 
 class FusedAdam:
-    """Adam (arXiv 1412.6980), its weight decay added to the gradient, or apart from it (AdamW, arXiv 1711.05101)."""
+    """Adam (arXiv 1412.6980), or with `decoupled` weight decay AdamW (arXiv 1711.05101)."""
 
     def __init__(
         self,
@@ -62,7 +74,7 @@ class FusedAdam:
 
     @torch.no_grad()
     def step(self, lr: LearningRate) -> None:
-        """Update every parameter."""
+        """Update the parameters by their gradients."""
         num_parameters = len(self.parameters)
         step_counts, exp_avgs, exp_avg_sqs = (
             self.state[start : start + num_parameters] for start in range(0, 3 * num_parameters, num_parameters)

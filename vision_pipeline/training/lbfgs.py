@@ -1,10 +1,10 @@
 """Logistic regression by L-BFGS: its minimum for each weight decay, of which the best by validation is kept.
 
-The loss is convex, so its minimum is the same wherever the search for it begins: each begins where the one before,
-under a stronger decay, has ended.
+The loss is convex, so its minimum is the same wherever the search for it begins: each search begins where the one
+before, under a stronger decay, has ended.
 
 Sources: Liu and Nocedal, On the limited memory BFGS method for large scale optimization, Mathematical Programming 45,
-1989; the decay chosen on validation: Radford et al., arXiv 2103.00020, appendix A.3, also for the most iterations.
+1989; the decay chosen on validation, and the maximum of iterations: Radford et al., arXiv 2103.00020, appendix A.3.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from vision_pipeline.config.models import LbfgsConfig
 from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.progress import progress_bar
 from vision_pipeline.runtime.device import Runtime, catch_oom
 from vision_pipeline.training.batches import ArrayDataset
@@ -33,45 +34,46 @@ def fit_logistic_regression(
     settings: LbfgsConfig,
     runtime: Runtime,
     after_epoch: Callable[[EpochMetrics], None],
+    *,
     checkpointer: CheckpointManager,
     world: DistributedContext = SINGLE_PROCESS,
 ) -> TrainResult:
-    """Find the minimum for each weight decay; each is an epoch of the outcome's history.
+    """Find the minimum for each weight decay; each search is an epoch of the result's history.
 
     Args:
-        task: a linear network and the data, which lies on the device as a whole, as float32.
+        task: a linear network and the data, which is on the device as a whole, as float32.
         settings: the model's `train` section.
-        runtime: device; its precision is "fp32", for a search along a line needs it.
-        after_epoch: called with every epoch's figures; what it raises ends the training.
-        checkpointer: of the state; a training that was interrupted goes on from there, to the same bits.
-        world: the ranks that search, each for all of it.
+        runtime: device; its precision is "fp32", because a line search needs it.
+        after_epoch: called with every epoch's metrics; an error that it raises ends the training.
+        checkpointer: keeps the state; an interrupted training resumes from there, to the same bits.
+        world: the ranks; each searches on all of the data.
+
+    Returns:
+        The weights of the best epoch by validation, and the metrics of all.
 
     Raises:
         UserError: the loss is not finite, or the device's memory ran out.
     """
     key = f"models.{task.name}.train.optimizer"
+    logger.debug(f"{task.name}: L-BFGS under {len(settings.weight_decays)} weight decays on {runtime.device}")
     with catch_oom(f"; L-BFGS needs all of train at once: set {key} to adamw"):
-        return _WeightDecaySearch(task, settings, runtime, checkpointer, world).run(after_epoch)
+        return _WeightDecaySearch(task, settings, runtime, checkpointer=checkpointer, world=world).run(after_epoch)
 
 
 class _WeightDecaySearch:
-    """A search under one of the weight decays; `_state_dict` is all that the ones after it depend on."""
+    """The search under each of the weight decays; `_state_dict` is all that the next search depends on."""
 
     def __init__(
         self,
         task: TrainTask,
         settings: LbfgsConfig,
         runtime: Runtime,
+        *,
         checkpointer: CheckpointManager,
         world: DistributedContext,
     ) -> None:
-        self._task, self._decays, self._runtime, self._checkpointer = (
-            task,
-            settings.weight_decays,
-            runtime,
-            checkpointer,
-        )
-        self._world = world
+        self._task, self._runtime, self._checkpointer, self._world = task, runtime, checkpointer, world
+        self._decays = settings.weight_decays
         assert isinstance(task.train, ArrayDataset)  # a text has no linear network
         stored_inputs, self._targets = task.train.gather(torch.arange(len(task.train)))
         self._inputs = task.eval_transform(stored_inputs)
@@ -96,7 +98,7 @@ class _WeightDecaySearch:
         return self._result
 
     def _remember_start(self) -> None:
-        """Remember the weights from which the next search begins."""
+        """Copy the weights from which the next search begins."""
         self._start_weights = {
             name: tensor.detach().clone() for name, tensor in self._task.network.state_dict().items()
         }
@@ -123,7 +125,7 @@ class _WeightDecaySearch:
         optimizer.step(closure)
 
     def _compute_loss(self) -> tuple[Tensor, Tensor]:
-        """Of all of train, without the decay's part; and the logits."""
+        """Return the loss of all of train, without the decay's part, and the logits."""
         logits = self._task.network(self._inputs)
         return cross_entropy(logits, self._targets, weight=self._task.class_weights), logits
 
@@ -132,8 +134,16 @@ class _WeightDecaySearch:
         loss, logits = self._compute_loss()
         accuracy = (logits.argmax(1) == self._targets).float().mean()
         epoch_number = len(self._result.history) + 1
-        val_metrics = validate(self._task.network, self._task, self._runtime, self._world)
-        return EpochMetrics(epoch_number, 1.0, loss.item(), accuracy.item(), *val_metrics, weight_decay)
+        val_loss, val_accuracy = validate(self._task.network, self._task, self._runtime, self._world)
+        return EpochMetrics(
+            epoch=epoch_number,
+            lr=1.0,
+            train_loss=loss.item(),
+            train_accuracy=accuracy.item(),
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            weight_decay=weight_decay,
+        )
 
     def _state_dict(self) -> StateDict:
         return {"network": self._start_weights, **self._result.state_dict()}

@@ -1,4 +1,7 @@
-"""The loss of a batch, whose inputs are each of one class, or mixed of two."""
+"""The loss of a batch, and Mixup and CutMix, which blend every input with another of the same batch or paste it in.
+
+Sources: Zhang et al., mixup, arXiv 1710.09412; Yun et al., CutMix, arXiv 1905.04899.
+"""
 
 from dataclasses import dataclass
 
@@ -13,12 +16,12 @@ from vision_pipeline.runtime.seeding import derive_torch_seed
 
 @dataclass(frozen=True)
 class MixedTargets:
-    """What N scores ought to say.
+    """The targets of N inputs, each of one class or mixed of two.
 
     Attributes:
         targets: int64 (N,), the class of each input.
-        targets_b: int64 (N,), the class of what is mixed in; None where nothing is.
-        lam: float32 (N,), 0 to 1: how much of a mixed input is of its own class.
+        targets_b: int64 (N,), the class of the input that is mixed in; None where nothing is.
+        lam: float32 (N,), 0 to 1: the share of a mixed input that is of its own class.
     """
 
     targets: Tensor
@@ -26,13 +29,13 @@ class MixedTargets:
     lam: Tensor | None = None
 
     def select(self, rows: slice) -> "MixedTargets":
-        """That of some of the inputs."""
+        """Return the targets of some of the inputs."""
         if self.targets_b is None or self.lam is None:
             return MixedTargets(self.targets[rows])
         return MixedTargets(self.targets[rows], self.targets_b[rows], self.lam[rows])
 
     def normalizer(self, class_weights: Tensor | None) -> Tensor | int:
-        """What the mean loss divides by: the number of inputs, or the sum of their classes' weights."""
+        """Return the divisor of the mean loss: the number of inputs, or the sum of their classes' weights."""
         if class_weights is None:
             return len(self.targets)
         if self.targets_b is None or self.lam is None:
@@ -43,11 +46,11 @@ class MixedTargets:
 def cross_entropy_loss(
     logits: Tensor, mixed_targets: MixedTargets, class_weights: Tensor | None, label_smoothing: float
 ) -> Tensor:
-    """Cross-entropy with the classes of both parts of an input, by their shares; with class weights the weighted mean.
+    """Return the mean cross-entropy, float32 (), weighted by the classes' weights and by the shares of mixed inputs.
 
     Args:
         logits: float32 (N, classes).
-        mixed_targets: of the N inputs.
+        mixed_targets: targets of the N inputs.
         class_weights: float32 (classes,), or None.
         label_smoothing: share of a target that is spread over all classes.
     """
@@ -62,21 +65,18 @@ def cross_entropy_loss(
     )
 
 
-# MERGED Mixup and CutMix: every input of a batch blended with, or partly covered by, another of the same batch.
-# MERGED
-# MERGED Sources: Zhang et al., mixup, arXiv 1710.09412; Yun et al., CutMix, arXiv 1905.04899.
 def mixup_cutmix(
-    inputs: Tensor, targets: Tensor, mixup: float, cutmix: float, *key: int
+    inputs: Tensor, targets: Tensor, *, mixup: float, cutmix: float, rng_key: tuple[int, int, int]
 ) -> tuple[Tensor, MixedTargets]:
-    """A batch mixed with itself; where both kinds are asked for, a fair coin decides for the batch.
+    """Return a batch mixed with itself, and its targets; where both kinds are on, a fair coin decides for the batch.
 
     Args:
         inputs: float (N, ...); for CutMix (N, C, H, W).
         targets: int64 (N,).
-        mixup, cutmix: the alpha of the distribution Beta(alpha, alpha) that shares are drawn from; 0: not this kind.
-        key: of the draws: seed, epoch, step.
+        mixup, cutmix: the alpha of the distribution Beta(alpha, alpha) that shares are drawn from; 0 turns a kind off.
+        rng_key: seed, epoch and step, which all random numbers are derived from.
     """
-    rng = np.random.default_rng(derive_torch_seed("mix", *key))
+    rng = np.random.default_rng(derive_torch_seed("mix", *rng_key))
     use_cutmix = cutmix > 0 and (mixup == 0 or rng.random() < 0.5)
     alpha = cutmix if use_cutmix else mixup
     partners = to_device_async(torch.from_numpy(rng.permutation(len(inputs))), inputs.device)
@@ -91,7 +91,10 @@ def mixup_cutmix(
 
 
 def _paste(inputs: Tensor, partners: Tensor, lam: np.ndarray, centre: np.ndarray) -> tuple[Tensor, np.ndarray]:
-    """A rectangle of `1 - share` of the area, cut off at the edges, shows the partner; and the share that is left."""
+    """Return the inputs, in which a rectangle of `1 - lam` of the area shows the partner, and the share that is left.
+
+    A rectangle is cut off at the edges, which makes that share larger than `lam`.
+    """
     height, width = inputs.shape[2:]
     rows = _mask_spans(height, centre[0] * height, height * np.sqrt(1 - lam))
     columns = _mask_spans(width, centre[1] * width, width * np.sqrt(1 - lam))
@@ -100,6 +103,6 @@ def _paste(inputs: Tensor, partners: Tensor, lam: np.ndarray, centre: np.ndarray
 
 
 def _mask_spans(size: int, centre: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """bool (N, size): which places along an axis lie in each span."""
+    """Return bool (N, size): the positions along an axis that are in each span."""
     positions = np.arange(size)
     return (positions >= (centre - length / 2).round()[:, None]) & (positions < (centre + length / 2).round()[:, None])

@@ -1,4 +1,4 @@
-"""A look into every layer of a network, at the same few training inputs each time; it changes nothing."""
+"""Statistics of every layer of a network on the same few training inputs each time; measuring changes nothing."""
 
 import math
 from collections import defaultdict
@@ -15,20 +15,21 @@ from vision_pipeline.training.results import LayerStats
 from vision_pipeline.training.task import TrainTask
 
 MAX_PROBE_ROWS = 256
-_SATURATED_DERIVATIVE = 0.01  # a derivative below it lets hardly any of the gradient through
+_SATURATED_DERIVATIVE = 0.01  # a derivative below it passes on hardly any of the gradient
+
 _TensorsByLayer = dict[str, list[Tensor]]  # by layer, float32 ()
 
 
 def collect_layer_stats(task: TrainTask, epoch: int, rows: int) -> list[LayerStats]:
-    """Each layer that trains: in evaluation mode, without augmentation, in full precision.
+    """Return the statistics of each layer that trains, in evaluation mode, without augmentation, in full precision.
 
     A layer is a module with matrices or filters of its own; the activations up to the next layer belong to it.
-    Gradients are asked for, not accumulated; no random number is drawn.
+    Gradients are computed without being accumulated; no random number is drawn.
 
     Args:
         task: network and data.
-        epoch: after which it is; 0: before the first step.
-        rows: of the first training inputs; at most `MAX_PROBE_ROWS` are looked at.
+        epoch: number of the epoch after which the network is measured; 0 is before the first step.
+        rows: number of the first training inputs to use; at most `MAX_PROBE_ROWS` are used.
     """
     network, layers = task.network, _find_layers(task.network)
     inputs, targets = task.train.head(min(rows, MAX_PROBE_ROWS))
@@ -41,14 +42,15 @@ def collect_layer_stats(task: TrainTask, epoch: int, rows: int) -> list[LayerSta
     layer_rows = [
         torch.stack([_compute_mean(statistic[name], nan) for statistic in (norms, saturated, dead)]) for name in norms
     ]
-    table = torch.stack(layer_rows).tolist()  # the device is waited for once
+    table = torch.stack(layer_rows).tolist()  # waits for the device once
     return [
-        LayerStats(epoch, name, row[0], *map(_nan_to_none, row[1:])) for name, row in zip(norms, table, strict=True)
+        LayerStats(epoch, name, norm, saturated=_nan_to_none(saturated_share), dead=_nan_to_none(dead_share))
+        for name, (norm, saturated_share, dead_share) in zip(norms, table, strict=True)
     ]
 
 
 def _find_layers(network: nn.Module) -> dict[str, list[nn.Parameter]]:
-    """The layers' matrices and filters, frozen ones too, by name."""
+    """Return the matrices and filters of each layer, frozen ones too, by the layer's name."""
     parameters_by_module = {name: list(module.parameters(recurse=False)) for name, module in network.named_modules()}
     matrices = {
         name: [parameter for parameter in parameters if parameter.ndim > 1]
@@ -58,7 +60,7 @@ def _find_layers(network: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 def _allow_rnn_gradients(network: nn.Module) -> AbstractContextManager[None]:
-    """cuDNN's recurrent layers have no gradients in evaluation mode, torch's own have."""
+    """Return a context without cuDNN, whose recurrent layers have no gradients in evaluation mode; torch's own have."""
     if any(isinstance(module, nn.RNNBase) for module in network.modules()):
         return torch.backends.cudnn.flags(enabled=False)
     return nullcontext()
@@ -94,10 +96,10 @@ def _nan_to_none(value: float) -> float | None:
 def _activation_hooks(
     network: nn.Module, layers: dict[str, list[nn.Parameter]]
 ) -> Iterator[tuple[_TensorsByLayer, _TensorsByLayer]]:
-    """Fill in, as the network computes, the shares of saturated answers and of dead units by layer."""
+    """Yield the shares of saturated activations and of dead units by layer, filled in as the network computes."""
     saturated: _TensorsByLayer = defaultdict(list)
     dead: _TensorsByLayer = defaultdict(list)
-    layers_run = [""]  # layers so far; an activation belongs to the last
+    layers_run = [""]  # the layers so far; an activation belongs to the last
 
     def on_layer(name: str, *_: object) -> None:
         layers_run.append(name)
@@ -124,6 +126,6 @@ def _activation_hooks(
 
 
 def _compute_dead_share(output: Tensor) -> Tensor:
-    """Share of the units, or of the filters of (N, filters, H, W), whose every answer is 0."""
+    """Return the share of the units, or of the filters of (N, filters, H, W), whose every activation is 0."""
     units = output.movedim(1 if output.ndim == 4 else -1, 0).flatten(1)
     return (units == 0).all(1).float().mean()

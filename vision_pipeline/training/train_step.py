@@ -1,4 +1,4 @@
-"""A step of training: a batch goes forward, its loss back, and the weights move."""
+"""One step of training, and the evaluation on the validation split."""
 
 from typing import Any
 
@@ -21,36 +21,36 @@ from vision_pipeline.training.text_batches import TextBatches, TextEvalSet
 
 
 class TrainStep:
-    """What turns a batch into new weights: the network as it is called, the optimizer, the moving average."""
+    """The step from a batch to new weights: network, optimizer, moving average."""
 
     def __init__(self, task: TrainTask, settings: TrainConfig, runtime: Runtime, world: DistributedContext) -> None:
         self._task, self._settings, self._runtime, self._world = task, settings, runtime, world
         self._optimizer = build_optimizer(task.network, settings)
         self._ema = ModelEma(task.network, settings.ema) if settings.ema else None
-        self._hidden_state: Tensor | None = None  # a text's streams' state before the next step; None: zero
+        self._hidden_state: Tensor | None = None  # of a text's streams before the next step; None means zero
         network = world.wrap_ddp(task.network)
         self._network = torch.compile(network) if settings.compile else network
         self._cuda_graph = self._make_cuda_graph()
 
     @property
     def eval_network(self) -> nn.Module:
-        """What is validated and kept: the average of the weights where there is one."""
+        """The network that is validated and kept: the average of the weights where there is one."""
         return self._ema.network if self._ema else self._task.network
 
     def reset_hidden_state(self) -> None:
-        """A text's streams are read from their beginning."""
+        """Reset the hidden state, so that a text's streams are read from their beginning."""
         self._hidden_state = None
 
     def run(self, batch: Batch, lr: float, global_step: int) -> tuple[Tensor, Tensor]:
-        """One update of the weights, by this rank's share of a batch.
+        """Update the weights by this rank's shard of a batch.
 
         Args:
-            batch: of all ranks.
-            lr: of learning.
-            global_step: of the step in the whole training, from 0.
+            batch: the batch of all ranks.
+            lr: learning rate.
+            global_step: number of the step in the whole training, from 0.
 
         Returns:
-            The mean loss, float32 (), and how many are right, int64 (), of this rank's share.
+            The shard's mean loss, float32 (), and its number of correct predictions, int64 ().
         """
         settings, shard = self._settings, self._world.shard(len(batch.targets))
         inputs, mixed_targets = (
@@ -68,7 +68,7 @@ class TrainStep:
         return loss, correct
 
     def state_dict(self) -> dict[str, Any]:
-        """All that later steps depend on, but for random numbers."""
+        """Return all that later steps depend on, except random numbers."""
         return {
             "network": self._task.network.state_dict(),
             "average": self._ema.network.state_dict() if self._ema else None,
@@ -77,7 +77,7 @@ class TrainStep:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Resume from a `state_dict`."""
         self._task.network.load_state_dict(state["network"])
         if self._ema:
             self._ema.network.load_state_dict(state["average"])
@@ -86,7 +86,7 @@ class TrainStep:
             self._hidden_state = state["carried"].to(self._runtime.device)
 
     def _make_cuda_graph(self) -> CUDAGraphStep | None:
-        """Of whole steps, where a GPU may be asked for all of one at once: what mixes draws on the CPU in between."""
+        """Return the step as a CUDA graph; None where it cannot be one, such as with mixing, which draws on the CPU."""
         settings, world = self._settings, self._world
         unsupported = settings.compile or settings.mixup or settings.cutmix or isinstance(self._task.train, TextBatches)
         if self._runtime.device.type != "cuda" or world.size > 1 or unsupported:
@@ -100,16 +100,15 @@ class TrainStep:
         )
 
     def _mix_batch(self, batch: Batch) -> tuple[Tensor, MixedTargets]:
-        """The whole batch: what is mixed into this rank's inputs may be another's."""
+        """Mix the whole batch, because an input of another rank may be mixed into one of this rank."""
         settings, rng_key = self._settings, (self._task.seed, batch.epoch, batch.step)
-        return mixup_cutmix(
-            self._task.train_transform(batch, ALL_ROWS), batch.targets, settings.mixup, settings.cutmix, *rng_key
-        )
+        inputs = self._task.train_transform(batch, ALL_ROWS)
+        return mixup_cutmix(inputs, batch.targets, mixup=settings.mixup, cutmix=settings.cutmix, rng_key=rng_key)
 
     def _forward_backward_step(
         self, inputs: Tensor, mixed_targets: MixedTargets, shard: Shard, lr: LearningRate
     ) -> tuple[Tensor, Tensor]:
-        """Update the weights by this rank's inputs of a batch; their mean loss and how many are right, both ()."""
+        """Update the weights by this rank's inputs; return their mean loss and the number of correct ones, both ()."""
         shard_targets, class_weights = mixed_targets.select(shard.rows), self._task.class_weights
         with self._runtime.autocast():
             logits = self._forward(inputs).float()
@@ -119,7 +118,10 @@ class TrainStep:
         return loss.detach(), (logits.detach().argmax(1) == shard_targets.targets).sum() * shard.contributes
 
     def _forward(self, inputs: Tensor) -> Tensor:
-        """Of each input (N, classes); of a text of each symbol, read on from where the step before it ended."""
+        """Return logits (N, classes), one row for each input, or for each token of a text.
+
+        A text continues with the hidden state of the step before.
+        """
         if not isinstance(self._task.train, TextBatches):
             logits: Tensor = self._network(inputs)
             return logits
@@ -136,9 +138,8 @@ class TrainStep:
         self._optimizer.step(lr)
 
 
-# MERGED How good a network is on the validation split.
 def validate(network: nn.Module, task: TrainTask, runtime: Runtime, world: DistributedContext) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy (0 to 1) on the task's validation split, of which each rank does its part."""
+    """Return mean cross-entropy and accuracy (0 to 1) on the task's validation split, which the ranks divide."""
     losses, corrects, eval_set = [], [], task.val
     if isinstance(eval_set, TextEvalSet):
         batches = eval_set.iter_sequential()
@@ -153,8 +154,7 @@ def validate(network: nn.Module, task: TrainTask, runtime: Runtime, world: Distr
                 logits = network(task.eval_transform(inputs)).float().flatten(0, -2)
             losses.append(cross_entropy(logits, targets, reduction="sum"))
             corrects.append((logits.argmax(1) == targets).sum())
-    totals = [
-        sum(torch.stack(batch_values).tolist()) for batch_values in (losses, corrects)
-    ]  # the device is waited for here
+    # tolist waits for the device
+    totals = [sum(torch.stack(batch_values).tolist()) for batch_values in (losses, corrects)]
     loss, correct = world.all_reduce_sum(torch.tensor(totals, dtype=torch.float64)).tolist()
     return loss / len(eval_set), correct / len(eval_set)

@@ -1,10 +1,12 @@
-"""A task trained as its settings ask: by steps, or by a search for the minimum."""
+"""The training loop: the data on the device, whole batches, no synchronisation inside a step.
+
+`train_model` chooses between this loop and L-BFGS by the settings.
+"""
 
 import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from vision_pipeline.config.models import AnyTrainConfig, LbfgsConfig, TrainConfig
 from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.progress import progress_bar
 from vision_pipeline.core.signals import ShutdownFlag
 from vision_pipeline.runtime.device import Runtime, catch_oom, cpu_slot_for
@@ -21,35 +24,47 @@ from vision_pipeline.training.lbfgs import fit_logistic_regression
 from vision_pipeline.training.optimizers import lr_at
 from vision_pipeline.training.probe import collect_layer_stats
 from vision_pipeline.training.ranks import SINGLE_PROCESS, DistributedContext
-from vision_pipeline.training.results import EpochMetrics, LayerStats, TrainResult
+from vision_pipeline.training.results import EpochAccumulator, EpochMetrics, LayerStats, TrainResult
 from vision_pipeline.training.task import TrainTask
 from vision_pipeline.training.train_step import TrainStep, validate
+
+_SECONDS_BETWEEN_LOSS_UPDATES = 1.0  # of the progress bar
 
 
 def train_model(
     task: TrainTask,
     settings: AnyTrainConfig,
     runtime: Runtime,
+    *,
     after_epoch: Callable[[EpochMetrics], None],
     checkpointer: CheckpointManager,
     world: DistributedContext,
     shutdown: ShutdownFlag,
 ) -> TrainResult:
-    """As `fit`, or as `fit_logistic_regression` for L-BFGS; a network with convolutions waits for its turn at the cores.
+    """Train by `fit`, or by `fit_logistic_regression` for L-BFGS.
+
+    A network with convolutions waits until a slot for heavy work on the processor is free.
 
     Args:
-        task, settings, runtime, after_epoch, checkpointer, world: as of both.
-        shutdown: ends the waiting.
+        task: network and data.
+        settings: the model's `train` section.
+        runtime: device and precision.
+        after_epoch: called with every epoch's metrics; an error that it raises ends the training.
+        checkpointer: keeps the state; an interrupted training resumes from there, to the same bits.
+        world: the ranks that train together.
+        shutdown: flag that ends the waiting.
+
+    Returns:
+        The weights of the best epoch by validation, and the metrics of all.
+
+    Raises:
+        UserError: as `fit` and `fit_logistic_regression`.
     """
     # several processes of one training share the cores by themselves
     with cpu_slot_for(task.network, runtime, shutdown.check) if world.size == 1 else nullcontext():
         if isinstance(settings, LbfgsConfig):
-            return fit_logistic_regression(task, settings, runtime, after_epoch, checkpointer, world)
-        return fit(task, settings, runtime, after_epoch, checkpointer, world)
-
-
-# MERGED The training loop: the data on the device, whole batches, no synchronisation inside a step.
-_SECONDS_BETWEEN_LOSS_UPDATES = 1.0
+            return fit_logistic_regression(task, settings, runtime, after_epoch, checkpointer=checkpointer, world=world)
+        return fit(task, settings, runtime, after_epoch, checkpointer=checkpointer, world=world)
 
 
 def fit(
@@ -57,26 +72,31 @@ def fit(
     settings: TrainConfig,
     runtime: Runtime,
     after_epoch: Callable[[EpochMetrics], None],
+    *,
     checkpointer: CheckpointManager | None = None,
     world: DistributedContext = SINGLE_PROCESS,
 ) -> TrainResult:
-    """Train, validating after every epoch; stop early when `patience` epochs brought nothing better.
+    """Train, validating after every epoch; stop early when `patience` epochs brought no improvement.
 
     Args:
         task: network and data.
-        settings: the model's `train_key` section.
+        settings: the model's `train` section.
         runtime: device and precision.
-        after_epoch: called with every epoch's figures; what it raises ends the training.
-        checkpointer: of the state; a training that was interrupted goes on from there, to the same bits.
-        world: the ranks that train together; the outcome is the same in all.
+        after_epoch: called with every epoch's metrics; an error that it raises ends the training.
+        checkpointer: keeps the state; an interrupted training resumes from there, to the same bits.
+        world: the ranks that train together.
+
+    Returns:
+        The weights of the best epoch by validation, and the metrics of all; the same in all ranks.
 
     Raises:
         UserError: the loss is not finite, the device's memory ran out, or the network cannot be compiled.
     """
     train_key = f"models.{task.name}.train"
+    logger.debug(f"{task.name}: {settings.epochs} epochs on {runtime.device}, {runtime.precision}, seed {task.seed}")
     try:
         with catch_oom(f"; lower {train_key}.batch_size (it is {settings.batch_size})"):
-            return Trainer(task, settings, runtime, checkpointer, world).run(after_epoch)
+            return Trainer(task, settings, runtime, checkpointer=checkpointer, world=world).run(after_epoch)
     except RuntimeError as error:
         if not type(error).__module__.startswith("torch._dynamo"):
             raise
@@ -85,27 +105,23 @@ def fit(
 
 
 class Trainer:
-    """A training at a step of an epoch; `state` is all that the steps after it depend on."""
+    """The training loop at a step of an epoch; its state dict is all that later steps depend on."""
 
     def __init__(
         self,
         task: TrainTask,
         settings: TrainConfig,
         runtime: Runtime,
+        *,
         checkpointer: CheckpointManager | None,
         world: DistributedContext,
     ) -> None:
-        self._task, self._settings, self._runtime, self._checkpointer, self._world = (
-            task,
-            settings,
-            runtime,
-            checkpointer,
-            world,
-        )
+        self._task, self._settings, self._runtime = task, settings, runtime
+        self._checkpointer, self._world = checkpointer, world
         self._train_step = TrainStep(task, settings, runtime, world)
         self._steps_per_epoch = task.train.num_batches(settings.batch_size)
         self._result = TrainResult()
-        self._epoch, self._step = 1, 0  # of the next step
+        self._epoch, self._step = 1, 0  # place of the next step
         self._accumulator = EpochAccumulator.zeros(self._steps_per_epoch, runtime.device)
         if checkpointer and (state := checkpointer.load()):
             self._load_state_dict(state)
@@ -113,7 +129,7 @@ class Trainer:
             self._result.layers += self._collect_layer_stats(0)
 
     def run(self, after_epoch: Callable[[EpochMetrics], None]) -> TrainResult:
-        """Train to the end."""
+        """Train to the last epoch."""
         with progress_bar(
             self._settings.epochs * self._steps_per_epoch, self._task.name, "step", disable=self._world.rank > 0
         ) as pbar:
@@ -130,7 +146,7 @@ class Trainer:
         return self._result
 
     def _global_step(self) -> int:
-        """Steps before the next one."""
+        """Return the number of steps that are done."""
         return (self._epoch - 1) * self._steps_per_epoch + self._step
 
     def _is_finished(self) -> bool:
@@ -139,11 +155,11 @@ class Trainer:
         return out_of_patience or self._epoch > self._settings.epochs
 
     def _train_epoch(self, pbar: Any) -> None:
-        """The steps of the epoch that are still to be done."""
+        """Run the remaining steps of the epoch."""
         task, settings, epoch = self._task, self._settings, self._epoch
         if self._step == 0:
             self._train_step.reset_hidden_state()
-            rank_key = [self._world.rank] if self._world.rank else []  # rank 0 draws as one process alone does
+            rank_key = [self._world.rank] if self._world.rank else []  # rank 0 draws the same as a single process
             torch.manual_seed(derive_torch_seed(task.seed, "dropout", epoch, *rank_key))
         last_update = time.monotonic()
         task.network.train()
@@ -155,30 +171,34 @@ class Trainer:
             if self._checkpointer and self._step < self._steps_per_epoch:
                 self._checkpointer.after_step(self._state_dict)
             if time.monotonic() - last_update > _SECONDS_BETWEEN_LOSS_UPDATES:  # reading the loss waits for the device
-                self._update_pbar(pbar)
+                self._show_loss(pbar)
                 last_update = time.monotonic()
 
-    def _update_pbar(self, pbar: Any) -> None:
-        loss, accuracy = (
-            self._accumulator.losses[self._step - 1].item(),
-            self._accumulator.correct / self._accumulator.counts.sum(),
-        )
-        accuracy *= self._world.size  # of its own rows among all
+    def _show_loss(self, pbar: Any) -> None:
+        loss = self._accumulator.losses[self._step - 1].item()
+        accuracy = self._accumulator.correct / self._accumulator.counts.sum()
+        accuracy *= self._world.size  # this rank counts its own rows among all rows
         pbar.set_postfix_str(f"loss {loss:.4f}, accuracy {accuracy.item():.4f}", refresh=False)
 
     def _end_epoch(self) -> EpochMetrics:
-        """Figures of the epoch whose steps are done; the next step is the first of the next epoch."""
+        """Record the epoch whose steps are done, and return its metrics; then the next epoch begins."""
         task, world = self._task, self._world
         losses = world.all_reduce_sum(self._accumulator.losses) / world.size
         self._check_finite(losses)
-        row_count, lr = self._accumulator.counts.sum().item(), self._lr(self._steps_per_epoch - 1)
-        loss, correct = (
-            (losses * self._accumulator.counts).sum().item(),
-            world.all_reduce_sum(self._accumulator.correct).item(),
-        )
+        row_count = self._accumulator.counts.sum().item()
+        loss = (losses * self._accumulator.counts).sum().item()
+        correct = world.all_reduce_sum(self._accumulator.correct).item()
         network = self._train_step.eval_network
-        val_metrics, weight_decay = validate(network, task, self._runtime, world), self._settings.weight_decay
-        epoch = EpochMetrics(self._epoch, lr, loss / row_count, correct / row_count, *val_metrics, weight_decay)
+        val_loss, val_accuracy = validate(network, task, self._runtime, world)
+        epoch = EpochMetrics(
+            epoch=self._epoch,
+            lr=self._lr(self._steps_per_epoch - 1),
+            train_loss=loss / row_count,
+            train_accuracy=correct / row_count,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            weight_decay=self._settings.weight_decay,
+        )
         if not math.isfinite(epoch.val_loss):
             raise self._non_finite_error("validation loss", self._steps_per_epoch - 1)
         self._result.add(epoch, network)
@@ -188,11 +208,11 @@ class Trainer:
         return epoch
 
     def _collect_layer_stats(self, epoch: int) -> list[LayerStats]:
-        """No more rows than a step has: they fit into the memory, and take no longer."""
+        """Return the layers' statistics on no more rows than a step has, which fit into the memory."""
         return collect_layer_stats(self._task, epoch, max(1, self._settings.batch_size // self._world.size))
 
     def _lr(self, step: int) -> float:
-        """The learning rate of a step of this epoch."""
+        """Return the learning rate of a step of this epoch."""
         return lr_at(
             (self._epoch - 1) * self._steps_per_epoch + step,
             self._settings.epochs * self._steps_per_epoch,
@@ -207,8 +227,9 @@ class Trainer:
     def _non_finite_error(self, quantity: str, step: int) -> UserError:
         name, lr = self._task.name, self._lr(step)
         return UserError(
-            f"the {quantity} of {name} is not finite from epoch {self._epoch}, step {step + 1} of {self._steps_per_epoch} on, "
-            f"at a learning rate of {lr:.3g}; lower models.{name}.train.lr or set models.{name}.train.clip_norm"
+            f"the {quantity} of {name} is not finite from epoch {self._epoch}, "
+            f"step {step + 1} of {self._steps_per_epoch} on, at a learning rate of {lr:.3g}; "
+            f"lower models.{name}.train.lr or set models.{name}.train.clip_norm"
         )
 
     def _state_dict(self) -> StateDict:
@@ -232,48 +253,15 @@ class Trainer:
         self._result = TrainResult.from_state_dict(state)
 
 
-# MERGED What the steps of an epoch add up to.
-@dataclass
-class EpochAccumulator:
-    """Losses, rows and right answers of this rank, on the device: a look at them would make the device wait.
-
-    Attributes:
-        losses: float32 (steps,), each step's mean loss; 0 where it is still to be done.
-        counts: float32 (steps,), the rows of each step's whole batch.
-        correct: int64 (), right answers among this rank's rows.
-    """
-
-    losses: Tensor
-    counts: Tensor
-    correct: Tensor
-
-    @classmethod
-    def zeros(cls, steps: int, device: torch.device) -> "EpochAccumulator":
-        """Before the first of `steps` steps."""
-        losses, counts = (torch.zeros(steps, device=device) for _ in range(2))
-        return cls(losses, counts, torch.zeros((), dtype=torch.int64, device=device))
-
-    def add(self, step: int, loss: Tensor, count: int, correct: Tensor) -> None:
-        """What step `step` brought."""
-        self.losses[step] = loss
-        self.counts[step].fill_(count)  # assigned, the number would be sent to a GPU, which waits for all before
-        self.correct += correct
-
-    def to_cpu(self) -> dict[str, Tensor]:
-        """By name, to be kept."""
-        return {name: tensor.cpu() for name, tensor in vars(self).items()}
-
-
-# MERGED The state of the generator that dropout draws from, to go on from.
 def get_rng_state(device: torch.device) -> torch.Tensor:
-    """Of the generator on a device."""
+    """Return the state of the generator that dropout draws from, on a device."""
     if device.type == "cuda":
         return torch.cuda.get_rng_state(device)
     return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
 
 
 def set_rng_state(device: torch.device, state: torch.Tensor) -> None:
-    """Go on from a `get_rng_state`."""
+    """Restore a state of `get_rng_state`."""
     if device.type == "cuda":
         torch.cuda.set_rng_state(state, device)
     elif device.type == "mps":

@@ -1,9 +1,10 @@
-"""What dvc.lock says of the stages that have run: their params, and the hashes of what they read and wrote."""
+"""Read dvc.lock: the params of the stages that have run, and the hashes of the files that they read and wrote."""
 
 import time
 from pathlib import Path
 from typing import Any
 
+from vision_pipeline.config.effective import fill_defaults_at
 from vision_pipeline.core.errors import UserError
 
 _STABLE_S, _MAX_WAIT_S = 0.2, 10.0  # seconds without a change; until it is read all the same
@@ -31,15 +32,16 @@ class DvcLock:
             raise UserError(f"dvc.lock is damaged ({reason}); `git checkout dvc.lock` mends it") from error
 
     def params(self, stage: str) -> dict[str, Any]:
-        """The values that a stage has run with, by the keys that it declares."""
-        return dict(self.stages.get(stage, {}).get("params", {}).get("params.yaml", {}))
+        """Return the effective values that a stage has run with, by the keys that it declares."""
+        recorded = self.stages.get(stage, {}).get("params", {}).get("params.yaml", {})
+        return {key: fill_defaults_at(key, value) for key, value in recorded.items()}
 
     def hashes(self, stage: str, side: str) -> dict[str, str]:
-        """By path, the MD5 of what a stage has read (`side` is "deps") or written ("outs")."""
+        """Return by path the MD5 of what a stage has read (`side` is "deps") or written ("outs")."""
         return {entry["path"]: entry["md5"] for entry in self.stages.get(stage, {}).get(side, []) if "md5" in entry}
 
     def is_consistent(self, stage: str, producer: str, path: Path) -> bool:
-        """Whether `stage` has read `path` as the stage `producer` wrote it; False only where the two are known to differ.
+        """Return whether `stage` has read `path` as the stage `producer` wrote it; False only where the hashes differ.
 
         A training that ran again leaves the old test's files beside its own until the test is run again.
         """
@@ -48,14 +50,14 @@ class DvcLock:
 
 
 def md5_tags(lock: DvcLock, name: str) -> dict[str, str]:
-    """What dvc.lock calls a model and what it was trained from, as tags: `dvc.md5.<path>`."""
+    """Return the hashes of a model and of the files that it was trained from as tags: `dvc.md5.<path>`."""
     stage = f"train@{name}"
     hashes = lock.hashes(stage, "outs") | lock.hashes(stage, "deps")
     return {f"dvc.md5.{path}": md5 for path, md5 in hashes.items() if path.startswith(("data/", "models/"))}
 
 
 def read_workspace_lock() -> DvcLock:
-    """The working folder's. DVC writes it in place, a piece at a time: what is taken has stood still for a moment.
+    """Read the working folder's dvc.lock. DVC writes it in place, piece by piece: it must not change for a moment.
 
     Raises:
         UserError: as `DvcLock`.

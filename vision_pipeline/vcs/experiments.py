@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from vision_pipeline.config.effective import fill_defaults
 from vision_pipeline.config.fields import did_you_mean
 from vision_pipeline.config.load import PARAMS, safe_load
 from vision_pipeline.core.errors import UserError
@@ -31,7 +32,7 @@ class DvcExperiment:
 
 
 def list_experiments() -> list[DvcExperiment]:
-    """All that git holds, by name: those of every commit, as `dvc exp list --all-commits` tells them."""
+    """Return all experiments that git holds, by name, as `dvc exp list --all-commits` lists them."""
     lines = git_or_empty("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
     matches = [match for line in lines if (match := _EXPERIMENT_REF.fullmatch(line))]
     return sorted(
@@ -41,7 +42,7 @@ def list_experiments() -> list[DvcExperiment]:
 
 
 def resolve_commit(name: str) -> str:
-    """The commit of an experiment, a branch, a tag or of what else git knows.
+    """Return the commit of an experiment, a branch, a tag or any other revision of git.
 
     Raises:
         UserError: there is none.
@@ -54,7 +55,7 @@ def resolve_commit(name: str) -> str:
 
 
 def find_commits(key: str) -> list[str]:
-    """The branches, tags and experiments here whose reports are of the training `key`, HEAD first, as sentences."""
+    """Return the branches, tags and experiments whose reports are of the training `key`, HEAD first, as sentences."""
     lines = git_or_empty(
         "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags", "refs/exps"
     ).splitlines()
@@ -80,7 +81,7 @@ def _describe_ref(name: str, commit: str) -> str:
 
 @dataclass(frozen=True)
 class CommitState:
-    """What git holds of a commit.
+    """The params and reports of a commit, from git.
 
     Attributes:
         params: of params.yaml.
@@ -92,10 +93,10 @@ class CommitState:
 
 
 def read_commits(commits: Iterable[str]) -> dict[str, CommitState]:
-    """What git holds of each commit, read in two calls."""
+    """Return the params and reports of each commit, read in two calls."""
     commits = list(dict.fromkeys(commits))
     texts = cat_files([(commit, PARAMS) for commit in commits])
-    params = {commit: safe_load(text or "{}") for commit, text in zip(commits, texts, strict=True)}
+    params = {commit: fill_defaults(safe_load(text or "{}")) for commit, text in zip(commits, texts, strict=True)}
     report_files = [
         (commit, name, file)
         for commit in commits

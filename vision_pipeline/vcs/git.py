@@ -1,4 +1,4 @@
-"""What git knows, asked without a checkout."""
+"""Calls of git that need no checkout."""
 
 import io
 import os
@@ -42,7 +42,7 @@ def git_checked(*arguments: str) -> str:
 
 
 def show_file(commit: str, path: Path) -> str:
-    """A text file's content in a commit.
+    """Return a text file's content in a commit.
 
     Raises:
         UserError: as `git_checked`.
@@ -51,7 +51,7 @@ def show_file(commit: str, path: Path) -> str:
 
 
 def cat_files(files: Sequence[tuple[str, Path]]) -> list[str | None]:
-    """The text of each file of a commit; None where the commit has no such file. One call for all of them."""
+    """Return the text of each file of a commit; None where the commit has no such file. One call for all of them."""
     names = "\n".join(_make_object_name(commit, path) for commit, path in files)
     output, texts = _run_git("cat-file", "--batch", stdin=names.encode()), list[str | None]()
     for _ in files:
@@ -94,7 +94,7 @@ def locate_project() -> tuple[Path, Path]:
 
 
 def _run_git(*arguments: str, stdin: bytes = b"", seconds: float | None = None, allow_empty: bool = True) -> bytes:
-    """Return what git prints; with `allow_empty`, that it has found nothing is an answer: exit code 1, or no message."""
+    """Return what git prints; with `allow_empty`, no result (exit code 1, or no message) is an answer, too."""
     command = f"`git {' '.join(arguments)}`"
     try:
         result = subprocess.run(["git", *arguments], input=stdin, capture_output=True, timeout=seconds, check=False)
@@ -108,7 +108,6 @@ def _run_git(*arguments: str, stdin: bytes = b"", seconds: float | None = None, 
     raise UserError(f"{command} failed: {message or f'exit code {result.returncode}'}")
 
 
-# MERGED Whether git has a commit of the folder here, which experiments and comparisons begin from.
 _COMMIT_FIX = "git add -A && git commit -m 'As downloaded'"
 _INIT_FIX = f"git init && {_COMMIT_FIX}"
 

@@ -28,7 +28,6 @@ def describe_converted(files: list[str]) -> str:
     return f"{files[0]}{more} have the line ends CRLF here, LF in git: DVC takes them for changed"
 
 
-# MERGED Files of a commit whose hashes dvc.lock took while they had other line ends, as core.autocrlf makes them.
 _Conversion = Callable[[bytes], bytes]
 
 

@@ -1,4 +1,4 @@
-"""The verdict of `vision verify` on md5-up records: status and likely causes."""
+"""The verdict of `vision verify` on made-up records: status and likely causes."""
 
 import json
 from typing import Any

@@ -3,18 +3,15 @@
 import json
 import re
 import subprocess
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-import typer
-
 from vision_pipeline.cli.pipeline.dvc import PASSIVE_OMP_ENV, dvc_command, dvc_env
 from vision_pipeline.config.load import PARAMS, parse_file, safe_load
 from vision_pipeline.core.errors import UserError
-from vision_pipeline.core.locks import file_lock
+from vision_pipeline.core.locks import file_lock, wait_until
 from vision_pipeline.core.logging import logger
 from vision_pipeline.tracking.search import process_exists
 from vision_pipeline.vcs.git import git_checked
@@ -94,12 +91,11 @@ def _read_until_started(lines: IO[str]) -> list[str]:
 
 def _wait_for_stages() -> None:
     """Wait until no stage runs in the workspace: DVC would stash what it reads and writes while it runs."""
-    announced = False
-    while any(map(process_exists, _find_writers())):
-        if not announced:
-            typer.echo("waiting for a stage that runs in this workspace")
-        announced = True
-        time.sleep(1)
+    wait_until(
+        lambda: not any(map(process_exists, _find_writers())),
+        "waiting for a stage that runs in this workspace",
+        seconds=1,
+    )
 
 
 def _find_writers() -> set[int]:

@@ -8,6 +8,7 @@ from vision_pipeline.cli.pipeline.schedule import describe_time
 from vision_pipeline.cli.pipeline.obstacles import require_copyable
 from vision_pipeline.cli.pipeline.temp_experiment import read_workspace_params
 from vision_pipeline.cli.sweep.search_space import SWEEPS, SweepConfig, read_sweep
+from vision_pipeline.config.effective import fill_defaults
 from vision_pipeline.config.named_files import print_list
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.files import write_text
@@ -30,7 +31,7 @@ def sweep(
     ] = "",
 ) -> None:
     """List the sweeps, or run one, or its share here; its tables and figures go to reports/sweeps/NAME."""
-    params = read_workspace_params()
+    params = fill_defaults(read_workspace_params())
     if not name:
         print_list(SWEEPS, lambda sweep_name: read_sweep(sweep_name, params).description)
         return

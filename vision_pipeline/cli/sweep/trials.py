@@ -96,7 +96,7 @@ class TrialObjective:
             f"[{sweep.trials - remaining_trials(trial.study, sweep)}/{sweep.trials}] {experiment}: {values_text}"
         )
         single_seed: ParamDict = {"seeds": []}  # a trial is one training; what seeds change is asked of the best
-        overrides = [f"models.{sweep.model}.{key}={to_hydra(value)}" for key, value in (single_seed | values).items()]
+        overrides = [f"++models.{sweep.model}.{key}={to_hydra(value)}" for key, value in (single_seed | values).items()]
         errors: list[str] = []
         try:
             commit = run_temp_experiment(

@@ -60,7 +60,14 @@ class TourData:
         train_config: TrainConfig = load_params("models.mnist-mlp.train")[0].model_copy(update={"lr": 0.1})
         transform = self._transform
         task = TrainTask(
-            "tour", network, self.train, self.val, transform.apply_train, transform.apply_eval, None, seed=0
+            name="tour",
+            network=network,
+            train=self.train,
+            val=self.val,
+            train_transform=transform.apply_train,
+            eval_transform=transform.apply_eval,
+            class_weights=None,
+            seed=0,
         )
         return fit(task, train_config, CPU_RUNTIME, after_epoch=lambda epoch: None)
 
@@ -106,6 +113,6 @@ def _load_sklearn_digits() -> tuple[str, list[_Split]]:
     return "scikit-learn's digits", list(zip(np.split(pixels, split_ends), np.split(labels, split_ends), strict=True))
 
 
-def _skip_augmentation(pixels: Tensor, row_ids: Tensor, seed: int, epoch: int, step: int, rows: slice) -> Tensor:
+def _skip_augmentation(pixels: Tensor, indices: Tensor, seed: int, epoch: int, step: int, rows: slice) -> Tensor:
     """No augmentation."""
     return pixels[rows].permute(0, 3, 1, 2).float() / 255

@@ -1,17 +1,17 @@
-"""A step recorded as a CUDA graph gives the bits of the step itself, and asks for nothing twice."""
+"""A step captured as a CUDA graph gives the bits of the step itself, and never waits for the device."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
-from killing import Killed, killed_at, same
+from interruption import Killed, killed_at, same
 from tiny_training import SETTINGS
 from torch import Tensor, nn
 
 from vision_pipeline.core.signals import ShutdownFlag
 from vision_pipeline.runtime.device import Runtime, setup_runtime
-from vision_pipeline.training import train_step as learner
+from vision_pipeline.training import train_step
 from vision_pipeline.training.batches import ArrayDataset, Batch
 from vision_pipeline.training.checkpointing import CheckpointManager
 from vision_pipeline.training.results import TrainResult
@@ -25,7 +25,7 @@ OPTIMIZERS = ["sgd", "adam", "adamw", "muon"]
 
 @pytest.fixture(name="gpu")
 def a_gpu() -> Iterator[Runtime]:
-    """As a stage sets it up, in bfloat16."""
+    """Yield the runtime of a GPU as a stage sets it up, in bfloat16."""
     mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
     yield setup_runtime("cuda", "bf16", 1, has_convolutions=True)
     torch.set_deterministic_debug_mode(mode)
@@ -33,7 +33,7 @@ def a_gpu() -> Iterator[Runtime]:
 
 
 def images(on: Runtime) -> TrainTask:
-    """Of 70 training images; a network with filters, batch norm and dropout."""
+    """Return a task of 70 training images; its network has filters, batch norm and dropout."""
     random = np.random.default_rng(0)
     pixels, targets = random.integers(0, 256, (90, 8, 8, 3), dtype=np.uint8), random.integers(0, 4, 90)
     torch.manual_seed(0)
@@ -44,14 +44,23 @@ def images(on: Runtime) -> TrainTask:
     def to_unit(stored: Tensor) -> Tensor:
         return stored.permute(0, 3, 1, 2).float() / 255
 
-    def to_train(batch: Batch, wanted: slice) -> Tensor:
-        return to_unit(batch.inputs[wanted])
+    def to_train(batch: Batch, rows: slice) -> Tensor:
+        return to_unit(batch.inputs[rows])
 
-    return TrainTask("toy", network, splits[0], splits[1], to_train, to_unit, None, 0)
+    return TrainTask(
+        name="toy",
+        network=network,
+        train=splits[0],
+        val=splits[1],
+        train_transform=to_train,
+        eval_transform=to_unit,
+        class_weights=None,
+        seed=0,
+    )
 
 
 def trained(on: Runtime, **changes: object) -> TrainResult:
-    """In batches of 16, the last of 6."""
+    """Train in batches of 16, the last of 6."""
     settings = SETTINGS.model_copy(update={"batch_size": 16, "schedule": "linear", "clip_norm": 1.0, **changes})
     return fit(images(on), settings, on, lambda epoch: None)
 
@@ -60,15 +69,15 @@ def trained(on: Runtime, **changes: object) -> TrainResult:
 def test_the_bits_are_those_of_the_step_itself(gpu, monkeypatch, optimizer):
     """Dropout draws the same, rates change from step to step, the shorter last batch is not recorded."""
     recorded = trained(gpu, optimizer=optimizer, ema=0.9)
-    monkeypatch.setattr(learner, "CUDAGraphStep", lambda step, rows: step)
+    monkeypatch.setattr(train_step, "CUDAGraphStep", lambda step, rows: step)
     assert same(recorded, trained(gpu, optimizer=optimizer, ema=0.9))
 
 
 def test_a_step_waits_for_nothing(gpu, monkeypatch):
     """CUDA raises where Python would wait for the device inside a step."""
-    step = learner.TrainStep.run
+    step = train_step.TrainStep.run
 
-    def watched(self: learner.TrainStep, batch: Batch, rate: float, number: int) -> tuple[Tensor, Tensor]:
+    def watched(self: train_step.TrainStep, batch: Batch, rate: float, number: int) -> tuple[Tensor, Tensor]:
         recording = number == 3
         torch.cuda.set_sync_debug_mode("default" if recording else "error")
         try:
@@ -76,15 +85,13 @@ def test_a_step_waits_for_nothing(gpu, monkeypatch):
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(learner.TrainStep, "run", watched)
+    monkeypatch.setattr(train_step.TrainStep, "run", watched)
     assert len(trained(gpu).history) == SETTINGS.epochs
 
 
 def test_killed_and_run_again_it_ends_with_the_same_bits(gpu, tmp_path, monkeypatch):
     """Steps that were replayed the first time are done one by one after the death."""
-    monkeypatch.setattr(
-        "vision_pipeline.training.checkpointing._MAX_SAVE_SHARE", float("inf")
-    )  # keep the state after every epoch
+    monkeypatch.setattr("vision_pipeline.training.checkpointing._MAX_SAVE_SHARE", float("inf"))  # save every epoch
     settings = SETTINGS.model_copy(update={"batch_size": 16, "epochs": 4})
     whole = fit(images(gpu), settings, gpu, lambda epoch: None)
     with pytest.raises(Killed):
@@ -93,6 +100,9 @@ def test_killed_and_run_again_it_ends_with_the_same_bits(gpu, tmp_path, monkeypa
             settings,
             gpu,
             lambda epoch: None,
-            CheckpointManager(tmp_path, ShutdownFlag()),
+            checkpointer=CheckpointManager(tmp_path, ShutdownFlag()),
         )
-    assert same(whole, fit(images(gpu), settings, gpu, lambda epoch: None, CheckpointManager(tmp_path, ShutdownFlag())))
+    assert same(
+        whole,
+        fit(images(gpu), settings, gpu, lambda epoch: None, checkpointer=CheckpointManager(tmp_path, ShutdownFlag())),
+    )

@@ -1,4 +1,4 @@
-"""Texts are trained on in streams that go on where they were, from the seed's five letters up."""
+"""Texts are trained on in streams that continue from batch to batch, from five letters up."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from killing import kill_anywhere
+from interruption import kill_anywhere
 from tiny_training import CPU, SETTINGS
 
 from vision_pipeline.models.build import build_model
@@ -23,14 +23,23 @@ HELLO = np.array([1, 0, 2, 2, 3], np.uint8)
 TEXT = np.random.default_rng(0).integers(0, 5, 130).astype(np.uint8)
 
 
-def task(text: np.ndarray, cell: str, steps: int, hidden: int = 8, dropout: float = 0.0, seed: int = 0) -> TrainTask:
+def task(text: np.ndarray, cell: str, *, steps: int, hidden: int = 8, dropout: float = 0.0, seed: int = 0) -> TrainTask:
     torch.manual_seed(seed)
     chosen = {"cell": cell, "hidden": hidden, "layers": 1, "forget_bias": 1.0, "input_bias": 0.0, "dropout": dropout}
     network = build_model("recurrent", chosen, [], int(text.max()) + 1)
     pairs = text[:-1], text[1:].astype(np.int64)
     inputs = TokenTransform()
     train, val = TextBatches(*pairs, steps, CPU.device), TextEvalSet(*pairs, CPU.device)
-    return TrainTask("text", network, train, val, inputs.apply_train, inputs.apply_eval, None, seed)
+    return TrainTask(
+        name="text",
+        network=network,
+        train=train,
+        val=val,
+        train_transform=inputs.apply_train,
+        eval_transform=inputs.apply_eval,
+        class_weights=None,
+        seed=seed,
+    )
 
 
 @given(st.integers(1, 9), st.integers(1, 20), st.integers(20, 200))
@@ -53,7 +62,7 @@ def test_an_epoch_goes_on_from_any_batch() -> None:
 
 
 class Noting(torch.nn.Module):
-    """The network, which notes each state that it starts from and each that it ends in."""
+    """A network that records each hidden state before and after a batch."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -62,7 +71,7 @@ class Noting(torch.nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.network(inputs)
 
-    def advance(self, inputs: torch.Tensor, state: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward_with_state(self, inputs: torch.Tensor, state: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         logits, after = self.network.forward_with_state(inputs, state)
         self.starts.append(state)
         self.ends.append(after)
@@ -70,9 +79,9 @@ class Noting(torch.nn.Module):
 
 
 def test_the_state_is_carried_without_its_gradient_and_is_zero_at_an_epochs_start() -> None:
-    given_task = task(TEXT, "lstm", steps=10)
-    noting = Noting(given_task.network)
-    fit(replace(given_task, network=noting), SETTINGS.model_copy(update={"epochs": 2, "batch_size": 4}), CPU, print)
+    text_task = task(TEXT, "lstm", steps=10)
+    noting = Noting(text_task.network)
+    fit(replace(text_task, network=noting), SETTINGS.model_copy(update={"epochs": 2, "batch_size": 4}), CPU, print)
     starts, ends = noting.starts, noting.ends
     assert [state is None for state in starts] == [True, False, False, False] * 2
     for before, after in zip(ends, starts[1:], strict=False):
@@ -86,35 +95,35 @@ def test_the_state_is_carried_without_its_gradient_and_is_zero_at_an_epochs_star
 def test_killed_anywhere_it_ends_with_the_same_bits(cell: str) -> None:
     chosen = SETTINGS.model_copy(update={"epochs": 2, "batch_size": 4, "clip_norm": 0.5, "ema": 0.9})
 
-    def made() -> TrainTask:
+    def make_task() -> TrainTask:
         return task(TEXT, cell, steps=10, dropout=0.3)
 
-    assert kill_anywhere(made, chosen, CPU, steps=4, examples=6) > 0
+    assert kill_anywhere(make_task, chosen, CPU, steps=4, examples=6) > 0
 
 
 def hello(cell: str, seed: int) -> tuple[TrainTask, TrainResult]:
-    """As params.yaml has it."""
-    given_task = task(HELLO, cell, steps=4, seed=seed)
+    """Train on the text hello with the settings of params.yaml."""
+    text_task = task(HELLO, cell, steps=4, seed=seed)
     chosen = SETTINGS.model_copy(update={"epochs": 150, "batch_size": 1, "lr": 0.05, "clip_norm": 5.0})
-    outcome = fit(given_task, chosen, CPU, lambda epoch: None)
-    given_task.network.load_state_dict(outcome.weights)
-    return given_task, outcome
+    outcome = fit(text_task, chosen, CPU, lambda epoch: None)
+    text_task.network.load_state_dict(outcome.weights)
+    return text_task, outcome
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
 def test_hello_is_learnt_by_heart(cell: str, seed: int) -> None:
-    given_task, _ = hello(cell, seed)
-    loss, accuracy = validate(given_task.network, given_task, CPU, SINGLE_PROCESS)
+    text_task, _ = hello(cell, seed)
+    loss, accuracy = validate(text_task.network, text_task, CPU, SINGLE_PROCESS)
     assert accuracy == 1
     assert loss < 1e-3
-    network: Any = given_task.network.eval()
+    network: Any = text_task.network.eval()
     logits, state = network.forward_with_state(torch.tensor([[1]]), None)
-    said = "h"
+    text = "h"
     for _ in range(4):
-        said += "ehlo"[int(logits[0, -1].argmax())]
-        logits, state = network.forward_with_state(torch.tensor([["ehlo".index(said[-1])]]), state)
-    assert said == "hello"
+        text += "ehlo"[int(logits[0, -1].argmax())]
+        logits, state = network.forward_with_state(torch.tensor([["ehlo".index(text[-1])]]), state)
+    assert text == "hello"
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -12,16 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from history_file import read_history
 from ruamel.yaml import YAML
 from tiny_model import write_set
 
 from stages import train
-from vision_pipeline.config.load import load_params
-from vision_pipeline.core.errors import UserError
 from vision_pipeline.training.distributed import num_processes
-from vision_pipeline.training.ranks import SINGLE_PROCESS, DistributedContext
-from vision_pipeline.training.results import read_history
-from vision_pipeline.training.run_spec import check_world_size, effective_settings
 
 MODEL, EPOCHS = "mnist-mlp", 100
 _yaml = YAML()
@@ -29,7 +25,7 @@ _yaml = YAML()
 
 @pytest.fixture
 def project(tmp_path: Path, repository: Path) -> Path:
-    """A folder with all that the stage reads: 20 images for training, in batches of 8, 8 and 4."""
+    """Return a folder with all that the stage reads: 20 images for training, in batches of 8, 8 and 4."""
     root = tmp_path / "project"
     write_set(root / "data" / "prepared" / "mnist")
     for nothing in ("augmented/none", "synthetic/none", "weights/none"):
@@ -48,7 +44,7 @@ def copied(root: Path, name: str) -> Path:
 
 @pytest.fixture
 def start(repository: Path) -> Iterator:
-    """Starts the stage in a folder; what is left of it in the end is killed."""
+    """Yield a function that starts the stage in a folder; kill what is left of it in the end."""
     started: list[subprocess.Popen] = []
 
     def begin(root: Path, tracking: str = "off") -> subprocess.Popen:
@@ -67,7 +63,7 @@ def start(repository: Path) -> Iterator:
 
 
 def finished(stage: subprocess.Popen) -> str:
-    """What a stage that must succeed printed."""
+    """Return the output of a stage that must succeed."""
     output, errors = stage.communicate(timeout=300)
     assert stage.returncode == 0, errors
     return output
@@ -81,7 +77,7 @@ def until(true, seconds: float, what: str) -> None:
 
 
 def ranks(stage: subprocess.Popen, root: Path) -> list[psutil.Process]:
-    """The stage's processes by rank, once they train: a state is newer than the stage."""
+    """Return the stage's processes by rank, once they train: a state is newer than the stage."""
     begun = psutil.Process(stage.pid).create_time()
 
     def trains() -> bool:
@@ -95,7 +91,7 @@ def ranks(stage: subprocess.Popen, root: Path) -> list[psutil.Process]:
 
 
 def end(stage: subprocess.Popen, root: Path, way: str) -> str:
-    """End a stage within a minute, with nothing left of it; what it said to that."""
+    """End a stage within a minute, with nothing left of it; return its error output."""
     own = ranks(stage, root)
     if way == "Ctrl-C":
         os.killpg(stage.pid, signal.SIGINT)
@@ -110,13 +106,13 @@ def end(stage: subprocess.Popen, root: Path, way: str) -> str:
 
 
 def outcome(root: Path) -> tuple[bytes, bytes]:
-    """The bytes of the checkpoint and of the history."""
+    """Return the bytes of the checkpoint and of the history."""
     history = root / "reports" / "models" / MODEL / "history.csv"
     return (root / "models" / MODEL / "checkpoint.pth").read_bytes(), history.read_bytes()
 
 
 def epochs_tracked(root: Path) -> list[int]:
-    """The epochs in MLflow of the one run that there is."""
+    """Return the epochs in MLflow of the only run."""
     with sqlite3.connect(root / "mlflow.db") as database:
         ((run, status),) = database.execute("SELECT run_uuid, status FROM runs").fetchall()
         rows = database.execute("SELECT step FROM metrics WHERE run_uuid = ? AND key = 'val_loss'", [run]).fetchall()
@@ -127,9 +123,9 @@ def epochs_tracked(root: Path) -> list[int]:
 def test_a_dead_process_ends_the_stage_which_then_goes_on_to_the_same_bits(project, start):
     alone = copied(project, "alone")
     undisturbed, killed = start(alone), start(project, "strict")  # at once: they do not take each other's port
-    *before, said = end(killed, project, "1").splitlines()
-    assert said.startswith(f"ERROR: rank 1 of {MODEL}'s training ended with exit code -9 (Signal 9 (SIGKILL)")
-    assert said.endswith("run it again: it goes on from its last state")
+    *before, message = end(killed, project, "1").splitlines()
+    assert message.startswith(f"ERROR: rank 1 of {MODEL}'s training ended with exit code -9 (Signal 9 (SIGKILL)")
+    assert message.endswith("run it again: it goes on from its last state")
     here_is_no_git = "the run is logged without what git knows of the code"
     assert [line for line in before if "INFO mlflow" not in line and here_is_no_git not in line] == []
     again = finished(start(project, "strict"))
@@ -184,17 +180,3 @@ def test_zero_devices_are_all_gpus(devices, device, gpus, expected, monkeypatch)
 def test_a_process_that_torchrun_started_starts_none(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert num_processes(2, "cpu") == 1
-
-
-@pytest.mark.parametrize(("name", "text"), [("shakespeare-lstm", True), ("hello-elman", True), ("mnist-cnn", False)])
-def test_several_ranks_do_not_read_one_text(name: str, text: bool, repository: Path) -> None:
-    (model,) = load_params(f"models.{name}", path=repository / "params.yaml")
-    check_world_size(name, model, SINGLE_PROCESS)
-    two = DistributedContext()
-    two.size = 2
-    if not text:
-        check_world_size(name, model, two)
-        return
-    assert effective_settings(model, "bf16", 4) == ("bf16", 1)
-    with pytest.raises(UserError, match=f"{name} is trained on a text, which one process reads"):
-        check_world_size(name, model, two)

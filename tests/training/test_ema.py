@@ -20,9 +20,9 @@ def test_it_is_the_exponential_moving_average() -> None:
         average.update(network, step)
         decay = min(0.5, (1 + step) / (10 + step))
         expected = [decay * old + (1 - decay) * new for old, new in zip(expected, (step**2, -step), strict=True)]
-    found = average.network
-    assert [found.running_mean.item(), found.weight.item()] == pytest.approx(expected, rel=1e-5)
-    assert found.num_batches_tracked.item() == 39
+    network_average = average.network
+    assert [network_average.running_mean.item(), network_average.weight.item()] == pytest.approx(expected, rel=1e-5)
+    assert network_average.num_batches_tracked.item() == 39
 
 
 def test_a_training_keeps_and_validates_the_average_and_trains_the_weights() -> None:

@@ -26,14 +26,23 @@ def test_five_epochs_end_at_the_loss_of_the_course(prepare: Prepare, real_data: 
     whole = [np.concatenate([read(split) for split in ("train", "val")]) for read in (mnist.inputs, mnist.targets)]
     (model,) = load_params("models.mnist-mlp")
     nothing = AugmentationPolicy(name="none", dataset=None, steps=TransformConfig())
-    inputs = ImageTransform(nothing.apply, [0.5], [0.5], 0, CPU.device)
+    inputs = ImageTransform(nothing.apply, [0.5], [0.5], seed=0, device=CPU.device)
     torch.manual_seed(0)
     network = build_model("mlp", architecture_config(model), [28, 28, 1], 10)
     train, test = (
         ArrayDataset(*whole, CPU.device),
         ArrayDataset(mnist.inputs("test"), mnist.targets("test"), CPU.device),
     )
-    task = TrainTask("course", network, train, test, inputs.apply_train, inputs.apply_eval, None, 0)
+    task = TrainTask(
+        name="course",
+        network=network,
+        train=train,
+        val=test,
+        train_transform=inputs.apply_train,
+        eval_transform=inputs.apply_eval,
+        class_weights=None,
+        seed=0,
+    )
     losses = [epoch.train_loss for epoch in fit(task, model.train, CPU, lambda epoch: None).history]
     assert len(losses) == 5
     assert all(before > after for before, after in pairwise(losses))

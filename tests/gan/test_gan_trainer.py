@@ -1,4 +1,4 @@
-"""The training of a GAN: what it depends on, and that it may end and go on anywhere."""
+"""The training of a GAN, which resumes anywhere to the same bits."""
 
 import math
 import signal
@@ -16,11 +16,9 @@ from vision_pipeline.config.models import GanConfig
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.signals import Interrupted, ShutdownFlag
 from vision_pipeline.gan.networks import Discriminator, Generator
-from vision_pipeline.gan.sampling import sample_images, to_pixels, to_symmetric
-from vision_pipeline.gan.state import GanState, Player, is_due
-from vision_pipeline.gan.trainer import train_gan
+from vision_pipeline.gan.trainer import GanState, Player, is_due, train_gan
 from vision_pipeline.runtime.device import Runtime
-from vision_pipeline.training import checkpointing as resume
+from vision_pipeline.training import checkpointing
 from vision_pipeline.training.checkpointing import CheckpointManager
 from vision_pipeline.training.ema import ModelEma
 from vision_pipeline.training.fused_optimizers import FusedAdam
@@ -31,33 +29,42 @@ CPU = Runtime(torch.device("cpu"), "fp32", 1, "test")
 
 
 class Killed(BaseException):
-    """What no code expects."""
+    """An error that no code expects."""
 
 
-def contest(seed: int = 0) -> GanState:
+def make_gan(seed: int = 0) -> GanState:
     torch.manual_seed(seed)
-    sides = []
+    players = []
     for network in (Generator(8, 2, 4, [8, 8, 1]), Discriminator(2, 4, [8, 8, 1])):
-        sides.append(Player(network.train(), FusedAdam(list(network.parameters()), 0.0, False, betas=(0.5, 0.999))))
+        players.append(Player(network.train(), FusedAdam(list(network.parameters()), 0.0, False, betas=(0.5, 0.999))))
     pixels, targets = (torch.from_numpy(array) for array in images(20))
-    return GanState("toy", *sides, ModelEma(sides[0].network, 0.9), pixels, targets, 2, seed)
+    return GanState(
+        name="toy",
+        generator=players[0],
+        discriminator=players[1],
+        ema=ModelEma(players[0].network, 0.9),
+        images=pixels,
+        targets=targets,
+        num_classes=2,
+        seed=seed,
+    )
 
 
-def trained(folder: Path, machine: Runtime = CPU, kill: int = -1, chosen: GanConfig = GAN) -> tuple:
-    """The average's weights, the history and the samples after a training, which `kill` ends after as many steps."""
-    toy, flag = contest(), ShutdownFlag()
+def trained(folder: Path, runtime: Runtime = CPU, kill: int = -1, chosen: GanConfig = GAN) -> tuple:
+    """Train, killed after `kill` steps; return the average's weights, the losses and the samples."""
+    toy, flag = make_gan(), ShutdownFlag()
 
     class Deadly(CheckpointManager):
         done = 0
 
-        def after_step(self, state):
-            super().after_step(state)
+        def after_step(self, get_state):
+            super().after_step(get_state)
             Deadly.done += 1
             if Deadly.done == kill:
                 raise Killed
 
-    found = train_gan(toy, chosen, machine, lambda losses: None, Deadly(folder, flag))
-    return toy.ema.network.state_dict(), found.losses, found.samples
+    history = train_gan(toy, chosen, runtime, report=lambda losses: None, checkpointer=Deadly(folder, flag))
+    return toy.ema.network.state_dict(), history.losses, history.samples
 
 
 def same(first: tuple, second: tuple) -> bool:
@@ -67,14 +74,14 @@ def same(first: tuple, second: tuple) -> bool:
 
 @pytest.fixture
 def every_step(monkeypatch):
-    monkeypatch.setattr(resume, "_SECONDS_BETWEEN_SAVES", 0.0)
-    monkeypatch.setattr(resume, "_MAX_SAVE_SHARE", float("inf"))
+    monkeypatch.setattr(checkpointing, "_SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(checkpointing, "_MAX_SAVE_SHARE", float("inf"))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_killed_anywhere_it_ends_with_the_same_bits(precision, every_step, tmp_path):
-    machine = Runtime(torch.device("cpu"), precision, 1, "test")
-    uninterrupted = trained(tmp_path, machine)
+    runtime = Runtime(torch.device("cpu"), precision, 1, "test")
+    uninterrupted = trained(tmp_path, runtime)
 
     @settings(max_examples=6)
     @given(st.lists(st.integers(1, STEPS), max_size=3))
@@ -82,10 +89,10 @@ def test_killed_anywhere_it_ends_with_the_same_bits(precision, every_step, tmp_p
         with TemporaryDirectory() as folder:
             for kill in kills:
                 try:
-                    trained(Path(folder), machine, kill)
+                    trained(Path(folder), runtime, kill)
                 except Killed:
                     torch.manual_seed(123)
-            assert same(trained(Path(folder), machine), uninterrupted)
+            assert same(trained(Path(folder), runtime), uninterrupted)
 
     killed()
 
@@ -94,18 +101,18 @@ def test_a_signal_stops_within_a_step_and_keeps_it(tmp_path):
     flag = ShutdownFlag()
     with pytest.raises(Interrupted, match="SIGTERM"):
         train_gan(
-            contest(),
+            make_gan(),
             GAN,
             CPU,
-            lambda losses: setattr(flag, "signal", signal.SIGTERM),
-            CheckpointManager(tmp_path, flag),
+            report=lambda losses: setattr(flag, "signal", signal.SIGTERM),
+            checkpointer=CheckpointManager(tmp_path, flag),
         )
     assert CheckpointManager(tmp_path, ShutdownFlag()).load()["steps"] == 1
 
 
 def test_both_networks_learn_and_the_average_follows(tmp_path):
-    toy, before = contest(), contest()
-    train_gan(toy, GAN, CPU, lambda losses: None, CheckpointManager(tmp_path, ShutdownFlag()))
+    toy, before = make_gan(), make_gan()
+    train_gan(toy, GAN, CPU, report=lambda losses: None, checkpointer=CheckpointManager(tmp_path, ShutdownFlag()))
     for name in ("generator", "discriminator"):
         old, new = (dict(getattr(one, name).network.named_parameters()) for one in (before, toy))
         assert all(not torch.equal(old[key], new[key]) for key in old)
@@ -116,14 +123,16 @@ def test_both_networks_learn_and_the_average_follows(tmp_path):
 
 
 def test_the_losses_are_told_and_samples_made_evenly(tmp_path):
-    told = []
+    reported = []
     chosen = GAN.model_copy(update={"steps": 20})
-    found = train_gan(contest(), chosen, CPU, told.append, CheckpointManager(tmp_path, ShutdownFlag()))
-    assert [losses.step for losses in told] == list(range(1, 21))
-    assert found.losses == told
-    assert list(found.samples) == list(range(2, 21, 2))
-    assert {tuple(made.shape) for made in found.samples.values()} == {(20, 8, 8, 1)}
-    found.write_losses(tmp_path / "losses.csv")
+    history = train_gan(
+        make_gan(), chosen, CPU, report=reported.append, checkpointer=CheckpointManager(tmp_path, ShutdownFlag())
+    )
+    assert [losses.step for losses in reported] == list(range(1, 21))
+    assert history.losses == reported
+    assert list(history.samples) == list(range(2, 21, 2))
+    assert {tuple(images.shape) for images in history.samples.values()} == {(20, 8, 8, 1)}
+    history.write_losses(tmp_path / "losses.csv")
     header, *rows = (tmp_path / "losses.csv").read_text().splitlines()
     assert header == "step,discriminator,generator"
     assert len(rows) == 20
@@ -139,26 +148,8 @@ def test_what_is_due_is_due_so_many_times_and_at_the_end(total, times):
 
 
 def test_a_loss_that_is_not_finite_is_refused_with_the_key(tmp_path):
-    toy = contest()
+    toy = make_gan()
     with torch.no_grad():
         toy.generator.network.linear.weight.fill_(math.nan)
     with pytest.raises(UserError, match=r"a loss of toy is not finite .* lower generators\.toy\.gan\.lr"):
-        train_gan(toy, GAN, CPU, lambda losses: None, CheckpointManager(tmp_path, ShutdownFlag()))
-
-
-def test_pixels_go_there_and_back():
-    pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    there = to_symmetric(torch.from_numpy(pixels))
-    assert (there.min().item(), there.max().item()) == (-1, 1)
-    assert np.array_equal(to_pixels(there), pixels)
-
-
-def test_images_are_made_of_each_class_in_turn_and_keyed():
-    network = contest().generator.network
-    made, targets = sample_images(network, 8, 2, 3, CPU, 0, "images")
-    assert (made.shape, made.dtype) == ((6, 8, 8, 1), np.uint8)
-    assert targets.tolist() == [0, 0, 0, 1, 1, 1]
-    assert targets.dtype == np.int64
-    assert np.array_equal(made, sample_images(network, 8, 2, 3, CPU, 0, "images")[0])
-    assert not np.array_equal(made, sample_images(network, 8, 2, 3, CPU, 1, "images")[0])
-    assert network.training
+        train_gan(toy, GAN, CPU, report=lambda losses: None, checkpointer=CheckpointManager(tmp_path, ShutdownFlag()))

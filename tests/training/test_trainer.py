@@ -45,8 +45,8 @@ def test_patience_stops_early():
 
 
 def test_an_infinite_loss_names_epoch_step_and_rate():
-    def to_train(batch, wanted):
-        return batch.inputs[wanted].float() / (0.0 if (batch.epoch, batch.step) == (2, 1) else 1.0)
+    def to_train(batch, rows):
+        return batch.inputs[rows].float() / (0.0 if (batch.epoch, batch.step) == (2, 1) else 1.0)
 
     task = replace(a_task(), train_transform=to_train)
     with pytest.raises(UserError, match=r"loss of toy is not finite from epoch 2, step 2 of 4 on, .* rate of 0\.05"):

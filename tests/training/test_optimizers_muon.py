@@ -9,8 +9,7 @@ from torch import nn
 from vision_pipeline.config.models import TrainConfig
 from vision_pipeline.models.build import build_model
 from vision_pipeline.training.fused_optimizers import FusedAdam, FusedSGD
-from vision_pipeline.training.muon import Muon, newton_schulz
-from vision_pipeline.training.optimizers import build_optimizer
+from vision_pipeline.training.optimizers import Muon, build_optimizer, newton_schulz
 
 SETTINGS = {
     "epochs": 1, "batch_size": 4, "optimizer": "muon", "lr": 0.2, "head_lr": 0.5, "bias_lr": 10.0, "momentum": 0.6,
@@ -28,9 +27,9 @@ def test_a_matrix_becomes_nearly_orthogonal_and_keeps_its_directions(rows, colum
     rank = min(rows, columns)
     values = 1 + torch.rand(rank, generator=generator)
     matrix = left[:, :rank] @ torch.diag(values) @ right[:rank]
-    found = newton_schulz(matrix)
-    assert found.shape == matrix.shape
-    inside = left[:, :rank].T @ found @ right[:rank].T
+    orthogonal = newton_schulz(matrix)
+    assert orthogonal.shape == matrix.shape
+    inside = left[:, :rank].T @ orthogonal @ right[:rank].T
     assert inside.diagonal().min() > 0.35
     assert inside.diagonal().max() < 1.6
     assert (inside - torch.diag(inside.diagonal())).abs().max() < 0.1
@@ -51,20 +50,20 @@ def test_a_step_by_hand():
     assert 0.5 < step < 1.5
 
 
-def parts(optimizer: str) -> dict[str, tuple[type, int, float, float]]:
-    """By part of a SpeedNet: kind of update, number of parameters, scale of the rate and weight decay."""
+def groups(optimizer: str) -> dict[str, tuple[type, int, float, float]]:
+    """Return optimizer, number of parameters, scale of the learning rate and weight decay by group of a SpeedNet."""
     network = build_model("speednet", {"widths": [4, 8], "convolutions": 1, "activation": "gelu"}, [12, 12, 1], 10)
     built = build_optimizer(network, TrainConfig(**SETTINGS | {"optimizer": optimizer}))
     return {
-        part: (type(update), sum(p.numel() for p in update.parameters), built.lr_scales[part],
-               getattr(update, "weight_decay", 0.0))
-        for part, update in built.param_groups.items()
+        group: (type(update), sum(p.numel() for p in update.parameters), built.lr_scales[group],
+                getattr(update, "weight_decay", 0.0))
+        for group, update in built.param_groups.items()
     }  # fmt: skip
 
 
 def test_muon_gets_the_filters_and_sgd_the_rest():
     filters, head, biases = 8 * 4 * 9 + 4 * 8 * 9, 8 * 10, 8 + 4 + 8  # the whitening filters are not trained
-    assert parts("muon") == {
+    assert groups("muon") == {
         "hidden": (Muon, filters, 1.0, 0.0),
         "head": (FusedSGD, head, 0.5, pytest.approx(0.01 / (0.2 * 0.5))),
         "biases": (FusedSGD, biases, 10.0, 0.0),
@@ -73,7 +72,7 @@ def test_muon_gets_the_filters_and_sgd_the_rest():
 
 def test_other_optimizers_get_everything_in_the_same_parts():
     expected = {"hidden": (576, 1.0, 0.01), "head": (80, 0.5, 0.01), "biases": (20, 10.0, 0.0)}
-    assert parts("adamw") == {part: (FusedAdam, *rest) for part, rest in expected.items()}
+    assert groups("adamw") == {part: (FusedAdam, *rest) for part, rest in expected.items()}
 
 
 def test_a_network_without_hidden_layers_is_left_to_sgd():

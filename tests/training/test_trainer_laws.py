@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy, log_softmax, nll_loss, one_hot, s
 
 from vision_pipeline.models.build import build_model
 from vision_pipeline.training import losses
-from vision_pipeline.training import trainer as loop
 from vision_pipeline.training.optimizers import build_optimizer
+from vision_pipeline.training.trainer import fit
 
 MLP = {"hidden": [128, 64], "activation": "relu", "dropout": 0.0, "batch_norm": False}
 CNN = {"channels": [4, 8], "kernel": 3, "padding": 1, "hidden": [16], "activation": "relu", "dropout": 0.0,
@@ -86,19 +86,19 @@ def test_gradients_agree_with_finite_differences():
 def test_the_loss_of_a_step_is_one_number_with_a_gradient(monkeypatch):
     seen = []
 
-    def watched(*given, **more):
-        seen.append(cross_entropy(*given, **more))
+    def watched(*args, **kwargs):
+        seen.append(cross_entropy(*args, **kwargs))
         return seen[-1]
 
     monkeypatch.setattr(losses, "cross_entropy", watched)
-    loop.fit(a_task(), SETTINGS.model_copy(update={"epochs": 1}), CPU, lambda epoch: None)
+    fit(a_task(), SETTINGS.model_copy(update={"epochs": 1}), CPU, lambda epoch: None)
     assert (seen[0].ndim, seen[0].requires_grad) == (0, True)
 
 
 def test_steps_do_not_keep_the_gradients_of_the_step_before():
     settings = SETTINGS.model_copy(update={"epochs": 1, "optimizer": "sgd", "batch_size": 16, "lr": 0.1})
     task, by_hand = a_task(dropout=0.0), a_task(dropout=0.0)
-    loop.fit(task, settings, CPU, lambda epoch: None)
+    fit(task, settings, CPU, lambda epoch: None)
     for batch in by_hand.train.iter_batches(16, 0, 1):
         by_hand.network.zero_grad()
         cross_entropy(by_hand.network(batch.inputs.float()), batch.targets).backward()

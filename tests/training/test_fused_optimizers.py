@@ -27,9 +27,9 @@ def test_five_steps_give_the_bits_of_torchs_optimizer(ours, torchs):
     theirs = [nn.Parameter(parameter.detach().clone()) for parameter in own]
     update, optimizer = ours(own), torchs(theirs)
     for step in range(5):
-        for one, other in zip(own, theirs, strict=True):
-            one.grad = torch.randn(one.shape)
-            other.grad = one.grad.clone()
+        for parameter, other in zip(own, theirs, strict=True):
+            parameter.grad = torch.randn(parameter.shape)
+            other.grad = parameter.grad.clone()
         optimizer.param_groups[0]["lr"] = 0.5 / (1 + step)
         optimizer.step()
         update.step(0.5 / (1 + step))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vision_pipeline.core import environment as checkout
+from vision_pipeline.core import environment
 from vision_pipeline.core.environment import raise_if_other_checkout, reexec_with_local_code
 from vision_pipeline.core.errors import UserError
 
@@ -55,10 +55,10 @@ def test_what_vision_starts_runs_that_code_too(other: Path, repository: Path, mo
     started = []
     monkeypatch.chdir(other)
     monkeypatch.setenv("PYTHONPATH", str(repository))
-    monkeypatch.setattr(checkout.os, "execve", lambda *called: started.append(called))
+    monkeypatch.setattr(environment.os, "execve", lambda *called: started.append(called))
     reexec_with_local_code()
-    ((_, _, environment),) = started
-    assert environment["PYTHONPATH"] == os.pathsep.join([str(other), str(repository)])
+    ((_, _, variables),) = started
+    assert variables["PYTHONPATH"] == os.pathsep.join([str(other), str(repository)])
 
 
 def test_a_stage_runs_the_code_of_its_working_folder(other: Path, repository: Path) -> None:
@@ -78,6 +78,35 @@ def test_a_stage_refuses_the_code_of_another_checkout(other: Path, repository: P
     assert not (other / "data/checked").exists()
 
 
+def test_a_checkout_without_its_library_is_refused(other: Path, repository: Path) -> None:
+    shutil.rmtree(other / "vision_pipeline")
+    done = run(other, "-m", "stages.check", PYTHONPATH=str(repository))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"ERROR: {other} is a checkout, but the code of {repository} runs, whose results may differ; "
+        f"its library is missing: git -C {other} checkout -- vision_pipeline\n"
+    )
+    done = run(other, "-c", _VISION, str(repository), "check")
+    assert f"ERROR: {other} is a checkout, but the code of {repository} runs" in done.stderr
+
+
+def test_stages_without_any_library_name_the_fix(other: Path) -> None:
+    shutil.rmtree(other / "vision_pipeline")
+    code = "import sys; sys.modules['vision_pipeline'] = None; import stages"
+    done = run(other, "-c", code)
+    assert done.stderr == (
+        "ERROR: the folder vision_pipeline/ is missing beside stages/; git checkout -- vision_pipeline\n"
+    )
+
+
+def test_a_checkout_of_before_runs_its_own_command(other: Path, repository: Path) -> None:
+    """Its library was in stages/, its command stages.commands.main."""
+    shutil.rmtree(other / "vision_pipeline")
+    (other / "stages/commands").mkdir()
+    (other / "stages/commands/main.py").write_text("print('the old command')")
+    assert run(other, "-c", _VISION, str(repository), "check").stdout == "the old command\n"
+
+
 def test_a_link_to_the_code_is_the_same_code(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("stages", "vision_pipeline"):
         (tmp_path / folder).symlink_to(repository / folder)
@@ -90,7 +119,7 @@ def never_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def starts(*called: object) -> None:
         raise AssertionError(called)
 
-    monkeypatch.setattr(checkout.os, "execve", starts)
+    monkeypatch.setattr(environment.os, "execve", starts)
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
 
 
@@ -98,7 +127,7 @@ def test_a_checkout_of_another_user_is_refused(
     other: Path, never_started: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(other)
-    monkeypatch.setattr(checkout.os, "getuid", lambda: other.stat().st_uid + 1)
+    monkeypatch.setattr(environment.os, "getuid", lambda: other.stat().st_uid + 1)
     reexec_with_local_code()
     with pytest.raises(UserError, match=f"cd {other} && pip install --no-deps --no-build-isolation -e ."):
         raise_if_other_checkout()
@@ -114,7 +143,7 @@ def test_a_checkout_that_pythonpath_cannot_hold_is_refused(
 
 
 def test_tests_run_the_code_beside_them_in_every_folder(tmp_path: Path, repository: Path) -> None:
-    assert checkout.code_root() == repository
+    assert environment.code_root() == repository
     done = subprocess.run(
         [sys.executable, "-c", "import vision_pipeline; print(vision_pipeline.__file__)"],
         cwd=tmp_path,

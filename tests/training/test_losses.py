@@ -19,22 +19,23 @@ IMAGES = torch.arange(COUNT, dtype=torch.float32)[:, None, None, None].expand(CO
 
 
 def blended(goal: MixedTargets) -> Tensor:
-    """Means of the images that it was made of."""
+    """Return the mean of each mixed image."""
     return goal.lam * goal.targets + (1 - goal.lam) * goal.targets_b
 
 
 @given(st.integers(0, 99), st.integers(0, 99), st.sampled_from([(0.2, 0.0), (0.0, 1.0), (1.0, 1.0)]))
 def test_shares_say_how_much_of_an_image_is_its_own(epoch: int, step: int, alphas: tuple[float, float]) -> None:
-    mixed, goal = mixup_cutmix(IMAGES, PLACES, *alphas, 0, epoch, step)
+    mixup, cutmix = alphas
+    mixed, goal = mixup_cutmix(IMAGES, PLACES, mixup=mixup, cutmix=cutmix, rng_key=(0, epoch, step))
     assert torch.allclose(mixed.flatten(1).mean(1), blended(goal), atol=1e-4)
     assert torch.equal(goal.targets, PLACES)
     assert sorted(goal.targets_b.tolist()) == list(range(COUNT))
 
 
 def test_mixup_blends_whole_images_and_cutmix_pastes_a_rectangle() -> None:
-    blend, _ = mixup_cutmix(IMAGES, PLACES, 1.0, 0.0, 0, 1, 0)
+    blend, _ = mixup_cutmix(IMAGES, PLACES, mixup=1.0, cutmix=0.0, rng_key=(0, 1, 0))
     assert all(len(image.unique()) == 1 for image in blend)
-    pasted, goal = mixup_cutmix(IMAGES, PLACES, 0.0, 1.0, 0, 1, 0)
+    pasted, goal = mixup_cutmix(IMAGES, PLACES, mixup=0.0, cutmix=1.0, rng_key=(0, 1, 0))
     for place, image in enumerate(pasted):
         foreign = image[0] != place
         if goal.targets_b[place] != place and foreign.any():
@@ -46,7 +47,9 @@ def test_mixup_blends_whole_images_and_cutmix_pastes_a_rectangle() -> None:
 
 def test_the_same_key_mixes_the_same_and_the_global_generators_stay() -> None:
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
-    first, again, other = (mixup_cutmix(IMAGES, PLACES, 1.0, 1.0, 0, 1, step)[0] for step in (3, 3, 4))
+    first, again, other = (
+        mixup_cutmix(IMAGES, PLACES, mixup=1.0, cutmix=1.0, rng_key=(0, 1, step))[0] for step in (3, 3, 4)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), torch_state)
@@ -54,7 +57,7 @@ def test_the_same_key_mixes_the_same_and_the_global_generators_stay() -> None:
 
 
 def test_with_both_each_batch_gets_one_kind() -> None:
-    batches = [mixup_cutmix(IMAGES, PLACES, 1.0, 1.0, 0, 1, step)[0] for step in range(20)]
+    batches = [mixup_cutmix(IMAGES, PLACES, mixup=1.0, cutmix=1.0, rng_key=(0, 1, step))[0] for step in range(20)]
     pasted = {torch.equal(batch, batch.round()) for batch in batches}
     assert pasted == {True, False}
 
