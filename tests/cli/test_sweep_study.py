@@ -43,7 +43,7 @@ class Trained:
         self.errors: dict[str, Exception] = {}
         self._reports: dict[str, str] = {}
 
-    def run_beside(self, name, settings, stages, show, variables) -> str:
+    def run_beside(self, name, settings, stages, show, extra_env) -> str:
         values = {key: json.loads(value) for key, value in (one.split("=") for one in settings)}
         self.calls.append((name, values, stages))
         if name in self.errors:
@@ -51,7 +51,7 @@ class Trained:
             raise self.errors[name]
         accuracy = 1 - values["models.m.dropout"]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(TRIAL_VARIABLE, variables[TRIAL_VARIABLE])
+            patch.setenv(TRIAL_VARIABLE, extra_env[TRIAL_VARIABLE])
             trial = current_trial("m", "fedcba9876543210")
             assert trial is not None
             for epoch in range(1, trial.epochs + 1):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tiny_project import git
 
+from tests.tracking.sample_runs import KEY, runs, train
 from tests.tracking.test_records import REPORTS, write_test
-from tests.tracking.test_runs import KEY, runs, train
 from tests.tracking.test_sync import LOCK
 from vision_pipeline.tracking.store import open_store
 from vision_pipeline.tracking.sync import sync_experiment

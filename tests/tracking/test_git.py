@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_project import git as as_tester
 
-from tests.tracking.test_runs import runs, train
+from tests.tracking.sample_runs import runs, train
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.tracking import lineage
 from vision_pipeline.vcs import git as module

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vision_pipeline.cli.pipeline.forecast import describe_time
+from vision_pipeline.cli.pipeline.schedule import describe_time
 from vision_pipeline.cli.pipeline.obstacles import require_copyable
 from vision_pipeline.cli.pipeline.temp_experiment import read_workspace_params
 from vision_pipeline.cli.sweep.search_space import SWEEPS, SweepConfig, read_sweep

@@ -101,7 +101,7 @@ class TrialObjective:
         try:
             commit = run_temp_experiment(
                 experiment, overrides, [f"train@{sweep.model}"], lambda lines: _print_output(lines, experiment, errors),
-                self._make_handle(trial, values).to_env(),
+                extra_env=self._make_handle(trial, values).to_env(),
             )  # fmt: skip
         except UserError as error:
             self._raise_if_pruned(trial, experiment)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracking.test_runs import KEY, runs, train
+from tests.tracking.sample_runs import KEY, runs, train
 from vision_pipeline.core.locks import file_lock
 from vision_pipeline.tracking.search import close_dead_runs, create_run, find_dead_runs, lock_tag, stale_run_ids
 from vision_pipeline.tracking.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = (
-    "import sys; from vision_pipeline.core.locks import file_lock; from tests.tracking.test_runs import KEY, train\n"
+    "import sys; from vision_pipeline.core.locks import file_lock; from tests.tracking.sample_runs import KEY, train\n"
     "with file_lock(f'train-{KEY}'), train(): print('trains', flush=True); sys.stdin.read()"
 )
 
@@ -28,13 +28,15 @@ def training() -> Iterator[subprocess.Popen[str]]:
     """A process that trains until it is killed."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", TRAINING], env=environment, stdin=pipe, stdout=pipe, text=True) as one:
+    with subprocess.Popen(
+        [sys.executable, "-c", TRAINING], env=environment, stdin=pipe, stdout=pipe, text=True
+    ) as process:
         try:
-            while one.stdout.readline().strip() != "trains":
-                assert one.poll() is None
-            yield one
+            while process.stdout.readline().strip() != "trains":
+                assert process.poll() is None
+            yield process
         finally:
-            one.kill()
+            process.kill()
 
 
 def set_process(pid: int) -> None:
@@ -97,10 +99,14 @@ def test_where_the_lock_is_not_to_be_seen_a_run_is_left_for_a_day(workspace, mon
     reason="no other space of processes may be made here",
 )
 def test_a_sync_in_another_container_leaves_a_living_training_alone(workspace):
-    code = "from vision_pipeline.tracking.search import close_dead_runs as close; from vision_pipeline.tracking.store import open_store\n"
-    command = ["unshare", "-pf", "--mount-proc", sys.executable, "-c", f"{code}print(close(open_store()))"]
+    code = (
+        "from vision_pipeline.tracking.search import close_dead_runs\n"
+        "from vision_pipeline.tracking.store import open_store\n"
+        "print(close_dead_runs(open_store()))"
+    )
+    command = ["unshare", "-pf", "--mount-proc", sys.executable, "-c", code]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with training():
-        asked = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        assert asked.stdout.strip() == "0"
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert result.stdout.strip() == "0"
         assert [run.info.status for run in runs()] == ["RUNNING"]

@@ -31,8 +31,8 @@ def dvc(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "dvc", *arguments, "-q"], check=True)
 
 
-def found(**changes: Any) -> list[str]:
-    return [str(one) for one in find_obstacles(params(**changes), ["m"])]
+def list_obstacles(**changes: Any) -> list[str]:
+    return [str(obstacle) for obstacle in find_obstacles(params(**changes), ["m"])]
 
 
 def make(root: Path, monkeypatch: pytest.MonkeyPatch, path: str = "mine") -> Path:
@@ -61,7 +61,7 @@ def outcome() -> str:
 
 
 def test_a_folder_that_nothing_tracks_is_refused_and_dvc_add_mends_it(place: Path) -> None:
-    (line,) = found()
+    (line,) = list_obstacles()
     assert line == (
         "datasets.mine.path: neither git nor DVC tracks mine, so experiments lack it; `dvc add mine && git add "
         f"mine.dvc .gitignore` and commit, or name its full path, {place}/mine, in params.yaml"
@@ -71,25 +71,25 @@ def test_a_folder_that_nothing_tracks_is_refused_and_dvc_add_mends_it(place: Pat
     with pytest.raises(UserError, match="e failed"):
         outcome()
     dvc("add", "mine")
-    assert len(found()) == 1
+    assert len(list_obstacles()) == 1
     git("add", "mine.dvc", ".gitignore")
-    assert found() == []
+    assert list_obstacles() == []
     assert outcome() == "1\n7\n"
 
 
 def test_a_full_path_is_in_every_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "project"
     make(root, monkeypatch, path=f"{root}/mine")
-    assert found(datasets={"mine": {"path": f"{root}/mine"}}) == []
+    assert list_obstacles(datasets={"mine": {"path": f"{root}/mine"}}) == []
     assert outcome() == "1\n7\n"
 
 
 def test_files_that_git_tracks_only_in_part_are_counted(place: Path) -> None:
     git("add", "mine")
-    assert found() == []
+    assert list_obstacles() == []
     for name in (".DS_Store", "Thumbs.db", "cat/2.png", "cat/3.png"):
         (place / "mine" / name).write_text("2")
-    assert found() == [
+    assert list_obstacles() == [
         "datasets.mine.path: git does not track 2 file(s) of mine, such as mine/cat/2.png, so experiments run without; "
         "`git add mine` and commit"
     ]
@@ -97,7 +97,7 @@ def test_files_that_git_tracks_only_in_part_are_counted(place: Path) -> None:
 
 def test_a_relative_path_out_of_the_repository_is_refused(place: Path) -> None:
     (place.parent / "photos").mkdir()
-    (line,) = found(datasets={"mine": {"path": "../photos"}})
+    (line,) = list_obstacles(datasets={"mine": {"path": "../photos"}})
     assert line.endswith(f"so experiments lack it; name its full path, {place.parent}/photos, in params.yaml")
 
 
@@ -110,9 +110,9 @@ def test_only_what_the_models_need_is_looked_at(place: Path) -> None:
     policies = {"a": {"style": {"pictures": "looks"}}, "b": PLAIN}
     features = {"f": {"augmentation": "a"}}
     for model in ({"augmentation": "a"}, {"inputs": "augmented/a/views"}, {"inputs": "features/f"}):
-        (line,) = found(policies=policies, features=features, model=model)
+        (line,) = list_obstacles(policies=policies, features=features, model=model)
         assert line.startswith("policies.a.style.pictures: neither git nor DVC tracks looks,")
-    assert found(policies=policies) == []
+    assert list_obstacles(policies=policies) == []
     assert len(list(find_obstacles(params(policies=policies)))) == 2
 
 
@@ -120,18 +120,16 @@ def test_a_module_that_git_does_not_track_is_named(place: Path) -> None:
     git("add", "mine")
     (place / "vision_pipeline/models").mkdir(parents=True)
     (place / "vision_pipeline/models/mine.py").write_text("")
-    (line,) = found()
-    assert (
-        line
-        == "git does not track vision_pipeline/models/mine.py, so experiments lack it; `git add vision_pipeline/models/mine.py`"
-    )
+    (line,) = list_obstacles()
+    file = "vision_pipeline/models/mine.py"
+    assert line == f"git does not track {file}, so experiments lack it; `git add {file}`"
 
 
 @pytest.mark.parametrize("name", ["m\u00fcller", "\u65e5\u672c", "a#b", "a?b", "a%20b"])
 def test_a_path_that_dvc_cannot_copy_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / name, monkeypatch)
     git("add", "mine")
-    (line,) = found()
+    (line,) = list_obstacles()
     assert "so no experiment runs here; rename that folder" in line and name in line
     with pytest.raises(UserError):
         outcome()
@@ -141,7 +139,7 @@ def test_a_path_that_dvc_cannot_copy_is_refused(name: str, tmp_path: Path, monke
 def test_a_path_that_dvc_can_copy_is_let_pass(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / name, monkeypatch)
     git("add", "mine")
-    assert found() == []
+    assert list_obstacles() == []
     assert outcome() == "1\n7\n"
 
 
@@ -151,10 +149,10 @@ def test_another_cache_and_a_name_set_globally_make_room_for_letters(
     make(tmp_path / "m\u00fcller", monkeypatch)
     git("add", "mine")
     dvc("cache", "dir", "--local", str(tmp_path / "cache"))
-    assert found() == []
+    assert list_obstacles() == []
     assert outcome() == "1\n7\n"
     git("config", "user.name", "J\u00f6rg")
-    (line,) = found()
+    (line,) = list_obstacles()
     assert ".git/config has other letters, so no experiment runs here; `git config --global user.name NAME`" in line
     with pytest.raises(UserError):
         outcome()
@@ -164,4 +162,4 @@ def test_without_git_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/1").write_text("1")
-    assert found() == []
+    assert list_obstacles() == []

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracking.test_runs import KEY, runs, train
-from vision_pipeline.cli.doctor import stale_state as tracking
+from tests.tracking.sample_runs import KEY, runs, train
+from vision_pipeline.cli.doctor import stale_state
 from vision_pipeline.cli.doctor.finding import NOTE
 from vision_pipeline.tracking.registry import get_or_create_version, latest_exported
 from vision_pipeline.tracking.relocation import find_former_roots
@@ -27,7 +27,7 @@ def logged(workspace: Path) -> Path:
     Path("exported/MLmodel").touch()
     store.client.log_model_artifacts(model.model_id, "exported")
     store.client.finalize_logged_model(model.model_id, "READY")
-    get_or_create_version(store, "mnist", latest_exported(store, KEY), {}, "")
+    get_or_create_version(store, "mnist", latest_exported(store, KEY), tags={}, description="")
     return workspace
 
 
@@ -68,12 +68,12 @@ def test_a_copied_or_moved_repository_has_its_own_files(logged, enter, capsys, b
     assert {"runs.artifact_uri", "model_versions.storage_location"} < _with_path(logged)
     before = _files(logged)
     here = enter(logged, bring)
-    (finding,) = tracking.check_mlflow()
+    (finding,) = stale_state.check_mlflow()
     assert (finding.level, finding.fix[:11]) == (NOTE, "vision sync")
     assert f"this repository was at {logged}" in finding.message
     open_store()
-    said = f"this repository was at {logged}; its MLflow runs (1) now point to mlartifacts here\n"
-    assert capsys.readouterr().out == said
+    line = f"this repository was at {logged}; its MLflow runs (1) now point to mlartifacts here\n"
+    assert capsys.readouterr().out == line
     assert _with_path(logged) == set()
     with train(key="fedcba9876543210") as run:
         run.log_artifacts(Path("reports/models/mnist-mlp/history.csv"))

@@ -38,11 +38,11 @@ def address(root: Path) -> str:
     return f"sqlite:///{root / 'optuna.db'}"
 
 
-def begin(begun: optuna.Study, monkeypatch, prune: dict | None = PRUNE, **changes) -> int:
+def begin(optuna_study: optuna.Study, monkeypatch, prune: dict | None = PRUNE, **changes) -> int:
     """Make the environment that of a training of a new trial; its number."""
-    trial = begun.ask()
-    of = TrialHandle(address(Path.cwd()), "tiny", trial._trial_id, "mnist-mlp", "val_accuracy", 3, prune)
-    for name, value in replace(of, **changes).to_env().items():
+    trial = optuna_study.ask()
+    handle = TrialHandle(address(Path.cwd()), "tiny", trial._trial_id, "mnist-mlp", "val_accuracy", 3, prune)
+    for name, value in replace(handle, **changes).to_env().items():
         monkeypatch.setenv(name, value)
     return trial.number
 

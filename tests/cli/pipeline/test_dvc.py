@@ -1,4 +1,4 @@
-"""DVC's repository as the commands open it: what stands in its way is one line, with the fix."""
+"""DVC's repository and output for the commands: an obstacle is one line, with the fix."""
 
 import getpass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from vision_pipeline.cli.pipeline.dvc import open_repository
+from vision_pipeline.cli.pipeline.dvc import open_repository, prefix_lines
 from vision_pipeline.core.errors import UserError
 
 
@@ -19,7 +19,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def refused() -> str:
+def open_error() -> str:
     with pytest.raises(UserError) as refusal, open_repository():
         pass
     return str(refusal.value)
@@ -29,7 +29,7 @@ def test_a_site_cache_that_cannot_be_written_is_named(root: Path, monkeypatch: p
     closed = root / "of-another-user"
     closed.touch()
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(closed / "dvc"))
-    line = refused()
+    line = open_error()
     assert line.startswith(f"DVC's site cache {closed}/dvc cannot be used by this user (")
     assert line.endswith(f"; dvc config --local core.site_cache_dir {root}/.dvc/tmp/site")
 
@@ -38,7 +38,7 @@ def test_a_damaged_database_in_the_site_cache_is_named(root: Path, monkeypatch: 
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(root / "site"))
     with open_repository() as repo:
         (Path(repo.site_cache_dir) / "links/cache.db").write_bytes(b"no database" * 100)
-    assert refused().startswith(f"DVC's site cache {root}/site cannot be used by this user (file is not a database")
+    assert open_error().startswith(f"DVC's site cache {root}/site cannot be used by this user (file is not a database")
 
 
 def test_a_user_without_a_name_is_refused_with_the_fix(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,9 +46,28 @@ def test_a_user_without_a_name_is_refused_with_the_fix(root: Path, monkeypatch: 
         raise KeyError("getpwuid(): uid not found: 1234")
 
     monkeypatch.setattr(getpass, "getuser", nameless)
-    assert refused().endswith("has none; export USER=me")
+    assert open_error().endswith("has none; export USER=me")
 
 
 def test_a_linked_folder_of_results_is_refused_by_every_command(root: Path) -> None:
     (root / "models").symlink_to("/")
-    assert refused().startswith("models is a link to /, ")
+    assert open_error().startswith("models is a link to /, ")
+
+
+def test_lines_carry_the_name_of_the_stage_that_says_them():
+    lines = [
+        "Running stage 'train@a':\n",
+        "> python -m stages.train a\n",
+        "\ra: 10%\r\ra: 20%\n",
+        "Updating lock file 'dvc.lock'\n",
+        "Running stage 'evaluate@a':\n",
+        "97 %\n",
+        "\n",
+        "ERROR: failed to reproduce 'evaluate@a'\n",
+    ]
+    assert list(prefix_lines(lines)) == [
+        "train@a | a: 10%",
+        "train@a | a: 20%",
+        "evaluate@a | 97 %",
+        "evaluate@a | ERROR: failed to reproduce 'evaluate@a'",
+    ]

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from mlflow.exceptions import MlflowException, RestException
 
-from tests.tracking.test_runs import runs, train
+from tests.tracking.sample_runs import runs, train
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.tracking import run as run_module
 from vision_pipeline.tracking import store as store_module
@@ -24,26 +24,26 @@ from vision_pipeline.vcs.dvc_lock import DvcLock
 AWAY = MlflowException("API request failed: connection refused")
 
 
-class Switched:
-    """A client in front of the store's own, and a cable that can be pulled.
+class SwitchableClient:
+    """A client in front of the store's own, whose connection can be cut.
 
     Attributes:
-        there: whether the store answers.
-        asked: calls that it did not answer.
-        takes: seconds until a call fails.
-        error: that it then fails with.
+        is_up: whether the store answers.
+        failures: number of calls that it did not answer.
+        delay_s: seconds until a call fails.
+        error: raised then.
     """
 
     def __init__(self, client, clock) -> None:
         self._client, self._clock = client, clock
-        self.there, self.asked, self.takes, self.error = True, 0, 0.0, AWAY
+        self.is_up, self.failures, self.delay_s, self.error = True, 0, 0.0, AWAY
 
     def __getattr__(self, name):
-        def call(*arguments, **named):
-            if self.there:
-                return getattr(self._client, name)(*arguments, **named)
-            self.asked += 1
-            self._clock.now += self.takes
+        def call(*arguments, **options):
+            if self.is_up:
+                return getattr(self._client, name)(*arguments, **options)
+            self.failures += 1
+            self._clock.now += self.delay_s
             raise self.error
 
         return call
@@ -58,11 +58,11 @@ def clock(monkeypatch) -> SimpleNamespace:
     return clock
 
 
-def pull(run: Run, clock, error: Exception = AWAY, takes: float = 0.0) -> Switched:
+def pull(run: Run, clock, error: Exception = AWAY, delay_s: float = 0.0) -> SwitchableClient:
     """Put a switch in front of a run's store, and take the store away."""
     assert run._store is not None
-    switched = Switched(run._store.client, clock)
-    switched.there, switched.error, switched.takes = False, error, takes
+    switched = SwitchableClient(run._store.client, clock)
+    switched.is_up, switched.error, switched.delay_s = False, error, delay_s
     run._store = store_module.Store(switched, run._store.uri, run._store.experiment_id)
     return switched
 
@@ -81,27 +81,27 @@ def test_what_a_store_missed_it_gets_when_it_is_back_with_its_own_time(workspace
         for epoch in (2, 3):
             clock.now += 100
             run.log_epoch(epoch, {"val_accuracy": epoch / 10})
-        switched.there = True
+        switched.is_up = True
         clock.now += 100
         run.log_epoch(4, {"val_accuracy": 0.4})
     assert curve() == [(epoch, epoch / 10, 900_000 + 100_000 * epoch) for epoch in (1, 2, 3, 4)]
     assert [run.info.status for run in runs()] == ["FINISHED"]
-    said = capsys.readouterr()
-    assert said.err.count("WARNING") == 1
-    assert "MLflow: metrics could not be logged (MlflowException: API request failed" in said.err
-    assert said.out == "MLflow: the store is back, and has what was kept for it\n"
+    printed = capsys.readouterr()
+    assert printed.err.count("WARNING") == 1
+    assert "MLflow: metrics could not be logged (MlflowException: API request failed" in printed.err
+    assert printed.out == "MLflow: the store is back, and has what was kept for it\n"
 
 
 def test_waiting_for_a_store_takes_a_tenth_of_the_time_at_most(workspace, clock):
     with train() as run:
-        switched = pull(run, clock, takes=5.0)
+        switched = pull(run, clock, delay_s=5.0)
         waited_from = clock.now
         for step in range(200):
             clock.now += 1.0
             run.log_metrics({"a": 1.0}, step)
-        assert switched.asked == 4
-        assert 5.0 * switched.asked <= 0.1 * (clock.now - waited_from)
-        switched.there = True
+        assert switched.failures == 4
+        assert 5.0 * switched.failures <= 0.1 * (clock.now - waited_from)
+        switched.is_up = True
 
 
 def test_a_failure_at_once_is_not_repeated_within_a_second(workspace, clock):
@@ -110,8 +110,8 @@ def test_a_failure_at_once_is_not_repeated_within_a_second(workspace, clock):
         for step in range(10):
             clock.now += 0.25
             run.log_metrics({"a": 1.0}, step)
-        assert switched.asked == 3
-        switched.there = True
+        assert switched.failures == 3
+        switched.is_up = True
     assert len(curve("a")) == 10
 
 
@@ -120,8 +120,8 @@ def test_what_was_logged_though_its_answer_was_lost_is_there_once(workspace, clo
         client, lost = run._store.client, iter([AWAY])
         log_batch = client.log_batch
 
-        def answer_lost(*arguments, **named):
-            log_batch(*arguments, **named)
+        def answer_lost(*arguments, **options):
+            log_batch(*arguments, **options)
             for error in lost:
                 raise error
 
@@ -132,14 +132,14 @@ def test_what_was_logged_though_its_answer_was_lost_is_there_once(workspace, clo
 
 def test_a_store_that_was_away_when_the_run_began_has_all_of_it(workspace, clock, monkeypatch):
     store = open_store()
-    switched = Switched(store.client, clock)
-    switched.there = False
+    switched = SwitchableClient(store.client, clock)
+    switched.is_up = False
     away = store_module.Store(switched, store.uri, store.experiment_id)
     monkeypatch.setattr("vision_pipeline.tracking.lifecycle.open_store", lambda: away)
     with train() as run:
         run.log_epoch(1, {"val_accuracy": 0.5})
         assert run.id is None
-        switched.there = True
+        switched.is_up = True
     (logged,) = runs()
     assert (logged.info.status, logged.data.params["seed"], len(logged.inputs.dataset_inputs)) == ("FINISHED", "0", 1)
     assert curve() == [(1, 0.5, 1_000_000)]
@@ -149,7 +149,7 @@ def test_the_test_of_a_model_is_tried_again_at_its_end(workspace, clock):
     with reopen_run("mnist-mlp") as run:
         switched = pull(run, clock)
         run.log_metrics({"test.accuracy": 0.9})
-        switched.there = True
+        switched.is_up = True
     assert runs()[0].data.metrics["test.accuracy"] == 0.9
 
 
@@ -168,7 +168,7 @@ def test_a_call_that_the_store_refuses_ends_the_logging_at_once(workspace, clock
         switched = pull(run, clock, RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}))
         run.log_metrics({"a": 1.0})
         run.log_metrics({"b": 1.0})
-    assert switched.asked == 1
+    assert switched.failures == 1
     assert "metrics and all that follows could not be logged" in capsys.readouterr().err
 
 
@@ -192,20 +192,20 @@ def test_strict_fails_at_once(workspace, clock, monkeypatch):
     monkeypatch.setenv("TRACKING", "strict")
     with pytest.raises(UserError, match="TRACKING is strict"), train() as run:
         switched = pull(run, clock)
-        switched.there = False
+        switched.is_up = False
         try:
             run.log_metrics({"a": 1.0})
         finally:
-            assert switched.asked == 1
-            switched.there = True
+            assert switched.failures == 1
+            switched.is_up = True
     assert [run.info.status for run in runs()] == ["FAILED"]
 
 
 ENDED = """
 import os
-from tests.tracking.test_runs import train
+from tests.tracking.sample_runs import train
 with train() as run:
-    run.epoch(1, {"val_accuracy": 0.2})
+    run.log_epoch(1, {"val_accuracy": 0.2})
     os._exit(0)
 """
 
@@ -243,8 +243,8 @@ def test_the_test_completes_a_run_that_was_left_open(left_open):
     assert logged.data.metrics["val_accuracy"] == 0.6
 
 
-@pytest.mark.parametrize(("hours", "did"), [(23, "skipped"), (25, "completed")])
-def test_another_machines_run_counts_as_left_open_a_day_after_its_last_sign(workspace, clock, hours, did):
+@pytest.mark.parametrize(("hours", "status"), [(23, "skipped"), (25, "completed")])
+def test_another_machines_run_counts_as_left_open_a_day_after_its_last_sign(workspace, clock, hours, status):
     now = time.time()
     clock.now = now - hours * 3600
     with train() as run:
@@ -254,14 +254,14 @@ def test_another_machines_run_counts_as_left_open_a_day_after_its_last_sign(work
         with sqlite3.connect("mlflow.db") as database:
             database.execute("UPDATE runs SET start_time = ?", [int(1000 * (now - 48 * 3600))])
         (synced,) = sync_model(open_store(), "mnist-mlp", DvcLock(""), lambda *_: False)
-        assert synced.status == did
-        if did == "skipped":
+        assert synced.status == status
+        if status == "skipped":
             assert synced.note == "it is being trained, on a-container"
 
 
 def test_an_experiment_that_another_machine_made_meanwhile_is_taken(workspace, monkeypatch):
     store = open_store()
-    known = store.client.get_experiment_by_name("image-classification")
-    answers = iter([None, known])  # before and after the other made it
+    experiment = store.client.get_experiment_by_name("image-classification")
+    answers = iter([None, experiment])  # before and after the other made it
     monkeypatch.setattr("mlflow.MlflowClient.get_experiment_by_name", lambda client, name: next(answers))
     assert open_store().experiment_id == store.experiment_id

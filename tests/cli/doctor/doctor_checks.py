@@ -1,4 +1,4 @@
-"""What the tests of `vision doctor` share beside its place."""
+"""Helpers of the tests of `vision doctor`."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,12 +10,13 @@ from vision_pipeline.cli.doctor.finding import Finding
 
 
 def only(check: Iterator[Finding]) -> tuple[str, str, str]:
-    """Of the one thing that a check finds, level, what is so and the fix."""
-    (found,) = check
-    return found.level, found.message, found.fix
+    """Return level, message and fix of the only finding of a check."""
+    (finding,) = check
+    return finding.level, finding.message, finding.fix
 
 
 def change(root: Path, edit: Callable[[dict], object]) -> None:
+    """Change params.yaml in `root`."""
     yaml = YAML()
     params = yaml.load(root / "params.yaml")
     edit(params)
@@ -23,7 +24,7 @@ def change(root: Path, edit: Callable[[dict], object]) -> None:
 
 
 def dead_process() -> int:
-    """The number of a process that has been."""
+    """Return the number of a process that has ended."""
     process = subprocess.Popen(["true"])
     process.wait()
     return process.pid

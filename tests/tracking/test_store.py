@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracking.test_runs import train
+from tests.tracking.sample_runs import train
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.tracking.store import (
     database_file,
@@ -17,7 +17,7 @@ from vision_pipeline.tracking.store import (
 
 
 @pytest.mark.parametrize(
-    ("address", "wanted"),
+    ("address", "expected"),
     [
         ("sqlite:///other.db", "sqlite:///{home}/other.db"),
         ("sqlite:///other.db?timeout=9", "sqlite:///{home}/other.db?timeout=9"),
@@ -29,9 +29,9 @@ from vision_pipeline.tracking.store import (
         ("databricks://profile", "databricks://profile"),
     ],
 )
-def test_a_file_counts_from_the_repository_and_a_server_stays(tmp_path, monkeypatch, address, wanted):
+def test_a_file_counts_from_the_repository_and_a_server_stays(tmp_path, monkeypatch, address, expected):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert resolve_store_uri(address, "X") == wanted.format(home=tmp_path)
+    assert resolve_store_uri(address, "X") == expected.format(home=tmp_path)
 
 
 @pytest.mark.parametrize("address", ["mlruns", "./mlruns", "file:mlruns"])

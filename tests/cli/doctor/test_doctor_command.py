@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
-from checking import change
+from doctor_checks import change
 from mlflow.exceptions import MlflowException
 from typer.testing import CliRunner
 
-from vision_pipeline.cli.doctor import hardware as disk
-from vision_pipeline.cli.doctor import hardware as machine
+from vision_pipeline.cli.doctor import hardware
 from vision_pipeline.cli.doctor.finding import PROBLEM
 from vision_pipeline.cli.main import app
 from vision_pipeline.tracking.store import Store, open_store
@@ -17,9 +16,9 @@ from vision_pipeline.tracking.store import Store, open_store
 def test_where_all_is_well_nothing_is_changed_and_the_exit_code_is_0(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "_STAGE_MEMORY", 0)  # a small machine is no error of the code
+    monkeypatch.setattr(hardware, "_STAGE_MEMORY", 0)  # a small machine is no error of the code
     for amount in ("_DATA", "_ARRAYS_TWICE"):
-        monkeypatch.setattr(disk, amount, 0)
+        monkeypatch.setattr(hardware, amount, 0)
     before = {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.is_file()}
     done = CliRunner().invoke(app, ["doctor", "--offline"])
     assert done.exit_code == 0, done.output

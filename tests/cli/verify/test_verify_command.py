@@ -1,4 +1,4 @@
-"""`vision verify`, of a tiny model that a DVC pipeline has really trained and tested, and of made-up records."""
+"""`vision verify`, of a tiny model that a DVC pipeline has really trained and tested."""
 
 import hashlib
 import json
@@ -99,26 +99,26 @@ def place(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reposi
 
 def files(root: Path) -> dict[str, tuple[int, int]]:
     """Size and time of every file; DVC's locks and git's index, which is written anew when it is asked, left out."""
-    found = {str(path.relative_to(root)): path.stat() for path in root.rglob("*") if path.is_file()}
+    stats = {str(path.relative_to(root)): path.stat() for path in root.rglob("*") if path.is_file()}
     return {
-        name: (about.st_size, about.st_mtime_ns)
-        for name, about in found.items()
+        name: (stat.st_size, stat.st_mtime_ns)
+        for name, stat in stats.items()
         if not name.startswith((".dvc/tmp", ".git/index"))
     }
 
 
 def test_a_training_made_again_is_identical_and_nothing_here_is_touched(place: Path, tmp_path: Path) -> None:
     before, report = files(place), tmp_path / "report.json"
-    done = CliRunner().invoke(app, ["verify", "--json", str(report)])
-    assert done.exit_code == 0, done.output
-    assert f"train@{MODEL} | {MODEL}: validation accuracy" in done.output
-    assert f"{MODEL}  identical" in done.output and "4 of 4 outputs identical" in done.output
-    found = json.loads(report.read_text())["models"][MODEL]
+    result = CliRunner().invoke(app, ["verify", "--json", str(report)])
+    assert result.exit_code == 0, result.output
+    assert f"train@{MODEL} | {MODEL}: validation accuracy" in result.output
+    assert f"{MODEL}  identical" in result.output and "4 of 4 outputs identical" in result.output
+    verdict = json.loads(report.read_text())["models"][MODEL]
     lock = DvcLock((place / "dvc.lock").read_text())
-    assert {path: one["here"] for path, one in found["outputs"].items()} == {
+    assert {path: output["here"] for path, output in verdict["outputs"].items()} == {
         **lock.hashes(f"train@{MODEL}", "outs"), **lock.hashes(f"evaluate@{MODEL}", "outs")
     }  # fmt: skip
-    assert (found["verdict"], found["causes"]) == (IDENTICAL, [])
+    assert (verdict["verdict"], verdict["causes"]) == (IDENTICAL, [])
     assert files(place) == before
 
 
@@ -142,21 +142,21 @@ def test_a_record_that_was_changed_is_different_and_what_differs_is_named(place:
     report.write_text(report.read_text().replace('"threads": 1', '"threads": 7'))
     lock.write_text(text.replace(md5, hashlib.md5(report.read_bytes()).hexdigest()))
     git("commit", "-qam", "Another record")
-    done = CliRunner().invoke(app, ["verify", MODEL])
-    assert done.exit_code == 1
-    assert f"reports/models/{MODEL}/train.json: different" in done.output
-    assert f"likely cause: models.{MODEL}.train.lr: 0.5 in dvc.lock, {rate} in params.yaml" in done.output
-    assert "likely cause: threads: 7 in the commit's train.json, 1 here" in done.output
-    assert f"models/{MODEL}: " not in done.output  # it is identical
+    result = CliRunner().invoke(app, ["verify", MODEL])
+    assert result.exit_code == 1
+    assert f"reports/models/{MODEL}/train.json: different" in result.output
+    assert f"likely cause: models.{MODEL}.train.lr: 0.5 in dvc.lock, {rate} in params.yaml" in result.output
+    assert "likely cause: threads: 7 in the commit's train.json, 1 here" in result.output
+    assert f"models/{MODEL}: " not in result.output  # it is identical
 
 
 def test_data_that_the_cache_lacks_are_made_anew(place: Path) -> None:
     shutil.rmtree(place / ".dvc/cache")
-    done = CliRunner().invoke(app, ["verify", "--evaluate"])
-    assert str(done.exception) == (f"models/{MODEL} is not in DVC's cache; `dvc fetch`, or go without --evaluate")
-    done = CliRunner().invoke(app, ["verify"])
-    assert done.exit_code == 0, done.output
-    assert "data/prepared/mnist: identical" in done.output
+    result = CliRunner().invoke(app, ["verify", "--evaluate"])
+    assert str(result.exception) == (f"models/{MODEL} is not in DVC's cache; `dvc fetch`, or go without --evaluate")
+    result = CliRunner().invoke(app, ["verify"])
+    assert result.exit_code == 0, result.output
+    assert "data/prepared/mnist: identical" in result.output
     assert not (place / ".dvc/cache").exists()
 
 
@@ -165,17 +165,17 @@ def test_images_that_neither_git_nor_dvc_tracks_are_missed_before_any_work(place
     (place / "dvc.yaml").write_text(DVC_YAML.replace("deps: [prepare.py]", "deps: [prepare.py, mine]"))
     git("commit", "-qam", "My images")
     shutil.rmtree(place / ".dvc/cache")
-    done = CliRunner().invoke(app, ["verify"])
+    result = CliRunner().invoke(app, ["verify"])
     assert "prepare is to run again, for DVC's cache lacks what it made, but the commit has no mine" in str(
-        done.exception
+        result.exception
     )
-    assert "Running stage" not in done.output
+    assert "Running stage" not in result.output
 
 
 def test_a_commit_that_lacks_the_project_is_refused(place: Path) -> None:
     empty = git("commit-tree", "-m", "Before the project", git("hash-object", "-t", "tree", "-w", "/dev/null"))
-    done = CliRunner().invoke(app, ["verify", "--rev", empty])
-    assert f"has no {PROJECT}/.dvc; name one that has this project, by --rev" in str(done.exception)
+    result = CliRunner().invoke(app, ["verify", "--rev", empty])
+    assert f"has no {PROJECT}/.dvc; name one that has this project, by --rev" in str(result.exception)
 
 
 def test_what_differs_is_told_where_the_cache_lacks_the_model(place: Path) -> None:
@@ -184,14 +184,14 @@ def test_what_differs_is_told_where_the_cache_lacks_the_model(place: Path) -> No
     recorded = DvcLock(lock.read_text()).hashes(f"train@{MODEL}", "outs")[f"models/{MODEL}"]
     lock.write_text(lock.read_text().replace(recorded, "0" * 32 + ".dir"))
     git("commit", "-qam", "Another model")
-    done = CliRunner().invoke(app, ["verify", MODEL])
-    assert done.exit_code == 0, done.output  # another model, by the recorded bytes, of the same accuracy
-    assert done.output.endswith("1 within the seed band\n")
+    result = CliRunner().invoke(app, ["verify", MODEL])
+    assert result.exit_code == 0, result.output  # another model, by the recorded bytes, of the same accuracy
+    assert result.output.endswith("1 within the seed band\n")
 
 
 def test_a_model_that_is_not_recorded_is_refused(place: Path) -> None:
-    done = CliRunner().invoke(app, ["verify", "mnist-mlq"])
-    assert str(done.exception) == "the commit's dvc.lock has no tested model mnist-mlq; did you mean 'mnist-mlp'?"
+    result = CliRunner().invoke(app, ["verify", "mnist-mlq"])
+    assert str(result.exception) == "the commit's dvc.lock has no tested model mnist-mlq; did you mean 'mnist-mlp'?"
 
 
 def test_a_model_that_params_yaml_has_no_more_is_left_out(place: Path) -> None:
@@ -209,19 +209,19 @@ def test_a_report_in_git_that_is_not_dvc_locks_is_different(place: Path) -> None
     metrics = json.loads(report.read_text())
     report.write_text(json.dumps(metrics | {"accuracy": 0.999}))
     git("commit", "-qam", "A better figure")
-    done = CliRunner().invoke(app, ["verify", "--evaluate"])
-    assert done.exit_code == 1
-    assert f"test accuracy {metrics['accuracy']:.2%} (recorded: 99.90%)" in done.output
-    assert f"likely cause: reports/models/{MODEL}/metrics.json in git is not what dvc.lock has" in done.output
+    result = CliRunner().invoke(app, ["verify", "--evaluate"])
+    assert result.exit_code == 1
+    assert f"test accuracy {metrics['accuracy']:.2%} (recorded: 99.90%)" in result.output
+    assert f"likely cause: reports/models/{MODEL}/metrics.json in git is not what dvc.lock has" in result.output
 
 
 def test_git_that_converts_line_ends_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = place.with_name("gitconfig")
     settings.write_text("[core]\n\tautocrlf = true\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
-    done = CliRunner().invoke(app, ["verify", "--evaluate"])
-    assert done.exit_code == 0, done.output
-    assert f"{MODEL}  identical" in done.output and "likely cause" not in done.output
+    result = CliRunner().invoke(app, ["verify", "--evaluate"])
+    assert result.exit_code == 0, result.output
+    assert f"{MODEL}  identical" in result.output and "likely cause" not in result.output
 
 
 def test_line_ends_that_git_converted_before_dvc_hashed_them_are_named(place: Path) -> None:
@@ -229,9 +229,11 @@ def test_line_ends_that_git_converted_before_dvc_hashed_them_are_named(place: Pa
     crlf = hashlib.md5(report.read_bytes().replace(b"\n", b"\r\n")).hexdigest()
     lock.write_text(lock.read_text().replace(hashlib.md5(report.read_bytes()).hexdigest(), crlf))
     git("commit", "-qam", "As a work tree with CRLF would have it")
-    done = CliRunner().invoke(app, ["verify", "--evaluate"])
-    assert f"likely cause: line ends: reports/models/{MODEL}/train.json had other line ends (CRLF or LF)" in done.output
-    assert "in git is not what dvc.lock has" not in done.output
+    result = CliRunner().invoke(app, ["verify", "--evaluate"])
+    assert (
+        f"likely cause: line ends: reports/models/{MODEL}/train.json had other line ends (CRLF or LF)" in result.output
+    )
+    assert "in git is not what dvc.lock has" not in result.output
 
 
 def test_a_folders_line_ends_are_known_from_its_hash(tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ def unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) 
     ids=lambda command: command[0],
 )
 def test_a_command_that_needs_git_says_how_to_make_a_repository(unpacked: Path, command: list[str]) -> None:
-    done = CliRunner().invoke(app, command)
-    said = f"{unpacked} is no git repository, as when it was downloaded as a ZIP file; fix: {_FIX}"
-    assert isinstance(done.exception, UserError) and str(done.exception) == said
+    result = CliRunner().invoke(app, command)
+    line = f"{unpacked} is no git repository, as when it was downloaded as a ZIP file; fix: {_FIX}"
+    assert isinstance(result.exception, UserError) and str(result.exception) == line
 
 
 def test_the_fix_makes_a_repository_that_dvc_opens(unpacked: Path) -> None:
@@ -57,8 +57,8 @@ def test_a_folder_that_the_repository_around_it_does_not_have(unpacked: Path) ->
     (unpacked.parent / "mine.txt").write_text("another project")
     git("add", "mine.txt", cwd=unpacked.parent)
     git("commit", "-qm", "Another project", cwd=unpacked.parent)
-    about, fix = explain_missing_commit() or ("", "")
-    assert about == f"{unpacked} is not in the last commit of the git repository that it lies in"
+    message, fix = explain_missing_commit() or ("", "")
+    assert message == f"{unpacked} is not in the last commit of the git repository that it lies in"
     assert fix.endswith(_FIX)
 
 

@@ -23,9 +23,9 @@ def test_the_store_lies_in_the_repository(name: str, workspace: Path, monkeypatc
     store = open_store()
     run = store.client.create_run(store.experiment_id).info.run_id
     store.client.log_text(run, "here", "a.txt")
-    (file,) = root.glob("mlartifacts/**/a.txt")
-    assert file.read_text() == "here"
-    assert [one.path for one in store.client.list_artifacts(run)] == ["a.txt"]
+    (path,) = root.glob("mlartifacts/**/a.txt")
+    assert path.read_text() == "here"
+    assert [file.path for file in store.client.list_artifacts(run)] == ["a.txt"]
     assert not [path for path in workspace.iterdir() if path.is_file()]
 
 

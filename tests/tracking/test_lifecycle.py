@@ -1,3 +1,5 @@
+"""The life of a model's run: a training's, reopened, resumed, restored."""
+
 import os
 import subprocess
 import sys
@@ -8,24 +10,12 @@ from pathlib import Path
 import pytest
 from tiny_project import git
 
+from tests.tracking.sample_runs import KEY, PARAMS, runs, train
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.signals import Interrupted
 from vision_pipeline.tracking.lifecycle import reopen_run, train_run
 from vision_pipeline.tracking.records import after_training_record
 from vision_pipeline.tracking.store import open_store
-
-KEY = "0123456789abcdef"
-PARAMS = {"name": "mnist-mlp", "seed": "0", "model.inputs": "prepared/mnist", "model.train.lr": "0.1"}
-
-
-def train(**tags: str):
-    settings = {"name": "mnist-mlp", "seed": 0, "model": {"inputs": "prepared/mnist", "train": {"lr": 0.1}}}
-    return train_run("mnist-mlp", settings, Path("data/prepared/mnist"), {"key": KEY, **tags})
-
-
-def runs() -> list:
-    store = open_store()
-    return store.client.search_runs([store.experiment_id])
 
 
 def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace, monkeypatch):
@@ -41,8 +31,8 @@ def test_a_training_is_one_run_with_params_metrics_data_and_lineage(workspace, m
     assert logged.info.status == "FINISHED"
     assert logged.data.params == PARAMS
     tags = logged.data.tags
-    known = {"pipeline.key": KEY, "dataset": "mnist", "model": "mnist-mlp", "device": "cpu", "git.dirty": "false"}
-    assert known.items() <= tags.items()
+    expected = {"pipeline.key": KEY, "dataset": "mnist", "model": "mnist-mlp", "device": "cpu", "git.dirty": "false"}
+    assert expected.items() <= tags.items()
     assert tags["dvc.stage"] == tags["mlflow.source.name"] == "train@mnist-mlp"
     assert tags["git.commit"] == tags["mlflow.source.git.commit"]
     assert len(tags["git.commit"]) == 40
@@ -161,7 +151,7 @@ def test_a_model_from_the_cache_gets_its_run_back_from_the_reports(workspace):
 @pytest.mark.parametrize(("key", "ended"), [(KEY, ["FINISHED"]), ("fedcba9876543210", ["FINISHED", "KILLED"])])
 def test_a_killed_training_is_gone_on_with_or_closed_by_the_next(workspace, key, ended):
     code = (
-        "import os; from tests.tracking.test_runs import train\n"
+        "import os; from tests.tracking.sample_runs import train\n"
         "with train() as run: os._exit(9)"
     )  # fmt: skip
     root = Path(__file__).resolve().parents[2]
@@ -218,7 +208,7 @@ def test_strict_fails(workspace, monkeypatch):
 def test_off_does_not_even_import_mlflow(workspace):
     code = (
         "import sys; from vision_pipeline.tracking.lifecycle import reopen_run\n"
-        "with reopen_run('mnist-mlp') as run: run.metrics({'a': 1.0}); assert run.id is None\n"
+        "with reopen_run('mnist-mlp') as run: run.log_metrics({'a': 1.0}); assert run.id is None\n"
         "sys.exit('mlflow' in sys.modules)"
     )
     root = Path(__file__).resolve().parents[2]

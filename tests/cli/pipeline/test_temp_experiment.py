@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tiny_project import git
 
-from vision_pipeline.cli.pipeline import temp_experiment as beside
+from vision_pipeline.cli.pipeline import temp_experiment
 from vision_pipeline.cli.pipeline.temp_experiment import read_workspace_params, run_temp_experiment
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.vcs.git import show_file
@@ -39,21 +39,21 @@ def pipeline(tmp_path: Path, monkeypatch) -> Path:
 
 
 def test_it_runs_with_its_settings_and_leaves_the_workspace_as_it_is(pipeline):
-    said: list[str] = []
-    commit = run_temp_experiment("mine-0001", ["a=7"], ["slow"], said.extend, {"MARK": "here"})
+    lines: list[str] = []
+    commit = run_temp_experiment("mine-0001", ["a=7"], ["slow"], lines.extend, extra_env={"MARK": "here"})
     assert show_file(commit, Path("o")) == "7 here\n"
     assert not (pipeline / "o").exists()
     assert read_workspace_params() == {"a": 1, "seconds": 0, "mine": True}
-    assert "Running stage 'slow':\n" in said
-    assert run_temp_experiment("mine-0001", ["a=8"], ["slow"], said.extend) != commit
+    assert "Running stage 'slow':\n" in lines
+    assert run_temp_experiment("mine-0001", ["a=8"], ["slow"], lines.extend) != commit
 
 
 def test_a_failure_is_refused_after_all_was_shown(pipeline):
     (pipeline / "dvc.yaml").write_text("stages: {slow: {cmd: 'echo no luck; exit 3'}}")
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(UserError, match="mine-0001 failed"):
-        run_temp_experiment("mine-0001", [], ["slow"], said.extend)
-    assert "no luck\n" in said
+        run_temp_experiment("mine-0001", [], ["slow"], lines.extend)
+    assert "no luck\n" in lines
 
 
 def test_it_waits_for_a_stage_that_runs_in_the_workspace(pipeline, monkeypatch, capsys):
@@ -79,14 +79,14 @@ def test_it_waits_for_a_stage_that_runs_in_the_workspace(pipeline, monkeypatch, 
     ],
 )
 def test_what_dvc_notes_of_running_stages(tmp_path, monkeypatch, content, writers):
-    monkeypatch.setattr(beside, "_RWLOCK", tmp_path / "rwlock")
-    assert beside._find_writers() == set()
+    monkeypatch.setattr(temp_experiment, "_RWLOCK", tmp_path / "rwlock")
+    assert temp_experiment._find_writers() == set()
     (tmp_path / "rwlock").write_text(content)
-    assert beside._find_writers() == writers
+    assert temp_experiment._find_writers() == writers
 
 
 def test_the_workspace_is_whole_again_once_dvc_says_that_it_reproduces():
     lines = io.StringIO("WARNING: a\nReproducing experiment 'x'\nRunning stage 's':\n")
-    assert beside._read_until_started(lines) == ["WARNING: a\n", "Reproducing experiment 'x'\n"]
+    assert temp_experiment._read_until_started(lines) == ["WARNING: a\n", "Reproducing experiment 'x'\n"]
     assert lines.readline() == "Running stage 's':\n"
-    assert beside._read_until_started(io.StringIO("ERROR: b\n")) == ["ERROR: b\n"]
+    assert temp_experiment._read_until_started(io.StringIO("ERROR: b\n")) == ["ERROR: b\n"]

@@ -1,4 +1,4 @@
-"""What MLflow's page of all runs is opened with."""
+"""The view with which MLflow's page of all runs is opened."""
 
 import json
 import re
@@ -21,8 +21,8 @@ def test_the_address_names_a_view_that_the_experiment_has(workspace):
     assert address == f"/experiments/{store.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={view}"
     state = json.loads(tags()[f"mlflow.sharedViewState.{view}"])
     assert "metrics.`test.accuracy`" in state["selectedColumns"]
-    shown = [name for name in LOGGED if re.search(state["chartsSearchFilter"], name)]
-    assert shown == ["train_loss", "val_accuracy", "test.accuracy"]
+    matches = [name for name in LOGGED if re.search(state["chartsSearchFilter"], name)]
+    assert matches == ["train_loss", "val_accuracy", "test.accuracy"]
 
 
 def test_a_description_that_a_person_wrote_stays(workspace):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tracking.test_champion import FAIR, SURE, chosen, crowned, trained
+from tests.cli.test_champion import FAIR, SURE, choose, current_champion, train
 from vision_pipeline.cli.champion import champion
 
 
@@ -15,33 +15,33 @@ from vision_pipeline.cli.champion import champion
     ],
 )
 def test_a_model_with_other_classes_takes_over_only_when_asked(workspace, capsys, classes, difference):
-    trained("mnist-mlp", FAIR)
+    train("mnist-mlp", FAIR)
     champion()
-    trained("mnist-mlp", SURE, key="f" * 16, classes=classes)
+    train("mnist-mlp", SURE, key="f" * 16, classes=classes)
     stays = f"mnist: mnist-mlp (version 1) stays the champion; mnist-mlp (version 2): {difference}; "
-    assert chosen(capsys) == f"{stays}`vision champion --new-classes` lets it take over"
-    assert crowned() == "mnist-mlp (version 1)"
+    assert choose(capsys) == f"{stays}`vision champion --new-classes` lets it take over"
+    assert current_champion() == "mnist-mlp (version 1)"
     champion(new_classes=True)
-    assert crowned() == "mnist-mlp (version 2)"
+    assert current_champion() == "mnist-mlp (version 2)"
 
 
 def test_a_champion_from_before_has_its_classes_in_its_onnx_file(workspace, capsys):
-    trained("mnist-mlp", FAIR, by="model.onnx")
+    train("mnist-mlp", FAIR, by="model.onnx")
     champion()
-    trained("mnist-cnn", SURE)
-    assert "mnist-cnn (version 2) becomes the champion" in chosen(capsys)
+    train("mnist-cnn", SURE)
+    assert "mnist-cnn (version 2) becomes the champion" in choose(capsys)
 
 
 def test_a_champion_whose_classes_are_not_recorded_stays(workspace, capsys):
-    trained("mnist-mlp", FAIR, by="nothing")
+    train("mnist-mlp", FAIR, by="nothing")
     champion()
-    trained("mnist-cnn", SURE)
-    assert "mnist-cnn (version 2): the classes of mnist-mlp (version 1) are not recorded; " in chosen(capsys)
-    assert crowned() == "mnist-mlp (version 1)"
+    train("mnist-cnn", SURE)
+    assert "mnist-cnn (version 2): the classes of mnist-mlp (version 1) are not recorded; " in choose(capsys)
+    assert current_champion() == "mnist-mlp (version 1)"
 
 
 def test_many_new_classes_are_counted(workspace, capsys):
-    trained("mnist-mlp", FAIR)
+    train("mnist-mlp", FAIR)
     champion()
-    trained("mnist-mlp", SURE, key="f" * 16, classes=tuple("abcdefgh"))
-    assert "new: 'a', 'b', 'c', 'd', 'e' and 3 more; gone: 'cat', 'dog'); " in chosen(capsys)
+    train("mnist-mlp", SURE, key="f" * 16, classes=tuple("abcdefgh"))
+    assert "new: 'a', 'b', 'c', 'd', 'e' and 3 more; gone: 'cat', 'dog'); " in choose(capsys)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from checking import only
+from doctor_checks import only
 from tiny_project import git
 from typer.testing import CliRunner
 
@@ -21,10 +21,10 @@ def test_another_python_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_packages_that_are_missing_or_others(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {"torch": ("2.0", None), "types-x": ("1", None), "numpy": ("1.0", "2.0")}
-    monkeypatch.setattr(environment, "find_version_mismatches", lambda lock: found)
-    told = [(one.level, one.message) for one in environment.check_packages()]
-    assert told == [
+    mismatches = {"torch": ("2.0", None), "types-x": ("1", None), "numpy": ("1.0", "2.0")}
+    monkeypatch.setattr(environment, "find_version_mismatches", lambda lock: mismatches)
+    findings = [(finding.level, finding.message) for finding in environment.check_packages()]
+    assert findings == [
         (PROBLEM, "missing: torch"),
         (NOTE, "missing, and perhaps not needed: types-x"),
         (
@@ -49,8 +49,8 @@ def test_the_python_of_another_environment_is_a_problem(place: Path, monkeypatch
 
 def test_a_folder_that_is_no_repository_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    level, about, fix = only(environment.check_git())
-    assert level == PROBLEM and about == f"{tmp_path} is no git repository, as when it was downloaded as a ZIP file"
+    level, message, fix = only(environment.check_git())
+    assert level == PROBLEM and message == f"{tmp_path} is no git repository, as when it was downloaded as a ZIP file"
     assert fix.startswith("git init && git add -A && git commit")
 
 
@@ -59,8 +59,8 @@ def test_files_that_git_converted_are_a_problem(place: Path) -> None:
     for name in ("params.yaml", "pyproject.toml"):
         path = place / name
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    level, about, fix = only(environment.check_line_ends())
-    assert level == PROBLEM and about.startswith("params.yaml and 1 more have the line ends CRLF here, LF in git")
+    level, message, fix = only(environment.check_line_ends())
+    assert level == PROBLEM and message.startswith("params.yaml and 1 more have the line ends CRLF here, LF in git")
     assert fix.startswith("git config core.autocrlf false && git rm -rq --cached . && git reset -q --hard")
 
 
@@ -69,8 +69,8 @@ def _install(folder: Path, source: str, editable: bool) -> None:
     notes = folder / "vision_pipeline-0.1.0.dist-info"
     notes.mkdir(parents=True, exist_ok=True)
     (notes / "METADATA").write_text("Name: vision-pipeline\nVersion: 0.1.0\n")
-    about = {"url": Path(source).as_uri(), "dir_info": {"editable": True} if editable else {}}
-    (notes / "direct_url.json").write_text(json.dumps(about))
+    message = {"url": Path(source).as_uri(), "dir_info": {"editable": True} if editable else {}}
+    (notes / "direct_url.json").write_text(json.dumps(message))
 
 
 def test_another_installed_checkout_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
@@ -80,9 +80,9 @@ def test_another_installed_checkout_is_noted(tmp_path: Path, monkeypatch: pytest
     _install(packages, str(repository), editable=True)
     assert only(environment.check_code()) == (OK, f"the code of {repository} runs", "")
     _install(packages, "/another/check out", editable=True)
-    level, about, fix = only(environment.check_code())
+    level, message, fix = only(environment.check_code())
     assert (level, fix) == (NOTE, "pip install --no-deps --no-build-isolation -e .")
-    assert about.endswith("; /another/check out is installed in this environment")
+    assert message.endswith("; /another/check out is installed in this environment")
     _install(packages, "/another", editable=False)
     assert f"; {packages} is installed in" in only(environment.check_code())[1]
     monkeypatch.setattr(sys, "path", [])
@@ -94,8 +94,8 @@ def test_git_without_a_name_is_noted(place: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(variable, os.devnull)
     assert only(environment.check_git_identity())[0] == OK
     git("config", "--unset", "user.email")
-    level, about, fix = only(environment.check_git_identity())
-    assert level == NOTE and about.startswith("git has no user.email, which experiments need")
+    level, message, fix = only(environment.check_git_identity())
+    assert level == NOTE and message.startswith("git has no user.email, which experiments need")
     assert fix == "git config --global user.email ..."
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "x@example.com")

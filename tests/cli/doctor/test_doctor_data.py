@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from checking import change, only
+from doctor_checks import change, only
 
 from vision_pipeline.cli.doctor import data
 from vision_pipeline.cli.doctor.finding import NOTE, OK, PROBLEM
@@ -13,17 +13,17 @@ from vision_pipeline.cli.doctor.finding import NOTE, OK, PROBLEM
 def test_data_that_cannot_be_had(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(place, lambda params: params["datasets"]["mnist"].update(source="mirror"))
     monkeypatch.setattr(data, "find_better_source", lambda name, *rest: "official" if name == "cifar10" else None)
-    found = [(one.level, one.message) for one in data.check_sources(offline=False)]
-    assert (PROBLEM, "mnist: neither DATA_MIRROR nor a host has it, and datasets.mnist.source is 'mirror'") in found
+    findings = [(finding.level, finding.message) for finding in data.check_sources(offline=False)]
+    assert (PROBLEM, "mnist: neither DATA_MIRROR nor a host has it, and datasets.mnist.source is 'mirror'") in findings
     nowhere = "cats_dogs: neither DATA_MIRROR nor a host has it, so a small stand-in is drawn, where there is one"
-    assert (NOTE, nowhere) in found
-    assert not any("cifar10" in about for _, about in found)
+    assert (NOTE, nowhere) in findings
+    assert not any("cifar10" in message for _, message in findings)
 
 
 def test_a_path_that_is_not_there(place: Path) -> None:
     change(place, lambda params: params["datasets"]["hello"].update(kind="text", path="data/texts/helo.txt"))
-    (found,) = data.check_params()
-    assert (found.level, found.message) == (
+    (finding,) = data.check_params()
+    assert (finding.level, finding.message) == (
         PROBLEM,
         "params.yaml: datasets.hello.path is 'data/texts/helo.txt', which does not exist; "
         "did you mean 'data/texts/hello.txt'?",
@@ -35,8 +35,8 @@ def test_images_that_experiments_would_lack_are_noted(place: Path) -> None:
     (place / "mine/cat").mkdir(parents=True)
     (place / "mine/cat/1.png").write_bytes(b"1")
     change(place, lambda params: params["datasets"]["mnist"].update(kind="folder", path="mine"))
-    level, about, fix = only(data.check_experiments())
-    assert (level, about) == (NOTE, "datasets.mnist.path: neither git nor DVC tracks mine, so experiments lack it")
+    level, message, fix = only(data.check_experiments())
+    assert (level, message) == (NOTE, "datasets.mnist.path: neither git nor DVC tracks mine, so experiments lack it")
     assert fix.startswith("`dvc add mine && git add mine.dvc .gitignore` and commit, or name its full path")
 
 
@@ -44,5 +44,5 @@ def test_a_stand_in_at_hand_is_noted(place: Path) -> None:
     folder = place / "data/raw/mnist"
     folder.mkdir(parents=True)
     (folder / "provenance.json").write_text(json.dumps({"status": "stand-in", "source": "stand-in", "files": {}}))
-    (found,) = data.check_sources(offline=True)
-    assert (found.level, found.fix) == (NOTE, "dvc repro -f -s download@mnist")
+    (finding,) = data.check_sources(offline=True)
+    assert (finding.level, finding.fix) == (NOTE, "dvc repro -f -s download@mnist")
