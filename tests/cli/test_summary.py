@@ -15,7 +15,7 @@ from vision_pipeline.models.checkpoint import save_checkpoint
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with params.yaml and the catalogue, and no data."""
     shutil.copy(repository / "params.yaml", tmp_path)
     shutil.copytree(repository / "data/catalog", tmp_path / "data/catalog")

@@ -62,14 +62,14 @@ def invariance(
 def _format_table(results: list[tuple[str, Invariance]]) -> str:
     from tabulate import tabulate
 
-    headers = ["model", "same answer", "95 % interval", "accuracy", "of altered"]
+    header = ["model", "same answer", "95 % interval", "accuracy", "of altered"]
     rows = [
         [name, f"{result.agreement:.2%}", f"{result.low:.2%} to {result.high:.2%}", f"{result.accuracy:.2%}",
          f"{result.altered_accuracy:.2%}"]
         for name, result in results
     ]  # fmt: skip
-    alignment = ["left", *["right"] * (len(headers) - 1)]
-    return tabulate(rows, headers, tablefmt="plain", disable_numparse=True, colalign=alignment)
+    alignment = ["left", *["right"] * (len(header) - 1)]
+    return tabulate([header, *rows], tablefmt="plain", disable_numparse=True, colalign=alignment)
 
 
 def measure_invariance(

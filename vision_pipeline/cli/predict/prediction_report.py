@@ -25,12 +25,12 @@ def format_prediction_table(predictions: list[Prediction], class_names: list[str
     """
     from tabulate import tabulate
 
-    headers = ["image", "class", "probability", "next", "truth"]
-    rows = [_format_row(prediction, class_names) for prediction in predictions]
-    if not any(truth for *_, truth in rows):
-        headers, rows = headers[:-1], [row[:-1] for row in rows]
-    cells = [[replace_unprintable(cell) for cell in row] for row in rows]
-    table = tabulate(cells, headers, tablefmt="plain", disable_numparse=True)
+    header = ["image", "class", "probability", "next", "truth"]
+    rows = [header, *(_format_row(prediction, class_names) for prediction in predictions)]
+    has_truth = any(prediction.image.truth for prediction in predictions)
+    cells = [[replace_unprintable(cell) for cell in (row if has_truth else row[:-1])] for row in rows]
+    # tabulate would widen each column by the padding of its header
+    table = tabulate(cells, tablefmt="plain", disable_numparse=True, preserve_whitespace=True)
     return "\n".join([table, *_format_accuracy(predictions, class_names)])
 
 

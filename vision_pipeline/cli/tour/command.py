@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Step = Callable[[TourData], None]
 
 _CHAPTERS = (
-    "images", "learning", "checkpointing", "building", "operations", "convolutions", "augmenting", "layers", "derivatives",
-    "sequences",
+    "images", "learning", "checkpointing", "building", "operations", "convolutions", "augmenting", "layers",
+    "derivatives", "sequences",
 )  # fmt: skip
 
 

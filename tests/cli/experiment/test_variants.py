@@ -1,4 +1,4 @@
-"""Experiments as files: what they expand to, and what is refused before anything starts."""
+"""Experiments as files: the models that they expand to, and errors that are found before anything starts."""
 
 from copy import deepcopy
 from itertools import pairwise
@@ -48,8 +48,8 @@ def test_they_are_listed_with_what_they_are_about(project: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_gives_valid_params(project: Path, name: str) -> None:
-    asked = read_experiment(name)
-    changed, variants = expand_variants(name, asked, params())
+    experiment = read_experiment(name)
+    changed, variants = expand_variants(name, experiment, params())
     assert list(changed["models"]) == [variant.name for variant in variants]
     assert len(variants) >= 2
 
