@@ -29,7 +29,7 @@ from vision_pipeline.training.trainer import fit
 
 BACKBONE, MODEL, SIZE, BATCH_SIZE, ROUNDS = "tf_efficientnet_lite0", "cats_dogs-densenet121", 224, 16, 2
 BACKBONE_INFO: dict[str, Any] = {"name": BACKBONE, "mean": [127 / 255] * 3, "std": [128 / 255] * 3}
-NUM_CLASSES = 10  # of the random images
+NUM_CLASSES = 10  # random images have so many
 
 
 class HeadTrainings:

@@ -12,6 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -57,7 +58,7 @@ def time_training(folder: Path, command: tuple[str, ...], tracking: str) -> floa
     shutil.rmtree(folder / ".ckpt", ignore_errors=True)  # else the training would be resumed at its end
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     overrides = {"PATH": path, "TRACKING": tracking, "PYTHONPATH": "", "MLFLOW_TRACKING_URI": "", "DVC_ROOT": ""}
-    options = {"cwd": folder, "env": os.environ | overrides, "stdout": subprocess.DEVNULL}
+    options: dict[str, Any] = {"cwd": folder, "env": os.environ | overrides, "stdout": subprocess.DEVNULL}
     return measure_seconds(lambda: subprocess.run(command, check=True, **options))
 
 

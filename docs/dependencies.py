@@ -41,6 +41,5 @@ def find_licence(package: str) -> str:
 if __name__ == "__main__":
     print(_HEAD)
     for requirement in read_lock(Path("requirements.lock")):
-        print(
-            f"| {requirement.name} | {str(requirement.specifier).removeprefix('==')} | {find_licence(requirement.name)} |"
-        )
+        version = str(requirement.specifier).removeprefix("==")
+        print(f"| {requirement.name} | {version} | {find_licence(requirement.name)} |")

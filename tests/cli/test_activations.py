@@ -20,7 +20,7 @@ from vision_pipeline.config.fields import Activation
 
 
 def slopes_at(name: str, *z: float) -> list[float]:
-    """The derivative by autograd, once the formula has given the same."""
+    """Return the derivative by autograd, after comparing it with the formula's."""
     derivatives = compute_derivatives(name, torch.tensor([*z, 1.0], dtype=torch.float64))
     assert torch.allclose(derivatives.formula, derivatives.autograd, rtol=1e-9, atol=1e-15)
     return derivatives.autograd.tolist()[:-1]
@@ -62,9 +62,9 @@ def test_smooth_relus_pass_half_at_0() -> None:
 
 
 def test_the_command_draws_and_prints_all_six(tmp_path: Path) -> None:
-    shown = CliRunner().invoke(console.app, ["activations", "--output", str(tmp_path / "a.png")])
-    assert shown.exit_code == 0
-    rows = {line.split()[0]: line.split()[1:] for line in shown.stdout.splitlines()}
+    result = CliRunner().invoke(console.app, ["activations", "--output", str(tmp_path / "a.png")])
+    assert result.exit_code == 0
+    rows = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()}
     assert rows["sigmoid"][:5] == ["4.5396e-05", "0.19661", "0.25", "0.19661", "4.5396e-05"]
     assert all(float(rows[name][-1]) < 1e-6 for name in DERIVATIVE_FORMULAS)
     assert Image.open(tmp_path / "a.png").size[0] > 900

@@ -15,8 +15,8 @@ NAMES = ["cifar10-93", "cifar10-94", "cifar10-96", "cifar10-cpu-best"]
 
 
 def test_the_presets_are_listed_with_what_they_are_about(project: Path) -> None:
-    shown = CliRunner().invoke(console.app, ["preset"])
-    assert [line.split()[0] for line in (shown.stdout + shown.stderr).splitlines()] == NAMES
+    result = CliRunner().invoke(console.app, ["preset"])
+    assert [line.split()[0] for line in (result.stdout + result.stderr).splitlines()] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -44,8 +44,12 @@ def losses(result: Result) -> list[float]:
 def test_it_paints_prints_losses_that_fall_and_writes_a_picture(workspace: Path) -> None:
     result = run("content.png", "look.jpg", "--output", "new/painting.png", "--size", "64", "--steps", "20")
     assert result.exit_code == 0, result.exception
-    found = losses(result)
-    assert len(found) == 6 and found == sorted(found, reverse=True) and found[-1] < found[0]
+    printed_losses = losses(result)
+    assert (
+        len(printed_losses) == 6
+        and printed_losses == sorted(printed_losses, reverse=True)
+        and printed_losses[-1] < printed_losses[0]
+    )
     with Image.open("new/painting.png") as painting:
         assert (painting.size, painting.mode, painting.format) == ((64, 32), "RGB", "PNG")
     assert [path.name for path in Path("new").iterdir()] == ["painting.png"]

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from torch import Tensor
 
-_DIFFERENCE_STEP = 1e-5  # of finite differences: a smaller one is lost in rounding, a larger one in curvature
+_DIFFERENCE_STEP = 1e-5  # for finite differences: a smaller one is lost in rounding, a larger one in curvature
 _KINK_RADIUS = 0.01  # no finite differences nearer to 0, where relu and leaky relu have no derivative
 _TABLE_POINTS = (-10.0, -1.0, 0.0, 1.0, 10.0)
 

@@ -60,7 +60,7 @@ def invariance(
 
 
 def _format_table(results: list[tuple[str, Invariance]]) -> str:
-    from tabulate import tabulate
+    from tabulate import tabulate  # type: ignore[import-untyped]
 
     header = ["model", "same answer", "95 % interval", "accuracy", "of altered"]
     rows = [
@@ -69,7 +69,8 @@ def _format_table(results: list[tuple[str, Invariance]]) -> str:
         for name, result in results
     ]  # fmt: skip
     alignment = ["left", *["right"] * (len(header) - 1)]
-    return tabulate([header, *rows], tablefmt="plain", disable_numparse=True, colalign=alignment)
+    table: str = tabulate([header, *rows], tablefmt="plain", disable_numparse=True, colalign=alignment)
+    return table
 
 
 def measure_invariance(

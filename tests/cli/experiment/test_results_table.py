@@ -53,9 +53,9 @@ def test_of_one_seed_the_interval_is_the_one_over_test_images() -> None:
 
 def test_over_seeds_it_is_students() -> None:
     values = [0.90, 0.91, 0.95]
-    found = summarize_over_seeds("accuracy", [fake_metrics(value) for value in values])
+    summary = summarize_over_seeds("accuracy", [fake_metrics(value) for value in values])
     low, high = ttest_1samp(values, 0.0).confidence_interval(0.95)
-    assert found == {
+    assert summary == {
         "accuracy": pytest.approx(0.92),
         "accuracy_low": pytest.approx(low),
         "accuracy_high": pytest.approx(high),
@@ -63,8 +63,8 @@ def test_over_seeds_it_is_students() -> None:
 
 
 def test_an_accuracy_lies_between_0_and_1_and_so_does_its_interval() -> None:
-    found = summarize_over_seeds("accuracy", [fake_metrics(0.99), fake_metrics(0.5)])
-    assert (found["accuracy_low"], found["accuracy_high"]) == (0.0, 1.0)
+    summary = summarize_over_seeds("accuracy", [fake_metrics(0.99), fake_metrics(0.5)])
+    assert (summary["accuracy_low"], summary["accuracy_high"]) == (0.0, 1.0)
     assert summarize_over_seeds("loss", [fake_metrics(0, loss=0.1), fake_metrics(0, loss=3.0)])["loss_low"] < 0
 
 
@@ -117,7 +117,7 @@ def test_the_figure_is_drawn_and_its_bytes_depend_on_the_table_alone(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("figure", "here", "said"),
+    ("figure", "here", "verdict"),
     [
         ("accuracy", (0.90, 0.88, 0.92), "reproduced"),
         ("accuracy", (0.95, 0.94, 0.96), "beaten"),
@@ -128,19 +128,19 @@ def test_the_figure_is_drawn_and_its_bytes_depend_on_the_table_alone(tmp_path: P
     ],
 )
 def test_what_was_reported_is_reproduced_beaten_or_missed(
-    figure: str, here: tuple[float, float | None, float | None], said: str
+    figure: str, here: tuple[float, float | None, float | None], verdict: str
 ) -> None:
     reported = PublishedResult(variant="course", figure=figure, value=0.9, source="a notebook")
     ends = {f"{figure}_low": here[1], f"{figure}_high": here[2]} if here[1] is not None else {}
-    assert judge_reproduction(reported, {"data": "official", figure: here[0], **ends}) == said
+    assert judge_reproduction(reported, {"data": "official", figure: here[0], **ends}) == verdict
     assert (
         judge_reproduction(reported, {"data": "stand-in", figure: here[0], **ends}) == "not comparable: stand-in data"
     )
 
 
 def test_where_one_variants_seeds_agree_and_anothers_do_not_equal_is_reproduced() -> None:
-    found = [[fake_metrics(value)] * 2 for value in (1.0, 0.8, 0.95)] + [[fake_metrics(0.1), fake_metrics(0.3)]]
-    (row, *_) = table_to_records(tabulate_results(experiment([0, 1]), VARIANTS, found))
+    summary = [[fake_metrics(value)] * 2 for value in (1.0, 0.8, 0.95)] + [[fake_metrics(0.1), fake_metrics(0.3)]]
+    (row, *_) = table_to_records(tabulate_results(experiment([0, 1]), VARIANTS, summary))
     reported = PublishedResult(variant="course", figure="accuracy", value=1.0, source="a notebook")
     assert judge_reproduction(reported, row | {"data": "official"}) == "reproduced"
 

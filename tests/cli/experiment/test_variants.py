@@ -42,8 +42,8 @@ def write(**changes: Any) -> None:
 
 
 def test_they_are_listed_with_what_they_are_about(project: Path) -> None:
-    shown = CliRunner().invoke(console.app, ["experiment"])
-    assert [line.split()[0] for line in shown.stdout.splitlines()] == NAMES == list_names(EXPERIMENTS)
+    result = CliRunner().invoke(console.app, ["experiment"])
+    assert [line.split()[0] for line in result.stdout.splitlines()] == NAMES == list_names(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,8 +149,8 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest(project: Path) -> 
 
 def test_elsewhere_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    shown = CliRunner().invoke(console.app, ["experiment"])
-    assert "there is no experiments/; run from the repository's root" in str(shown.exception)
+    result = CliRunner().invoke(console.app, ["experiment"])
+    assert "there is no experiments/; run from the repository's root" in str(result.exception)
 
 
 @pytest.mark.parametrize("wrong", [{"generators": None}, {"models": None}, {"models": {"m": {}}}, {"seed": "a"}])

@@ -112,7 +112,7 @@ def test_only_when_no_image_can_be_read_does_it_fail(workspace: Path) -> None:
 
 
 def test_a_photo_is_treated_as_prepare_treats_it(workspace: Path) -> None:
-    """Of a wide photo the central square counts, and colours become grey."""
+    """The central square of a wide photo counts, and colours become grey."""
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:16] = images(1, 3)[0][0]
     Image.fromarray(wide).save("wide.png")

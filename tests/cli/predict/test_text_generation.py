@@ -59,12 +59,12 @@ def test_a_seed_draws_the_same_text_again() -> None:
 def test_symbols_are_drawn_by_their_chances() -> None:
     checkpoint = text_checkpoint("none")  # what comes next depends on the symbol alone
     text = generate_text(checkpoint, "h", length=20_000, temperature=2.0, top_k=3, seed=0)
-    found = Counter(after for before, after in pairwise(text) if before == "h")
+    counts = Counter(after for before, after in pairwise(text) if before == "h")
     logits = build_from_checkpoint(checkpoint)(torch.tensor([[VOCABULARY.index("h")]]))[0, 0]
     values, symbols = logits.topk(3)
     expected = {VOCABULARY[symbol]: chance for symbol, chance in zip(symbols, (values / 2).softmax(0), strict=True)}
-    assert found.keys() == expected.keys()
-    assert all(abs(found[name] / found.total() - chance) < 0.03 for name, chance in expected.items())
+    assert counts.keys() == expected.keys()
+    assert all(abs(counts[name] / counts.total() - chance) < 0.03 for name, chance in expected.items())
 
 
 @pytest.mark.parametrize("temperature", [5e-324, 1e308])

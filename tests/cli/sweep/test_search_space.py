@@ -38,8 +38,8 @@ def read(**changes: Any):
 
 
 def test_they_are_listed_and_each_fits_params_yaml(project: Path) -> None:
-    shown = CliRunner().invoke(console.app, ["sweep"])
-    assert [line.split()[0] for line in shown.stdout.splitlines()] == list_names(SWEEPS) == ["mnist-mlp"]
+    result = CliRunner().invoke(console.app, ["sweep"])
+    assert [line.split()[0] for line in result.stdout.splitlines()] == list_names(SWEEPS) == ["mnist-mlp"]
 
 
 def test_the_metric_is_of_validation_and_says_where_better_lies(project: Path) -> None:

@@ -31,7 +31,7 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 _FINISHED_STATES = (TrialState.COMPLETE, TrialState.PRUNED)
 _NUM_RANDOM_TRIALS = 10  # trials before the sampler learns from them, Optuna's default; a third of a short sweep
 _HEARTBEAT_SECONDS, _GRACE_SECONDS = 10, 60
-_MAX_FAILURES_IN_A_ROW = 3  # of this process; the next trial would fail, too
+_MAX_FAILURES_IN_A_ROW = 3  # in this process; the next trial would fail, too
 
 
 class SweepRunner:

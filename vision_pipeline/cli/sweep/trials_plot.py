@@ -22,7 +22,7 @@ from vision_pipeline.cli.sweep.trials_table import describe_trials, rank_trials
 from vision_pipeline.evaluation.plot_style import BLUE, GRID, INK, MUTED, ORANGE, plot_style, save_figure
 
 _CHOICE_SPREAD = 0.25  # share of a choice's band, to either side, over which its trials are spread
-_MAX_TICKS = 4  # of a range
+_MAX_TICKS = 4  # on the axis of a range
 _MIN_LABEL_GAP = 0.07  # share of an axis; labels that are nearer would touch
 _RANK_COLORMAP = LinearSegmentedColormap.from_list("worst to best", ["#c9d6e4", BLUE])
 _NOTE_CHARS_PER_INCH = 17
