@@ -1,4 +1,4 @@
-"""`vision tour`: every step runs, and prints what its words say."""
+"""`vision tour`: every step runs, and prints the results that its docstring names."""
 
 import re
 import shutil
@@ -77,19 +77,19 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A repository without data."""
     root: Path = tmp_path_factory.mktemp("tour")
     for file in ("params.yaml", "dvc.yaml"):
-        shutil.copy(Path(__file__).parents[2] / file, root)
+        shutil.copy(Path(__file__).parents[3] / file, root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         yield root
 
 
 @pytest.fixture(scope="module")
-def shown(place: Path) -> dict[str, str]:
-    """What `vision tour` says of each step."""
+def outputs(workspace: Path) -> dict[str, str]:
+    """The output of `vision tour`, by step."""
     result = run()
     assert result.exit_code == 0, result.exception
     assert result.stdout.startswith("The images are scikit-learn's digits.\n")
@@ -97,64 +97,64 @@ def shown(place: Path) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def test_every_step_is_walked_in_order(shown: dict[str, str]) -> None:
-    assert list(shown) == list(load_steps()) == list(PRINTS)
+def test_every_step_is_walked_in_order(outputs: dict[str, str]) -> None:
+    assert list(outputs) == list(load_steps()) == list(PRINTS)
 
 
 @pytest.mark.parametrize("name", PRINTS)
-def test_a_step_prints_what_its_words_say(name: str, shown: dict[str, str]) -> None:
+def test_a_step_prints_what_its_words_say(name: str, outputs: dict[str, str]) -> None:
     step = load_steps()[name]
-    said, _, printed = shown[name].rpartition("   | ")
+    text, _, printed = outputs[name].rpartition("   | ")
     printed = printed.partition("\n\n")[2]  # after the last line of code
     assert PRINTS[name] in printed
-    assert str(step.__doc__).splitlines()[0] in said
-    assert all(f"   | {line}".rstrip() in shown[name] for line in get_step_code(step).splitlines())
+    assert str(step.__doc__).splitlines()[0] in text
+    assert all(f"   | {line}".rstrip() in outputs[name] for line in get_step_code(step).splitlines())
 
 
-def test_a_view_shares_memory_and_raises_where_it_cannot(shown: dict[str, str]) -> None:
-    printed = shown["view-reshape-resize"]
+def test_a_view_shares_memory_and_raises_where_it_cannot(outputs: dict[str, str]) -> None:
+    printed = outputs["view-reshape-resize"]
     assert "view, same memory: True\nview raises: view size is not compatible with input tensor's size" in printed
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_tensor_on_a_gpu_is_moved_before_it_becomes_an_array() -> None:
-    there = torch.ones(2, device="cuda")
+    on_gpu = torch.ones(2, device="cuda")
     with pytest.raises(TypeError, match="cuda"):
-        there.numpy()
-    assert there.cpu().numpy().tolist() == [1, 1]
+        on_gpu.numpy()
+    assert on_gpu.cpu().numpy().tolist() == [1, 1]
 
 
-def test_the_loss_is_that_of_a_guess_and_falls_in_training(shown: dict[str, str]) -> None:
-    untrained, by_hand = re.findall(r"(\d\.\d{4})", shown["scores"].rpartition("|")[2])[:2]
+def test_the_loss_is_that_of_a_guess_and_falls_in_training(outputs: dict[str, str]) -> None:
+    untrained, by_hand = re.findall(r"(\d\.\d{4})", outputs["scores"].rpartition("|")[2])[:2]
     assert untrained == by_hand
     assert abs(float(untrained) - 2.3026) < 0.1
-    losses = [float(loss) for loss in re.findall(r"\d\.\d+", shown["five-epochs"].rpartition("training loss: ")[2])]
+    losses = [float(loss) for loss in re.findall(r"\d\.\d+", outputs["five-epochs"].rpartition("training loss: ")[2])]
     assert len(losses) == 5
     assert losses == sorted(losses, reverse=True)
 
 
-@pytest.mark.parametrize("asked", ["33", "shapes"])
-def test_one_step_alone_says_the_same(asked: str, shown: dict[str, str]) -> None:
-    assert run(asked).stdout.partition(")\n")[2] == shown["shapes"].removeprefix("\n").rstrip("\n") + "\n"
+@pytest.mark.parametrize("step", ["33", "shapes"])
+def test_one_step_alone_says_the_same(step: str, outputs: dict[str, str]) -> None:
+    assert run(step).stdout.partition(")\n")[2] == outputs["shapes"].removeprefix("\n").rstrip("\n") + "\n"
 
 
-def test_the_list_names_every_step(place: Path) -> None:
+def test_the_list_names_every_step(workspace: Path) -> None:
     lines = run("--list").stdout.splitlines()
     assert [line.split()[1] for line in lines] == list(PRINTS)
     assert lines[27].startswith(" 28  sizes                     Width and height: floor(")
 
 
-@pytest.mark.parametrize("asked", ["0", "43", "size"])
-def test_an_unknown_step_is_refused(place: Path, asked: str) -> None:
-    refusal = run(asked).exception
+@pytest.mark.parametrize("step", ["0", "43", "size"])
+def test_an_unknown_step_is_refused(workspace: Path, step: str) -> None:
+    refusal = run(step).exception
     assert isinstance(refusal, UserError)
-    assert f"there is no step '{asked}'" in str(refusal)
+    assert f"there is no step '{step}'" in str(refusal)
 
 
 def test_prepared_images_are_taken_where_there_are_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_set(Path("data/prepared/mnist"))
-    given = TourData()
-    assert given.source == "MNIST as prepared here (stand-in)"
-    assert [len(rows) for rows in (given.train, given.val, given.test)] == [20, 10, 40]
+    data = TourData()
+    assert data.source == "MNIST as prepared here (stand-in)"
+    assert [len(rows) for rows in (data.train, data.val, data.test)] == [20, 10, 40]

@@ -1,4 +1,4 @@
-"""`vision predict` on toy models: what it says, writes and refuses."""
+"""`vision predict` on toy models: its output, its files and its errors."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from PIL import Image
 from tiny_model import brightness_checkpoint, images, tiny_checkpoint, write_set
 from typer.testing import CliRunner, Result
 
-from vision_pipeline.cli.predict.command import predict, predict_all, resolve_checkpoint
-from vision_pipeline.cli.predict.input_images import InputImage, expand_paths
+from vision_pipeline.cli.input_images import InputImage
+from vision_pipeline.cli.predict.command import predict, predict_all
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.data.format import open_dataset
 from vision_pipeline.models.checkpoint import build_pixel_model, save_checkpoint
@@ -25,7 +25,7 @@ TEST_IMAGES = 3000
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with an exported model, `small`, and its data set."""
     monkeypatch.chdir(tmp_path)
     write_set(Path("data/prepared/tiny"), TEST_IMAGES)
@@ -52,7 +52,7 @@ def grey(path: str, level: int) -> Path:
     return Path(path)
 
 
-def test_a_thousand_random_images_are_right_as_often_as_the_test_set(place: Path) -> None:
+def test_a_thousand_random_images_are_right_as_often_as_the_test_set(workspace: Path) -> None:
     prepared = open_dataset(Path("data/prepared/tiny"))
     with torch.inference_mode():
         logits = build_pixel_model(brightness_checkpoint())(torch.from_numpy(np.array(prepared.inputs("test"))))
@@ -66,21 +66,21 @@ def test_a_thousand_random_images_are_right_as_often_as_the_test_set(place: Path
     assert np.abs(np.array(sums) - 1).max() < 1e-5
 
 
-def test_a_model_trained_on_a_stand_in_says_so(place: Path) -> None:
+def test_a_model_trained_on_a_stand_in_says_so(workspace: Path) -> None:
     assert run("small", "--random", "1").stderr.count("WARNING: small was trained on stand-in data") == 1
     own = replace(brightness_checkpoint(), provenance={**brightness_checkpoint().provenance, "status": "own"})
     save_checkpoint(Path("exports/small/checkpoint.pth"), own)
     assert "WARNING" not in run("small", "--random", "1").stderr
 
 
-def test_the_seed_decides_the_draw(place: Path) -> None:
+def test_the_seed_decides_the_draw(workspace: Path) -> None:
     first = answers("small", "--random", "6", "--seed", "1", "--output", "a.png")
     assert answers("small", "--random", "6", "--seed", "1", "--output", "b.png") == first
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
     assert answers("small", "--random", "6", "--seed", "2") != first
 
 
-def test_files_and_folders_become_a_table_json_and_a_picture(place: Path) -> None:
+def test_files_and_folders_become_a_table_json_and_a_picture(workspace: Path) -> None:
     grey("mine/light/1.png", 200)
     grey("mine/2.png", 90)
     Path("mine/broken.jpg").write_bytes(b"\xff\xd8 no more")
@@ -101,7 +101,7 @@ def test_files_and_folders_become_a_table_json_and_a_picture(place: Path) -> Non
         assert picture.format == "PNG"
 
 
-def test_only_when_no_image_can_be_read_does_it_fail(place: Path) -> None:
+def test_only_when_no_image_can_be_read_does_it_fail(workspace: Path) -> None:
     Path("broken.png").write_bytes(b"")
     result = run("small", "broken.png")
     assert isinstance(result.exception, UserError)
@@ -111,8 +111,8 @@ def test_only_when_no_image_can_be_read_does_it_fail(place: Path) -> None:
     assert run("small", "broken.png", str(grey("fine.png", 9))).exit_code == 0
 
 
-def test_a_photo_is_treated_as_prepare_treats_it(place: Path) -> None:
-    """Of a wide photo the central square counts, and colours become grey."""
+def test_a_photo_is_treated_as_prepare_treats_it(workspace: Path) -> None:
+    """The central square of a wide photo counts, and colours become grey."""
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:16] = images(1, 3)[0][0]
     Image.fromarray(wide).save("wide.png")
@@ -121,13 +121,13 @@ def test_a_photo_is_treated_as_prepare_treats_it(place: Path) -> None:
     assert first["probabilities"] == second["probabilities"]
 
 
-def test_control_characters_in_names_do_not_reach_the_terminal(place: Path) -> None:
+def test_control_characters_in_names_do_not_reach_the_terminal(workspace: Path) -> None:
     grey("a\x1b[31mb.png", 9)
     assert "a?[31mb.png" in run("small", "a\x1b[31mb.png").stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["small"], "name image files or folders, or --random N"),
         (["small", "mine", "--random", "3"], r"one of the three"),
@@ -139,26 +139,26 @@ def test_control_characters_in_names_do_not_reach_the_terminal(place: Path) -> N
         (["damaged.pth", "--random", "1"], r"damaged\.pth is damaged"),
     ],
 )
-def test_what_cannot_be_done_is_said(place: Path, arguments: list[str], said: str) -> None:
+def test_what_cannot_be_done_is_said(workspace: Path, arguments: list[str], message: str) -> None:
     Path("empty").mkdir()
     Path("damaged.pth").write_bytes(Path("exports/small/checkpoint.pth").read_bytes()[:-500])
     result = run(*arguments)
     assert isinstance(result.exception, UserError)
-    assert re.search(said, str(result.exception))
+    assert re.search(message, str(result.exception))
 
 
-def test_a_data_set_with_other_classes_is_refused(place: Path) -> None:
+def test_a_data_set_with_other_classes_is_refused(workspace: Path) -> None:
     save_checkpoint(Path("other.pth"), replace(brightness_checkpoint(), class_names=["x", "y"]))
     assert "other images or classes" in str(run("other.pth", "--random", "1").exception)
 
 
-def test_a_checkpoint_cannot_name_a_folder_elsewhere(place: Path) -> None:
+def test_a_checkpoint_cannot_name_a_folder_elsewhere(workspace: Path) -> None:
     training = {**brightness_checkpoint().training, "dataset": "../prepared/tiny"}
     save_checkpoint(Path("other.pth"), replace(brightness_checkpoint(), training=training))
     assert "does not say which data set" in str(run("other.pth", "--random", "1").exception)
 
 
-def test_a_head_alone_is_refused(place: Path) -> None:
+def test_a_head_alone_is_refused(workspace: Path) -> None:
     save_checkpoint(Path("head.pth"), replace(tiny_checkpoint(), input_shape=[64]))
     assert "takes features, not pixels" in str(run("head.pth", str(grey("a.png", 9))).exception)
 
@@ -166,53 +166,17 @@ def test_a_head_alone_is_refused(place: Path) -> None:
 def test_scores_that_are_not_finite_are_refused() -> None:
     checkpoint = brightness_checkpoint()
     broken = {name: torch.full_like(tensor, torch.inf) for name, tensor in checkpoint.state_dict.items()}
-    asked = [InputImage("any", np.full((8, 8, 1), 255, np.uint8))]
+    images = [InputImage("any", np.full((8, 8, 1), 255, np.uint8))]
     with pytest.raises(UserError, match="not finite"):
-        list(predict_all(replace(checkpoint, state_dict=broken), asked))
+        list(predict_all(replace(checkpoint, state_dict=broken), images))
 
 
-def test_names_and_paths_of_checkpoints(place: Path) -> None:
-    assert resolve_checkpoint("small") == Path("exports/small/checkpoint.pth")
-    assert resolve_checkpoint("exports/small/checkpoint.pth") == Path("exports/small/checkpoint.pth")
-
-
-def test_folders_are_listed_by_name_and_files_as_given(place: Path) -> None:
-    for path in ("d/b.png", "d/a.JPG", "d/c/0.webp", "z.txt"):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).touch()
-    assert [str(path) for path in expand_paths([Path("z.txt"), Path("d")])] == [
-        "z.txt",
-        "d/a.JPG",
-        "d/b.png",
-        "d/c/0.webp",
-    ]
-
-
-def test_a_folders_images_are_those_of_a_training(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for path in (
-        "d/a.jfif",
-        "d/b.jpe",
-        "d/x.jpg/c.png",
-        "d/._a.jpg",
-        "d/@eaDir/a.jpg/SYNOPHOTO_THUMB_S.jpg",
-        "d/e.HEIC",
-    ):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).touch()
-    assert [str(path) for path in expand_paths([Path("d")])] == ["d/a.jfif", "d/b.jpe", "d/x.jpg/c.png"]
-    assert "WARNING: d: left out because their formats are not read: .heic 1; convert" in capsys.readouterr().err
-    Path("only").mkdir()
-    Path("d/e.HEIC").rename("only/e.HEIC")
-    with pytest.raises(UserError, match=r"only holds no images \(.*\.heic 1; convert them to JPEG or PNG"):
-        expand_paths([Path("only")])
-
-
-def test_a_format_that_is_not_read_is_named(place: Path) -> None:
+def test_a_format_that_is_not_read_is_named(workspace: Path) -> None:
     Path("photo.heic").write_bytes(b"no JPEG")
     assert "the format is not read (HEIC); convert it to JPEG or PNG" in run("small", "photo.heic").stdout
 
 
-def test_a_name_that_is_not_utf8_is_written_as_near_as_can_be(place: Path) -> None:
+def test_a_name_that_is_not_utf8_is_written_as_near_as_can_be(workspace: Path) -> None:
     name = os.fsdecode(b"caf\xe9.png")
     result = run("small", str(grey(name, 9)), "--json", "out.json")
     assert result.exit_code == 0, result.exception
@@ -225,7 +189,7 @@ def deep(path: str, level: int) -> Path:
     return Path(path)
 
 
-def test_sixteen_bits_are_scaled_as_the_model_learnt_them(place: Path) -> None:
+def test_sixteen_bits_are_scaled_as_the_model_learnt_them(workspace: Path) -> None:
     """4000 of 4095 is bright, and 4000 of 65535 is dark; 1000 is darker than either half."""
     for bits, bright in ((12, True), (16, False)):
         checkpoint = brightness_checkpoint()
@@ -237,7 +201,7 @@ def test_sixteen_bits_are_scaled_as_the_model_learnt_them(place: Path) -> None:
         assert low["class"] != plain["class"]
 
 
-def test_sixteen_bits_for_a_model_of_eight_are_warned_of(place: Path) -> None:
+def test_sixteen_bits_for_a_model_of_eight_are_warned_of(workspace: Path) -> None:
     result = run("small", str(deep("a.tif", 4000)))
     assert "WARNING: a.tif has 16 bits a pixel, and the model learnt from images of 8: its 12 bits" in result.stderr
     assert answers("small", "a.tif")[0]["class"] == answers("small", str(grey("p.png", 250)))[0]["class"]

@@ -1,4 +1,4 @@
-"""The images that `vision predict` is asked about: files, folders, or a draw from a test set."""
+"""Images for a trained model: files, folders, or a sample of a test set."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import DataError, UserError
 from vision_pipeline.core.logging import logger
 from vision_pipeline.data.decode import ImageDecodeError, get_range_bits, read_image_exact, resize_center_crop, to_uint8
 from vision_pipeline.data.format import open_dataset
@@ -22,13 +22,13 @@ from vision_pipeline.sources.image_files import (
 
 @dataclass(frozen=True)
 class InputImage:
-    """One image.
+    """An image in the size and channels of a model's input.
 
     Attributes:
         name: its path, or its name in the data set.
-        pixels: uint8 (H, W, C) as the model takes them; None where it cannot be read.
-        truth: its class, where that is known.
-        error: why it cannot be read.
+        pixels: uint8 (H, W, C); None where it cannot be read.
+        truth: its true class, or None.
+        error: the reason why it cannot be read.
     """
 
     name: str
@@ -38,26 +38,26 @@ class InputImage:
 
 
 def expand_paths(paths: Sequence[Path]) -> list[Path]:
-    """The files at `paths`, in order; a folder stands for all images in and below it, by name.
+    """Return the files at `paths`, in order; a folder is replaced by all images in and below it, by name.
 
     Raises:
-        UserError: a path does not exist, or a folder holds no images.
+        DataError: a path does not exist, or a folder holds no images.
     """
     files: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise UserError(f"{path} does not exist")
+            raise DataError(f"{path} does not exist")
         files += _find_images(path) if path.is_dir() else [path]
     return files
 
 
 def _find_images(folder: Path) -> list[Path]:
-    """Return the images that a training would take from a folder; warn of those in formats that are not read."""
+    """Return the images that a training would take from a folder; warn of files in unsupported formats."""
     left_out = UnusedFiles()
     files = select_images(list_files(folder, left_out), left_out)
     unread = list(UnusedFiles(unsupported=left_out.unsupported).iter_lines(folder))
     if not files:
-        raise UserError("; ".join([f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})", *unread]))
+        raise DataError("; ".join([f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})", *unread]))
     for line in unread:
         logger.warning(line)
     return files
@@ -66,13 +66,13 @@ def _find_images(folder: Path) -> list[Path]:
 def read_input_images(
     files: Sequence[Path], shape: Sequence[int], class_names: Sequence[str], bits: int | None
 ) -> Iterator[InputImage]:
-    """Each file decoded and fitted as `prepare` does it; a file in a folder named like a class has that truth.
+    """Yield each file, decoded and resized as the stage `prepare` does it.
 
     Args:
-        files: encoded images.
-        shape: [height, width, channels] that the model takes.
-        class_names: of the model.
-        bits: of the range that grey images of 16 bits use in the model's data set; None where that has none.
+        files: encoded images; the folder of an image is its true class, where it is named like one.
+        shape: [height, width, channels] of the model's input.
+        class_names: the model's classes.
+        bits: bits of the range that grey images of 16 bits use in the model's data set; None where it has none.
     """
     for file in files:
         folder_name = file.absolute().parent.name
@@ -84,7 +84,7 @@ def read_input_images(
 
 
 def _read_pixels(file: Path, bits: int | None) -> np.ndarray:
-    """Return a file's pixels, uint8; of a kind that the model has not learnt from, with a warning."""
+    """Return a file's pixels, uint8; warn where they have 16 bits and the model's data set has none of these."""
     exact = read_image_exact(file)
     if exact.dtype == np.uint16 and bits is None:
         bits = get_range_bits(int(exact.max()))
@@ -96,16 +96,24 @@ def _read_pixels(file: Path, bits: int | None) -> np.ndarray:
 
 
 def sample_test_images(
-    folder: Path, count: int, seed: int, shape: list[int], class_names: list[str]
+    folder: Path, count: int, *, seed: int, shape: list[int], class_names: list[str]
 ) -> Iterator[InputImage]:
-    """`count` images of a prepared test set, each at most once; the same seed gives the same images.
+    """Yield `count` images of a prepared test set, drawn without replacement; equal seeds draw the same images.
+
+    Args:
+        folder: the prepared data set.
+        count: how many images to draw.
+        seed: seed of the draw.
+        shape: [height, width, channels] of the model's input.
+        class_names: the model's classes.
 
     Raises:
-        UserError: the set is missing, too small, or not one that the model could have been trained on.
+        DataError: the set is missing, or has other images or classes than the model was trained on.
+        UserError: the set has fewer images.
     """
     prepared = open_dataset(folder)
     if (prepared.info.shape, prepared.info.class_names) != (shape, class_names):
-        raise UserError(f"{folder} has other images or classes than the model was trained on; run `dvc repro`")
+        raise DataError(f"{folder} has other images or classes than the model was trained on; run `dvc repro`")
     inputs, targets = prepared.inputs("test"), prepared.targets("test")
     if count > len(inputs):
         raise UserError(f"--random is {count}, but the test set in {folder} has {len(inputs)} images")

@@ -1,4 +1,4 @@
-"""Experiments as files: what they expand to, and what is refused before anything starts."""
+"""Experiments as files: the models that they expand to, and errors that are found before anything starts."""
 
 from copy import deepcopy
 from itertools import pairwise
@@ -42,14 +42,14 @@ def write(**changes: Any) -> None:
 
 
 def test_they_are_listed_with_what_they_are_about(project: Path) -> None:
-    shown = CliRunner().invoke(console.app, ["experiment"])
-    assert [line.split()[0] for line in shown.stdout.splitlines()] == NAMES == list_names(EXPERIMENTS)
+    result = CliRunner().invoke(console.app, ["experiment"])
+    assert [line.split()[0] for line in result.stdout.splitlines()] == NAMES == list_names(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_gives_valid_params(project: Path, name: str) -> None:
-    asked = read_experiment(name)
-    changed, variants = expand_variants(name, asked, params())
+    experiment = read_experiment(name)
+    changed, variants = expand_variants(name, experiment, params())
     assert list(changed["models"]) == [variant.name for variant in variants]
     assert len(variants) >= 2
 
@@ -149,8 +149,8 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest(project: Path) -> 
 
 def test_elsewhere_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    shown = CliRunner().invoke(console.app, ["experiment"])
-    assert "there is no experiments/; run from the repository's root" in str(shown.exception)
+    result = CliRunner().invoke(console.app, ["experiment"])
+    assert "there is no experiments/; run from the repository's root" in str(result.exception)
 
 
 @pytest.mark.parametrize("wrong", [{"generators": None}, {"models": None}, {"models": {"m": {}}}, {"seed": "a"}])

@@ -24,7 +24,7 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     save_checkpoint(Path("exports/small/checkpoint.pth"), text_checkpoint())
     save_checkpoint(Path("exports/dark/checkpoint.pth"), tiny_checkpoint())
@@ -34,7 +34,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru", "none"])
 def test_each_symbol_is_the_likeliest_after_all_that_was_said(cell: str) -> None:
     checkpoint = text_checkpoint(cell)
-    text = generate_text(checkpoint, "he", 30, 0.0, 0, 0)
+    text = generate_text(checkpoint, "he", length=30, temperature=0.0, top_k=0, seed=0)
     assert len(text) == 30
     assert text.startswith("he")
     numbers = torch.tensor([[VOCABULARY.index(symbol) for symbol in text]], dtype=torch.uint8)
@@ -44,30 +44,32 @@ def test_each_symbol_is_the_likeliest_after_all_that_was_said(cell: str) -> None
 def test_it_is_said_and_written() -> None:
     result = run("small", "--prompt", "hell", "--length", "12", "--json", "out.json")
     assert result.exit_code == 0, result.exception
-    text = generate_text(text_checkpoint(), "hell", 12, 0.0, 0, 0)
+    text = generate_text(text_checkpoint(), "hell", length=12, temperature=0.0, top_k=0, seed=0)
     assert result.stdout == text + "\n"
     assert json.loads(Path("out.json").read_text()) == {"model": "small", "prompt": "hell", "text": text}
 
 
 def test_a_seed_draws_the_same_text_again() -> None:
-    draws = [generate_text(text_checkpoint(), "h", 60, 1.0, 0, seed) for seed in (1, 1, 2)]
+    draws = [
+        generate_text(text_checkpoint(), "h", length=60, temperature=1.0, top_k=0, seed=seed) for seed in (1, 1, 2)
+    ]
     assert draws[0] == draws[1] != draws[2]
 
 
 def test_symbols_are_drawn_by_their_chances() -> None:
     checkpoint = text_checkpoint("none")  # what comes next depends on the symbol alone
-    text = generate_text(checkpoint, "h", 20_000, 2.0, 3, 0)
-    found = Counter(after for before, after in pairwise(text) if before == "h")
+    text = generate_text(checkpoint, "h", length=20_000, temperature=2.0, top_k=3, seed=0)
+    counts = Counter(after for before, after in pairwise(text) if before == "h")
     logits = build_from_checkpoint(checkpoint)(torch.tensor([[VOCABULARY.index("h")]]))[0, 0]
     values, symbols = logits.topk(3)
     expected = {VOCABULARY[symbol]: chance for symbol, chance in zip(symbols, (values / 2).softmax(0), strict=True)}
-    assert found.keys() == expected.keys()
-    assert all(abs(found[name] / found.total() - chance) < 0.03 for name, chance in expected.items())
+    assert counts.keys() == expected.keys()
+    assert all(abs(counts[name] / counts.total() - chance) < 0.03 for name, chance in expected.items())
 
 
 @pytest.mark.parametrize("temperature", [5e-324, 1e308])
 def test_at_the_ends_of_temperature_a_text_is_drawn_all_the_same(temperature: float) -> None:
-    assert len(generate_text(text_checkpoint(), "h", 20, temperature, 0, 0)) == 20
+    assert len(generate_text(text_checkpoint(), "h", length=20, temperature=temperature, top_k=0, seed=0)) == 20
 
 
 def test_a_seed_that_no_generator_takes_is_refused() -> None:
