@@ -60,7 +60,7 @@ def invariance(
 
 
 def _format_table(results: list[tuple[str, Invariance]]) -> str:
-    from tabulate import tabulate  # type: ignore[import-untyped]
+    from tabulate import tabulate
 
     header = ["model", "same answer", "95 % interval", "accuracy", "of altered"]
     rows = [
