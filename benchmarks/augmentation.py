@@ -79,7 +79,10 @@ def iter_engine(name: str, pixels: Tensor) -> Iterator[Tensor]:
         name=name, dataset=None, steps=TransformConfig.model_validate({**ENGINE[name], "fill": "zeros"})
     )
     rows = torch.arange(len(pixels)).split(BATCH_SIZE)
-    return (policy.apply(pixels[batch_rows], batch_rows, 0, 1, step) for step, batch_rows in enumerate(rows))
+    return (
+        policy.apply(pixels[batch_rows], batch_rows, seed=0, epoch=1, step=step)
+        for step, batch_rows in enumerate(rows)
+    )
 
 
 def measure_throughput(batches: Callable[[], Iterable[Tensor]], runtime: Runtime) -> float:

@@ -43,26 +43,21 @@ class HeadTrainings:
         torch.manual_seed(0)
         self._backbone = create_backbone("timm", BACKBONE).requires_grad_(False).eval()
         self._num_features = infer_feature_size(self._backbone, SIZE, SIZE)
-        self._mean, self._std = (
-            [0.0] * self._num_features,
-            [1.0] * self._num_features,
-        )  # the head takes features as they are
 
     def train_on_cached_features(self) -> TrainResult:
         """As the stages featurize and train do: the backbone sees every image once."""
-        extractor = FeatureExtractor(self._backbone, BACKBONE_INFO, self._runtime, BATCH_SIZE, [SIZE, SIZE, 3])
+        extractor = FeatureExtractor(
+            self._backbone, BACKBONE_INFO, runtime=self._runtime, batch_size=BATCH_SIZE, shape=[SIZE, SIZE, 3]
+        )
         features = np.empty((len(self._pixels), self._num_features), np.float16)
         with progress_bar(len(features), "features") as pbar:
             extractor.extract_into(self._pixels, lambda pixels, rows, step: uint8_to_float(pixels), features, pbar)
-        return self._train_head(
-            self._build_head(), features, FeatureTransform(self._mean, self._std, self._runtime.device).apply_eval
-        )
+        transform = FeatureTransform([0.0], [1.0], self._runtime.device)  # the head takes features as they are
+        return self._train_head(self._build_head(), features, transform.apply_eval)
 
     def train_with_backbone(self) -> TrainResult:
         """Backbone and head as one network: the backbone sees every image in every epoch."""
-        network = attach_head(
-            fuse_conv_bn(self._backbone, torch.rand(1, 3, SIZE, SIZE)), self._mean, self._std, self._build_head()
-        )
+        network = attach_head(fuse_conv_bn(self._backbone, torch.rand(1, 3, SIZE, SIZE)), self._build_head())
         normalize = Normalize(BACKBONE_INFO["mean"], BACKBONE_INFO["std"]).to(self._runtime.device)
         network = network.to(memory_format=torch.channels_last)
         return self._train_head(network, self._pixels, lambda pixels: normalize(uint8_to_float(pixels)))

@@ -88,7 +88,9 @@ def _train(training: TrainingRun, parent: str | None, runtime: Runtime, world: D
             report = {"seed": training.seed, **identity.metadata} | training_summary(result, *sizes)
             dataset_info = replace(data.info, provenance=data.info.provenance | train_data.tags())
             training_record = {"settings": identity.settings, **report}
-            checkpoint = factory.make_checkpoint(training.name, model, dataset_info, result.weights, training_record)
+            checkpoint = factory.make_checkpoint(
+                training.name, model, dataset_info, state_dict=result.weights, training=training_record
+            )
             _save_results(training, checkpoint, report, result, run)
         return run.id
 

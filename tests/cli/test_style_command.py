@@ -22,7 +22,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     known, folder = ("timm", "tf_efficientnet_lite0"), Path("data/weights/efficientnet_lite0")
     write_bytes(folder / "weights.safetensors", save(make_random_weights(*known)))
-    about = make_backbone_info("efficientnet_lite0", *known, create_backbone(*known), [0.5] * 3, [0.5] * 3)
+    about = make_backbone_info(
+        "efficientnet_lite0", *known, model=create_backbone(*known), mean=[0.5] * 3, std=[0.5] * 3
+    )
     write_json(folder / "backbone.json", about)
     noise = np.random.default_rng(0)
     Image.fromarray(noise.integers(0, 256, (40, 80, 3), dtype=np.uint8)).save("content.png")

@@ -112,7 +112,7 @@ def test_balanced_weights_give_every_class_the_same_say():
 
 
 def test_validation_inputs_are_not_augmented():
-    def darken(pixels, rows, seed, epoch, step, wanted):
+    def darken(pixels, indices, *, seed, epoch, step, rows):
         return torch.zeros(1, 1, 1, 1)
 
     images = ImageTransform(darken, [0.5], [0.5], 0, CPU)

@@ -52,7 +52,8 @@ def style(
     extract_features = _make_feature_extractor(folder, metadata, list(layers.style), layers.content, runtime.device)
     weights = LossWeights(1.0, style_weight * layers.weight, layers.style)
     start, target = (_to_unit_tensor(image).to(runtime.device) for image in (picture, style_picture))
-    painting = _paint_with_progress(optimize_image(start, target, extract_features, weights, steps, lr), steps)
+    paintings = optimize_image(start, target, extract_features, weights=weights, steps=steps, lr=lr)
+    painting = _paint_with_progress(paintings, steps)
     with atomic_path(output) as partial:
         Image.fromarray(_to_uint8(painting)).save(partial, format="PNG")
     typer.echo(f"{output}: {content.name} in the style of {style_image.name}, {picture.width}x{picture.height} pixels")

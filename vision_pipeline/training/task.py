@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,7 +15,12 @@ from vision_pipeline.training.batches import ArrayDataset, Batch
 from vision_pipeline.training.run_spec import TrainingRun
 from vision_pipeline.training.text_batches import TextBatches, TextEvalSet, make_splits
 
-AugmentFn = Callable[[Tensor, Tensor, int, int, int, slice], Tensor]
+
+class AugmentFn(Protocol):
+    """An augmentation of a batch, see `AugmentationPolicy.apply`."""
+
+    def __call__(self, pixels: Tensor, indices: Tensor, *, seed: int, epoch: int, step: int, rows: slice) -> Tensor: ...
+
 
 
 class ImageTransform:
@@ -35,8 +41,8 @@ class ImageTransform:
 
     def apply_train(self, batch: Batch, rows: slice) -> Tensor:
         """Those of a batch's inputs that are wanted, as training sees them."""
-        rng_key = self._seed, batch.epoch, batch.step
-        return self._normalize(self._augment(batch.inputs, batch.rows, *rng_key, rows))
+        key = {"seed": self._seed, "epoch": batch.epoch, "step": batch.step}
+        return self._normalize(self._augment(batch.inputs, batch.rows, **key, rows=rows))
 
     def apply_eval(self, pixels: Tensor) -> Tensor:
         """The batch unchanged."""

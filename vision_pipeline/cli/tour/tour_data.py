@@ -106,6 +106,6 @@ def _load_sklearn_digits() -> tuple[str, list[_Split]]:
     return "scikit-learn's digits", list(zip(np.split(pixels, split_ends), np.split(labels, split_ends), strict=True))
 
 
-def _skip_augmentation(pixels: Tensor, row_ids: Tensor, seed: int, epoch: int, step: int, rows: slice) -> Tensor:
+def _skip_augmentation(pixels: Tensor, indices: Tensor, *, seed: int, epoch: int, step: int, rows: slice) -> Tensor:
     """No augmentation."""
     return pixels[rows].permute(0, 3, 1, 2).float() / 255
