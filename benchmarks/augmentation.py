@@ -80,8 +80,7 @@ def iter_engine(name: str, pixels: Tensor) -> Iterator[Tensor]:
     )
     rows = torch.arange(len(pixels)).split(BATCH_SIZE)
     return (
-        policy.apply(pixels[batch_rows], batch_rows, seed=0, epoch=1, step=step)
-        for step, batch_rows in enumerate(rows)
+        policy.apply(pixels[batch_rows], batch_rows, seed=0, epoch=1, step=step) for step, batch_rows in enumerate(rows)
     )
 
 

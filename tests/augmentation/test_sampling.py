@@ -24,13 +24,12 @@ _FIELDS = ("rot90", "hflip", "vflip", "degrees", "factor", "right", "up", "std")
 
 
 def _draw(images: int = 64, seed: int = 0, epoch: int = 0, step: int = 0, **steps: Any) -> AugmentParams:
-    return sample_params(
-        TransformConfig.model_validate(steps or _ALL), torch.arange(images), (4, 4, 1), seed, epoch, step
-    )
+    transforms = TransformConfig.model_validate(steps or _ALL)
+    return sample_params(transforms, torch.arange(images), (4, 4, 1), seed=seed, epoch=epoch, step=step)
 
 
-def _same(one: AugmentParams, other: AugmentParams) -> bool:
-    return all(torch.equal(getattr(one, field), getattr(other, field)) for field in (*_FIELDS, "noise"))
+def _same(first: AugmentParams, second: AugmentParams) -> bool:
+    return all(torch.equal(getattr(first, field), getattr(second, field)) for field in (*_FIELDS, "noise"))
 
 
 def test_the_same_key_draws_the_same() -> None:
@@ -136,7 +135,7 @@ def test_parts_of_a_pixel_are_resampled() -> None:
 
 def _flips(rows: torch.Tensor, epoch: int, step: int = 0, hflip: float = 0.5) -> torch.Tensor:
     steps = TransformConfig.model_validate({"hflip": hflip, "alternate_hflip": True})
-    return sample_params(steps, rows, (4, 4, 1), 0, epoch, step).hflip
+    return sample_params(steps, rows, (4, 4, 1), seed=0, epoch=epoch, step=step).hflip
 
 
 def test_alternating_flips_turn_every_image_from_epoch_to_epoch() -> None:

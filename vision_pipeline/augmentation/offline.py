@@ -69,9 +69,7 @@ class StyleAugmentation:
 
     def __call__(self, pixels: Tensor, *, seed: int, epoch: int, step: int) -> Tensor:
         """Return uint8 (N, H, W, 3) in which some images have another style; `pixels` is not changed."""
-        params = sample_style(
-            self._style, len(pixels), self._num_pictures, seed=seed, epoch=epoch, step=step
-        )
+        params = sample_style(self._style, len(pixels), self._num_pictures, seed=seed, epoch=epoch, step=step)
         rows = params.styled.nonzero().squeeze(1)
         if len(rows) == 0:
             return pixels

@@ -99,7 +99,9 @@ def load_backbone(library: str, network: str, path: Path) -> nn.Module:
     try:
         load_weights(model, load_file(path))
     except (OSError, SafetensorError) as error:
-        raise ArtifactError(f"{path} cannot be read ({error}); `dvc repro` makes it again once it is deleted") from error
+        raise ArtifactError(
+            f"{path} cannot be read ({error}); `dvc repro` makes it again once it is deleted"
+        ) from error
     except ArtifactError as error:
         raise ArtifactError(f"{path} does not fit {network}: {error}") from error
     logger.debug(f"weights of {network} are read from {path}")

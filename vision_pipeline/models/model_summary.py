@@ -74,7 +74,9 @@ def summarize_layers(network: nn.Module, inputs: Tensor) -> list[LayerInfo]:
         layer_number += (weight_layers := _count_weight_layers(module))
         number = layer_number if weight_layers else 0
         output_shape = infer_output_shape(module, input_shape) or traced_shape
-        layers.append(_make_layer_info(names[module], module, input_shape, output_shape, number=number, counted=counted))
+        layers.append(
+            _make_layer_info(names[module], module, input_shape, output_shape, number=number, counted=counted)
+        )
     uncalled = [(layer, name) for layer, name in names.items() if set(layer.parameters(recurse=False)) - counted]
     return layers + [_make_uncalled_info(name, layer) for layer, name in uncalled]
 

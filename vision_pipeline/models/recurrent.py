@@ -138,9 +138,7 @@ class GRU(_FusedCell):
 def _make_cell(settings: dict[str, Any], input_size: int) -> Elman | LSTM | GRU:
     hidden_size = settings["hidden"]
     if settings["cell"] == "lstm":
-        return LSTM(
-            input_size, hidden_size, forget_bias=settings["forget_bias"], input_bias=settings["input_bias"]
-        )
+        return LSTM(input_size, hidden_size, forget_bias=settings["forget_bias"], input_bias=settings["input_bias"])
     if settings["cell"] == "gru":
         return GRU(input_size, hidden_size)
     return Elman(input_size, hidden_size, with_recurrence=settings["cell"] == "elman")

@@ -22,7 +22,6 @@ class AugmentFn(Protocol):
     def __call__(self, pixels: Tensor, indices: Tensor, *, seed: int, epoch: int, step: int, rows: slice) -> Tensor: ...
 
 
-
 class ImageTransform:
     """uint8 (N, H, W, C) to normalised float32 (N, C, H, W); augmented for training, as stored for validation.
 
