@@ -83,7 +83,8 @@ def _check_shape(dataset: str, shape: list[int]) -> None:
         key = f"datasets.{dataset}.prepare"
         raise DataError(
             f"a backbone takes RGB images of at least {MIN_BACKBONE_SIZE}x{MIN_BACKBONE_SIZE} pixels, "
-            f"those of {dataset} are {height}x{width} with {channels} channel(s); set {key}.size and {key}.channels to 3"
+            f"those of {dataset} are {height}x{width} with {channels} channel(s); "
+            f"set {key}.size and {key}.channels to 3"
         )
 
 

@@ -25,7 +25,7 @@ def through(layers: list[nn.Module], shape: list[int]) -> list[list[int]]:
 
 
 def numbers(layer: nn.Module) -> tuple[int, int]:
-    """Of torch's own tensors: weights, biases."""
+    """Count the weights and the biases of torch's own tensors."""
     sizes = {name: parameter.numel() for name, parameter in layer.named_parameters()}
     biases = sum(size for name, size in sizes.items() if name.startswith("bias"))
     return sum(sizes.values()) - biases, biases

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from vision_pipeline.augmentation.sampling import AugmentParams, sample_params
 from vision_pipeline.augmentation.transforms import TransformConfig
-from vision_pipeline.config.fields import StrictModel
+from vision_pipeline.config.fields import StrictModel, format_problem
 from vision_pipeline.core.errors import ArtifactError
 from vision_pipeline.core.files import read_json
 from vision_pipeline.runtime.device import to_device_async
@@ -78,11 +78,8 @@ def read_policy(path: Path) -> AugmentationPolicy:
     try:
         return AugmentationPolicy.model_validate(read_json(path))
     except ValidationError as error:
-        first_error = error.errors()[0]
-        location = ".".join(str(part) for part in first_error["loc"])
-        raise ArtifactError(
-            f"{path} is not a policy: {location}: {first_error['msg']}; `dvc repro` makes it again"
-        ) from error
+        problem = format_problem(error.errors()[0])
+        raise ArtifactError(f"{path} is not a policy: {problem}; `dvc repro` makes it again") from error
 
 
 def apply_params(pixels: Tensor, params: AugmentParams, fill: str) -> Tensor:

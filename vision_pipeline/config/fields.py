@@ -1,7 +1,7 @@
 """What the sections of `params.yaml` are made of: kinds of values, and a section that refuses what it does not know."""
 
 from difflib import get_close_matches
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -27,13 +27,18 @@ DatasetName = Annotated[Name, Field(description="a name in `datasets`")]
 
 
 def did_you_mean(word: object, allowed: list[str]) -> str:
-    """A hint: the nearest of `allowed`, else all of them."""
+    """Return a hint: the nearest of `allowed`, else all of them."""
     matches = get_close_matches(str(word), allowed, n=1)
     return f"did you mean {matches[0]!r}?" if matches else f"allowed: {', '.join(sorted(allowed)) or 'none'}"
 
 
+def format_problem(details: Any) -> str:
+    """Return one of pydantic's error details as "where: message"."""
+    return f"{'.'.join(map(str, details['loc'])) or 'the file'}: {details['msg']}"
+
+
 def format_unknown_ref(key: str, value: str, section: str, allowed: list[str]) -> str:
-    """What is wrong with a key that names something that its section lacks."""
+    """Return the problem of a key that names something that its section lacks."""
     return f"{key} is {value!r}, which is not in `{section}`; {did_you_mean(value, allowed)}"
 
 

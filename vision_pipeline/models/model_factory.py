@@ -59,7 +59,7 @@ class ModelFactory:
         return architecture_config(model) | ({} if self._from_scratch else {"backbone": self._backbone_info})
 
     def get_normalization(self, kind: str, mean: list[float], std: list[float]) -> dict[str, list[float]]:
-        """Return `mean` and `std` of the inputs, see `normalization_stats`; of kind "backbone" those of its pretraining."""
+        """Return `mean` and `std` of inputs; of kind "backbone" those of its pretraining, see `normalization_stats`."""
         if kind == "backbone":
             return {key: self._backbone_info[key] for key in ("mean", "std")}
         return normalization_stats(kind, mean, std)

@@ -94,7 +94,7 @@ def dummy_input(shape: list[int]) -> Tensor:
 
 
 def example_input(network: nn.Module, shape: list[int]) -> Tensor:
-    """Return `dummy_input`, or int64 zeros if the network reads symbols: (1, length) of a sequence, (1, 1) of a text."""
+    """Return `dummy_input`; for a network that reads symbols int64 zeros, (1, length) of sequences, (1, 1) of text."""
     if getattr(network, "is_token_model", False):
         return torch.zeros(1, *(shape or [1]), dtype=torch.int64)
     return dummy_input(shape)
@@ -107,7 +107,7 @@ def count_layers(layers: list[LayerInfo]) -> tuple[int, str]:
 
 
 def layers_to_records(layers: list[LayerInfo]) -> list[dict[str, Any]]:
-    """Return for each layer its number, name, kind, output, weights, biases, multiply_adds, W, b and z of one sample."""
+    """Return for each layer number, name, kind, output, weights, biases, multiply_adds, W, b and z of one sample."""
     return [
         {
             "layer": layer.number or "",
@@ -206,7 +206,7 @@ def _make_layer_info(
     number: int,
     counted: set[Tensor],
 ) -> LayerInfo:
-    """Return the info of a called layer, and add its parameters to `counted`; those that are in it already count as 0."""
+    """Return the info of a called layer, and add its parameters to `counted`; those in it already count as 0."""
     own_params = set(module.parameters(recurse=False))
     weights, biases = count_weights_biases(module) if own_params - counted else (0, 0)
     counted |= own_params

@@ -65,7 +65,7 @@ def _load_published(path: Path) -> dict[str, Tensor]:
 
 
 def _rename_keys(published: dict[str, Tensor], model: nn.Module, full_network: nn.Module) -> dict[str, Tensor]:
-    """Add the batch counts that files from before 2018 lack, rename DenseNet's `norm.1` to `norm1`, drop the classifier."""
+    """Rename DenseNet's `norm.1` to `norm1`, add the batch counts of files from before 2018, drop the classifier."""
     expected = model.state_dict()
     classifier_keys = full_network.state_dict().keys() - expected.keys()
     batch_counters = {name: torch.tensor(0) for name in expected if name.endswith("num_batches_tracked")}

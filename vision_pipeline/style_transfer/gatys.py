@@ -1,7 +1,7 @@
 """Style transfer by optimising the pixels of one picture; Gram matrices represent the style.
 
-Source: Gatys, Ecker & Bethge, A Neural Algorithm of Artistic Style, arXiv 1508.06576. Divisors and defaults are those of
-the deep-learning nanodegree, whose course gives the losses for two pictures.
+Source: Gatys, Ecker & Bethge, A Neural Algorithm of Artistic Style, arXiv 1508.06576. Divisors and defaults are
+the deep-learning nanodegree's; its course gives the losses for two pictures.
 """
 
 from collections.abc import Callable, Iterator

@@ -95,7 +95,7 @@ def _project_onto_random_axis(rng: np.random.Generator, side: int) -> np.ndarray
 
 
 def _make_smooth_noise(rng: np.random.Generator, side: int, cells: int) -> np.ndarray:
-    """Return smooth noise of deviation about 1, float32 (side, side), with hills about 1 / `cells` of the side apart."""
+    """Return smooth noise of deviation 1, float32 (side, side), with hills about 1 / `cells` of the side apart."""
     coarse = Image.fromarray(rng.normal(0, 1, (cells, cells)).astype(np.float32))
     return np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import ImageColor
 from pydantic import Field, StringConstraints, ValidationError
 
-from vision_pipeline.config.fields import StrictModel, did_you_mean
+from vision_pipeline.config.fields import StrictModel, did_you_mean, format_problem
 from vision_pipeline.config.load import parse_file, safe_load
 from vision_pipeline.core.errors import ConfigError, DataError
 from vision_pipeline.style_transfer.procedural_textures import MOTIFS, render_texture
@@ -62,9 +62,8 @@ def _load_catalog(path: Path) -> StyleCatalog:
     try:
         catalog = StyleCatalog.model_validate(parse_file(path, safe_load))
     except ValidationError as error:
-        first_error = error.errors()[0]
-        location = ".".join(str(part) for part in first_error["loc"])
-        raise ConfigError(f"{path} is no catalogue of style pictures: {location}: {first_error['msg']}") from error
+        problem = format_problem(error.errors()[0])
+        raise ConfigError(f"{path} is no catalogue of style pictures: {problem}") from error
     for motif in catalog.motifs:
         if motif not in MOTIFS:
             raise ConfigError(f"{path} has the motif {motif!r}; {did_you_mean(motif, list(MOTIFS))}")
