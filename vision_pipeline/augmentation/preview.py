@@ -53,12 +53,12 @@ def render_preview(
     image_rows = [("original", pixels)]
     indices = torch.tensor(chosen_rows)
     for epoch in range(1, _NUM_EPOCHS + 1):
-        key = {"seed": seed, "epoch": epoch, "step": 0}
         styled = torch.from_numpy(pixels)
         if style_augmentation:
-            styled = style_augmentation(styled, **key)
+            styled = style_augmentation(styled, seed=seed, epoch=epoch, step=0)
         title = f"view {epoch}" if style_augmentation else f"epoch {epoch}"  # only stored views get a style
-        image_rows.append((title, float_to_uint8(policy.apply(styled, indices, **key)).numpy()))
+        augmented = policy.apply(styled, indices, seed=seed, epoch=epoch, step=0)
+        image_rows.append((title, float_to_uint8(augmented).numpy()))
     with mpl.rc_context():
         mpl.rcdefaults()  # a user's own matplotlibrc must not change the bytes
         mpl.rcParams["text.parse_math"] = False  # a class name may begin with "$"
