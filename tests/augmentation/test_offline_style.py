@@ -1,4 +1,4 @@
-"""Which images get which look: keyed, in the configured share, and apart from all other draws."""
+"""The images that get another style: keyed, in the configured share, and independent of all other draws."""
 
 from typing import Any
 

@@ -69,7 +69,7 @@ def test_what_is_deeper_is_not_run_and_the_network_given_stays_as_it_is() -> Non
     network[1].register_forward_pre_hook(record("shallow"))
     network[2].register_forward_pre_hook(record("deep"))
     extractor = ActivationExtractor(network, _PLAIN, ["1"], torch.device("cpu"))
-    ran.clear()  # of the look at what folding changes
+    ran.clear()  # the forward passes that compare the fused network
     extractor(torch.rand(1, 3, 8, 8))
     assert ran == ["shallow"]
     assert network(torch.rand(1, 3, 8, 8)).shape == (1, 5, 8, 8)
