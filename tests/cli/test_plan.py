@@ -121,6 +121,7 @@ def test_a_missing_out_and_a_changed_command_are_reasons(pipeline):
     [
         (["models.mnist-mlp.train.lr"], r"--set-param: models.mnist-mlp.train.lr: Error parsing"),
         (["models.mnist-mlp.train.lrr=1"], r"--set-param: models.mnist-mlp.train.lrr=1: Could not override"),
+        (["models.mnist-mlp.train.mixup=0.2"], r"two plus signs set a key that is left out: \+\+models.*mixup=0.2$"),
         (["models.mnist-mlp.train.lr=0"], r"params.yaml would not be valid:\n  models.mnist-mlp.train.lr is 0"),
     ],
 )
@@ -129,6 +130,11 @@ def test_params_that_cannot_be_are_refused(project, settings, message):
     with pytest.raises(UserError, match=message):
         override_params(settings)
     assert PARAMS.read_bytes() == before
+
+
+def test_a_key_that_is_left_out_is_set_by_two_plus_signs(project):
+    assert b"\n      mixup: 0.2\n" in override_params(["++models.mnist-mlp.train.mixup=0.2"])
+    assert b"\n      lr: 0.02\n" in override_params(["++models.mnist-mlp.train.lr=0.02"])
 
 
 def test_params_are_changed_as_an_experiment_would(project):

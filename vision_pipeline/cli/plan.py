@@ -34,6 +34,7 @@ from vision_pipeline.core.timings import load_timings
 _MAX_REASONS = 2  # reasons of a stage
 _CHANGE_KINDS = ("changed deps", "changed outs")
 _FILE_STATES = {"deleted": "is missing", "not in cache": "is missing"}
+_ABSENT_KEY_FIX = " It is not in the file; two plus signs set a key that is left out: ++"
 
 
 def plan(
@@ -103,7 +104,8 @@ def override_params(settings: Sequence[str]) -> bytes:
         try:
             apply_overrides(copy, list(settings))
         except (DvcException, ValueError) as error:
-            raise UserError(f"--set-param: {' '.join(settings)}: {error.__cause__ or error}") from error
+            reason = str(error.__cause__ or error).replace("\nTo append to your config use +", _ABSENT_KEY_FIX)
+            raise UserError(f"--set-param: {' '.join(settings)}: {reason}") from error
         if errors := list_validation_errors(copy):
             raise ConfigError("params.yaml would not be valid:\n  " + "\n  ".join(errors))
         return copy.read_bytes()

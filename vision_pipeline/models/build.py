@@ -23,7 +23,8 @@ def build_model(architecture: str, settings: dict[str, Any], input_shape: list[i
 
     Args:
         architecture: a module of this package: mlp, cnn, speednet, transfer, finetune, recurrent.
-        settings: the architecture's own keys (see `architecture_config`); of finetune also its `backbone`.
+        settings: the architecture's own keys (see `architecture_config`); of finetune also its `backbone`. A key that
+            is missing is off: an older checkpoint lacks the keys that were added later.
         input_shape: of one input as it is stored: [height, width, channels], [dimensions] of features,
             [length] of sequences, [] of a text.
         classes: the number of logits.
@@ -35,10 +36,10 @@ def build_model(architecture: str, settings: dict[str, Any], input_shape: list[i
     Raises:
         ConfigError: there is no such architecture, or it cannot take such inputs.
     """
-    if architecture not in (allowed := _list_architectures()):
-        raise ConfigError(f"architecture is {architecture!r}; {did_you_mean(architecture, allowed)}")
+    if architecture not in (configs := _list_architectures()):
+        raise ConfigError(f"architecture is {architecture!r}; {did_you_mean(architecture, list(configs))}")
     module = import_module(f"vision_pipeline.models.{architecture}")
-    network: nn.Module = module.build(settings, input_shape, classes)
+    network: nn.Module = module.build(_get_off_values(configs[architecture]) | settings, input_shape, classes)
     return network
 
 
@@ -67,9 +68,14 @@ def count_parameters(network: nn.Module) -> tuple[int, int]:
     return sum(size for size, _ in sizes), sum(size for size, trainable in sizes if trainable)
 
 
-def _list_architectures() -> list[str]:
+def _list_architectures() -> dict[str, type[ModelConfig]]:
     """Return the architectures of the schema; a checkpoint, which may come from outside, can name no other module."""
-    return [
-        get_args(config_class.model_fields["architecture"].annotation)[0]
-        for config_class in ModelConfig.__subclasses__()
-    ]
+    return {
+        get_args(config.model_fields["architecture"].annotation)[0]: config for config in ModelConfig.__subclasses__()
+    }
+
+
+def _get_off_values(config: type[ModelConfig]) -> dict[str, Any]:
+    """Return the values that an architecture's own keys have where they are left out."""
+    own_fields = {name: field for name, field in config.model_fields.items() if name not in ModelConfig.model_fields}
+    return {name: field.get_default() for name, field in own_fields.items() if not field.is_required()}
