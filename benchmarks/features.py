@@ -43,8 +43,6 @@ class HeadTrainings:
         torch.manual_seed(0)
         self._backbone = create_backbone("timm", BACKBONE).requires_grad_(False).eval()
         self._num_features = infer_feature_size(self._backbone, SIZE, SIZE)
-        # the head takes features as they are
-        self._mean, self._std = [0.0] * self._num_features, [1.0] * self._num_features
 
     def train_on_cached_features(self) -> TrainResult:
         """Train as the stages featurize and train do: the backbone sees every image once."""
@@ -54,13 +52,12 @@ class HeadTrainings:
         features = np.empty((len(self._pixels), self._num_features), np.float16)
         with progress_bar(len(features), "features") as pbar:
             extractor.extract_into(self._pixels, lambda pixels, rows, step: uint8_to_float(pixels), features, pbar)
-        transform = FeatureTransform(self._mean, self._std, self._runtime.device)
+        transform = FeatureTransform([0.0], [1.0], self._runtime.device)  # the head takes features as they are
         return self._train_head(self._build_head(), features, transform.apply_eval)
 
     def train_with_backbone(self) -> TrainResult:
         """Train backbone and head as one network: the backbone sees every image in every epoch."""
-        fused = fuse_conv_bn(self._backbone, torch.rand(1, 3, SIZE, SIZE))
-        network = attach_head(fused, self._mean, self._std, self._build_head())
+        network = attach_head(fuse_conv_bn(self._backbone, torch.rand(1, 3, SIZE, SIZE)), self._build_head())
         normalize = Normalize(BACKBONE_INFO["mean"], BACKBONE_INFO["std"]).to(self._runtime.device)
         network = network.to(memory_format=torch.channels_last)
         return self._train_head(network, self._pixels, lambda pixels: normalize(uint8_to_float(pixels)))

@@ -77,7 +77,10 @@ def _evaluate_checkpoint(
     # DVC has taken note of the training, or it would not test the model
     delete_resume_state(checkpoint.training["key"])
     inputs, are_features = model_data.inputs("test"), model_data.info.kind == "features"
-    logits = (predict_checkpoint(checkpoint, inputs, are_features, runtime, tta_mode) for tta_mode in ("", *tta_modes))
+    logits = (
+        predict_checkpoint(checkpoint, inputs, are_features=are_features, runtime=runtime, tta=tta_mode)
+        for tta_mode in ("", *tta_modes)
+    )
     return checkpoint, [make_predictions(mode_logits, model_data.targets("test")) for mode_logits in logits]
 
 

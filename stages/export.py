@@ -26,7 +26,6 @@ from vision_pipeline.models.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from vision_pipeline.models.loading import load_weights
 from vision_pipeline.runtime.device import Runtime, setup_runtime
 from vision_pipeline.tracking.lifecycle import reopen_run
 from vision_pipeline.tracking.records import export_record
@@ -69,13 +68,16 @@ def main(name: str) -> None:
 
 def _attach_backbone(head: Checkpoint, features: Path, image_shape: list[int]) -> Checkpoint:
     """Backbone and head as one network from pixels; `features` is the folder that the head was trained on."""
-    from vision_pipeline.models.backbones import create_backbone  # only transfer models need it
-    from vision_pipeline.models.transfer import attach_head
+    from vision_pipeline.models.transfer import join_backbone  # only transfer models depend on it
 
     backbone_metadata = read_json(features / "backbone.json")
-    body = create_backbone(backbone_metadata["library"], backbone_metadata["network"])
-    load_weights(body, read_safetensors(features / "backbone.safetensors"))
-    network = attach_head(body, head.normalize["mean"], head.normalize["std"], build_from_checkpoint(head))
+    network = join_backbone(
+        backbone_metadata,
+        build_from_checkpoint(head),
+        feature_mean=head.normalize["mean"],
+        feature_std=head.normalize["std"],
+        weights=read_safetensors(features / "backbone.safetensors"),
+    )
     return replace(
         head,
         input_shape=image_shape,

@@ -20,9 +20,11 @@ from vision_pipeline.models.pretrained import make_random_weights
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A backbone with random weights and two pictures."""
     monkeypatch.chdir(tmp_path)
-    backbone, folder = ("timm", "tf_efficientnet_lite0"), Path("data/weights/efficientnet_lite0")
-    write_bytes(folder / "weights.safetensors", save(make_random_weights(*backbone)))
-    info = make_backbone_info("efficientnet_lite0", *backbone, create_backbone(*backbone), [0.5] * 3, [0.5] * 3)
+    names, folder = ("timm", "tf_efficientnet_lite0"), Path("data/weights/efficientnet_lite0")
+    write_bytes(folder / "weights.safetensors", save(make_random_weights(*names)))
+    info = make_backbone_info(
+        "efficientnet_lite0", *names, model=create_backbone(*names), mean=[0.5] * 3, std=[0.5] * 3
+    )
     write_json(folder / "backbone.json", info)
     noise = np.random.default_rng(0)
     Image.fromarray(noise.integers(0, 256, (40, 80, 3), dtype=np.uint8)).save("content.png")

@@ -65,7 +65,7 @@ def test_convolutions_hold_the_place_and_give_it_back(network: nn.Module, taken:
 
 @pytest.mark.parametrize(("architecture", "taken"), [("cnn", True), ("mlp", False)])
 def test_a_model_is_tested_in_its_turn(architecture: str, taken: bool, seen: list[bool]) -> None:
-    predict_checkpoint(tiny_checkpoint(architecture), images(5)[0], False, ALL_CORES, "")
+    predict_checkpoint(tiny_checkpoint(architecture), images(5)[0], are_features=False, runtime=ALL_CORES, tta="")
     assert seen == [taken]
 
 

@@ -60,7 +60,7 @@ def invariance(
 
 
 def _format_table(results: list[tuple[str, Invariance]]) -> str:
-    from tabulate import tabulate  # type: ignore[import-untyped]
+    from tabulate import tabulate
 
     header = ["model", "same answer", "95 % interval", "accuracy", "of altered"]
     rows = [
@@ -101,7 +101,7 @@ def measure_invariance(
     original_classes = predict_classes(images, f"{checkpoint.name}: images as they are")
     batch_classes = []
     with progress_bar(copies * len(images), f"{checkpoint.name}: altered copies") as pbar:
-        for batch in iter_augmented(policy, images, seed, copies):
+        for batch in iter_augmented(policy, images, seed=seed, num_passes=copies):
             batch_classes.append(predict_classes(batch))
             pbar.update(len(batch))
     altered_classes = np.concatenate(batch_classes).reshape(copies, -1)

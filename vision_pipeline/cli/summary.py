@@ -57,8 +57,7 @@ def _build_from_params(name: str) -> "tuple[nn.Module, list[int]]":
         backbone_config = backbones[features[model.inputs.removeprefix("features/")].backbone]
         backbone_network = create_backbone(backbone_config.library, backbone_config.network)
         num_features = infer_feature_size(backbone_network, shape[0], shape[1])
-        head = build_model("transfer", settings, [num_features], num_classes)
-        return attach_head(backbone_network, [0.0] * num_features, [1.0] * num_features, head), shape
+        return attach_head(backbone_network, build_model("transfer", settings, [num_features], num_classes)), shape
     if model.architecture == "finetune":
         settings["backbone"] = backbones[model.weights].model_dump()
     return build_model(model.architecture, settings, shape, num_classes), shape

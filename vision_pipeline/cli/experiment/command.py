@@ -14,8 +14,8 @@ import typer
 from vision_pipeline.cli.experiment.variants import EXPERIMENTS, expand_variants, read_experiment
 from vision_pipeline.cli.param_overrides import ParamDict
 from vision_pipeline.cli.pipeline.dvc import prefix_lines
-from vision_pipeline.cli.pipeline.schedule import describe_time
 from vision_pipeline.cli.pipeline.obstacles import require_copyable
+from vision_pipeline.cli.pipeline.schedule import describe_time
 from vision_pipeline.cli.pipeline.temp_experiment import read_workspace_params, run_temp_experiment, to_hydra
 from vision_pipeline.config.named_files import print_list
 from vision_pipeline.core.files import write_text

@@ -23,7 +23,7 @@ def format_prediction_table(predictions: list[Prediction], class_names: list[str
 
     A last line has the accuracy over the images whose truth is known.
     """
-    from tabulate import tabulate  # type: ignore[import-untyped]
+    from tabulate import tabulate
 
     header = ["image", "class", "probability", "next", "truth"]
     rows = [header, *(_format_row(prediction, class_names) for prediction in predictions)]

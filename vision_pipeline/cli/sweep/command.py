@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vision_pipeline.cli.pipeline.schedule import describe_time
 from vision_pipeline.cli.pipeline.obstacles import require_copyable
+from vision_pipeline.cli.pipeline.schedule import describe_time
 from vision_pipeline.cli.pipeline.temp_experiment import read_workspace_params
 from vision_pipeline.cli.sweep.search_space import SWEEPS, SweepConfig, read_sweep
 from vision_pipeline.config.effective import fill_defaults

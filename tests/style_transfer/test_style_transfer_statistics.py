@@ -1,4 +1,4 @@
-"""Moments of channels: what they are, how they are blended and compared."""
+"""Statistics of channels: how they are computed, interpolated and compared."""
 
 import pytest
 import torch
@@ -17,17 +17,17 @@ def _images(seed: int, count: int = 3) -> Tensor:
 
 def test_they_are_the_mean_and_the_deviation_over_places() -> None:
     values = torch.tensor([[[[0.0, 2.0], [4.0, 6.0]], [[1.0, 1.0], [1.0, 1.0]]]])
-    found = compute_channel_stats(values)
-    assert found.mean.tolist() == [[3.0, 1.0]]
-    assert found.std.tolist() == [[pytest.approx(5**0.5), pytest.approx(0, abs=2e-3)]]
+    stats = compute_channel_stats(values)
+    assert stats.mean.tolist() == [[3.0, 1.0]]
+    assert stats.std.tolist() == [[pytest.approx(5**0.5), pytest.approx(0, abs=2e-3)]]
 
 
 @given(st.integers(0, 1000), st.integers(1001, 2000))
 def test_recoloured_images_have_the_moments_that_were_wanted(seed: int, other: int) -> None:
-    wanted = compute_channel_stats(_images(other))
-    found = compute_channel_stats(match_colors(_images(seed), wanted))
-    torch.testing.assert_close(found.mean, wanted.mean, atol=1e-4, rtol=0)
-    torch.testing.assert_close(found.std, wanted.std, atol=1e-4, rtol=0)
+    target = compute_channel_stats(_images(other))
+    actual = compute_channel_stats(match_colors(_images(seed), target))
+    torch.testing.assert_close(actual.mean, target.mean, atol=1e-4, rtol=0)
+    torch.testing.assert_close(actual.std, target.std, atol=1e-4, rtol=0)
 
 
 def test_an_image_with_its_own_moments_stays_as_it_is() -> None:
@@ -37,17 +37,17 @@ def test_an_image_with_its_own_moments_stays_as_it_is() -> None:
 
 @given(st.floats(0, 1))
 def test_blending_is_linear_from_the_one_to_the_other(share: float) -> None:
-    one, other = compute_channel_stats(_images(0)), compute_channel_stats(_images(1))
-    blended = one.lerp(other, torch.full((3,), share))
-    torch.testing.assert_close(blended.mean, (1 - share) * one.mean + share * other.mean)
-    torch.testing.assert_close(blended.std, (1 - share) * one.std + share * other.std)
+    own, other = compute_channel_stats(_images(0)), compute_channel_stats(_images(1))
+    blended = own.lerp(other, torch.full((3,), share))
+    torch.testing.assert_close(blended.mean, (1 - share) * own.mean + share * other.mean)
+    torch.testing.assert_close(blended.std, (1 - share) * own.std + share * other.std)
 
 
 def test_the_distance_is_nought_to_itself_and_in_units_of_the_others_variance() -> None:
-    one = ChannelStats(torch.tensor([[1.0, 1.0]]), torch.tensor([[2.0, 2.0]]))
+    own = ChannelStats(torch.tensor([[1.0, 1.0]]), torch.tensor([[2.0, 2.0]]))
     other = ChannelStats(torch.tensor([[3.0, 1.0]]), torch.tensor([[2.0, 1.0]]))
-    assert one.distance_to(one).tolist() == [0]
-    assert one.distance_to(other).tolist() == [pytest.approx(2.5 / 2.5, rel=1e-3)]
+    assert own.distance_to(own).tolist() == [0]
+    assert own.distance_to(other).tolist() == [pytest.approx(2.5 / 2.5, rel=1e-3)]
 
 
 def test_those_of_batches_together_are_those_of_all_images() -> None:

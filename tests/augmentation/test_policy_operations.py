@@ -1,4 +1,4 @@
-"""What each operation does, to the pixel."""
+"""The result of each operation, to the pixel."""
 
 import pytest
 import torch

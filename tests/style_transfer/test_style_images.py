@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError, DataError
 from vision_pipeline.sources.image_files import list_files
 from vision_pipeline.style_transfer.style_images import iter_style_images
 
@@ -41,14 +41,14 @@ def test_a_folders_pictures_come_by_name(tmp_path: Path) -> None:
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    asked = []
+    read_files = []
 
     def read(path: Path, size: int) -> np.ndarray:
-        asked.append((path.relative_to(tmp_path).as_posix(), size))
+        read_files.append((path.relative_to(tmp_path).as_posix(), size))
         return np.zeros((size, size, 3), np.uint8)
 
     assert len(list(iter_style_images(tmp_path, 8, read, list_files))) == 3
-    assert asked == [("a.png", 8), ("b/1.png", 8), ("b/2.png", 8)]
+    assert read_files == [("a.png", 8), ("b/1.png", 8), ("b/2.png", 8)]
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_a_folders_pictures_come_by_name(tmp_path: Path) -> None:
 )
 def test_what_is_no_catalogue_is_refused(content: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "styles.yaml").write_text(content)
-    with pytest.raises(UserError, match=rf"styles\.yaml.*{why}"):
+    with pytest.raises(ConfigError, match=rf"styles\.yaml.*{why}"):
         iter_style_images(tmp_path / "styles.yaml", 16, _not_read, list_files)
 
 
 def test_an_empty_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no style pictures"):
+    with pytest.raises(DataError, match="holds no style pictures"):
         iter_style_images(tmp_path, 16, _not_read, list_files)
-    with pytest.raises(UserError, match=r"none\.yaml is missing"):
+    with pytest.raises(ConfigError, match=r"none\.yaml is missing"):
         iter_style_images(tmp_path / "none.yaml", 16, _not_read, list_files)

@@ -49,7 +49,7 @@ def test_logits_and_gradients_are_those_of_torch(activation: str, samples: int) 
     settings = {"hidden": SIZES[1:-1], "activation": activation, "dropout": 0.0, "batch_norm": False}
     network = build_model("mlp", settings, SIZES[:1], SIZES[-1]).double()
     layers = [*network.hidden_layers, network.output]
-    weights, biases = ([getattr(one, kind).detach().numpy() for one in layers] for kind in ("weight", "bias"))
+    weights, biases = ([getattr(layer, kind).detach().numpy() for layer in layers] for kind in ("weight", "bias"))
     random = np.random.default_rng(0)
     x, labels = random.normal(size=(samples, SIZES[0])), random.integers(SIZES[-1], size=samples)
     g, slope = ACTIVATIONS[activation]

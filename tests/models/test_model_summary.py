@@ -1,4 +1,4 @@
-"""The layers of whole networks: by formula, and as a forward pass finds them."""
+"""The layers of whole networks: by formula, and by a forward pass."""
 
 from pathlib import Path
 
@@ -32,25 +32,23 @@ def default(name: str, repository: Path) -> tuple[nn.Module, list[int]]:
     if model.architecture != "transfer":
         return build_model(model.architecture, architecture_config(model), shape, 10), shape
     features, backbones = load_params("features", "backbones", path=repository / "params.yaml")
-    about = backbones[features[model.inputs.removeprefix("features/")].backbone]
-    body = create_backbone(about.library, about.network)
+    spec = backbones[features[model.inputs.removeprefix("features/")].backbone]
+    body = create_backbone(spec.library, spec.network)
     size = body.eval()(torch.zeros(1, 3, 64, 64)).shape[1]
-    return attach_head(
-        body, [0.0] * size, [1.0] * size, build_model("transfer", architecture_config(model), [size], 2)
-    ), shape
+    return attach_head(body, build_model("transfer", architecture_config(model), [size], 2)), shape
 
 
-def seen(network: nn.Module, inputs: Tensor) -> list[tuple[str, list[int]]]:
-    """What comes out of each module that has none inside, by a forward pass."""
-    found: list[tuple[str, list[int]]] = []
+def output_shapes(network: nn.Module, inputs: Tensor) -> list[tuple[str, list[int]]]:
+    """Name and output shape of each module that has none inside, by a forward pass."""
+    shapes: list[tuple[str, list[int]]] = []
     for name, module in network.named_modules():
         if not list(module.children()):
             module.register_forward_hook(
-                lambda module, given, output, name=name: found.append((name, list(_first(output).shape[1:])))
+                lambda module, inputs, output, name=name: shapes.append((name, list(_first(output).shape[1:])))
             )
     with torch.no_grad():
         network.eval()(inputs)
-    return found
+    return shapes
 
 
 def _first(output: Tensor | tuple[Tensor, ...]) -> Tensor:
@@ -63,7 +61,7 @@ def test_the_layers_of_every_default_model_are_those_of_a_forward_pass(name: str
     network, shape = default(name, repository)
     inputs = example_input(network, shape)
     layers = summarize_layers(network, inputs)
-    passed = seen(network, torch.cat([inputs, inputs]))
+    passed = output_shapes(network, torch.cat([inputs, inputs]))
     leaves = {name for name, _ in passed}
     assert [(layer.name, layer.output_shape) for layer in layers if layer.name in leaves] == passed
     assert sum(layer.weights + layer.biases for layer in layers) == count_parameters(network)[0]
@@ -116,7 +114,7 @@ def test_shapes_of_a_fully_connected_network_in_both_conventions(samples: int) -
     for row, linear in zip(table, linears, strict=True):
         weights, biases = linear.weight, linear.bias[:, None]
         column = weights @ column + biases
-        assert (row["W"], row["b"]) == tuple(" x ".join(map(str, one.shape)) for one in (weights, biases))
+        assert (row["W"], row["b"]) == tuple(" x ".join(map(str, tensor.shape)) for tensor in (weights, biases))
         assert column.shape == (linear.out_features, samples)
         column = column if linear is network.output else column.relu()
     torch.testing.assert_close(network(inputs), column.T)
@@ -213,11 +211,11 @@ def test_totals_and_the_batch() -> None:
 def test_a_cell_written_out_is_a_layer_as_torchs_is() -> None:
     settings = {"cell": "elman", "hidden": 8, "layers": 2, "dropout": 0.0, "forget_bias": 1.0, "input_bias": 0.0}
     network = build_model("recurrent", settings, [], 4)
-    layers = [one for one in summarize_layers(network, example_input(network, [])) if one.number]
-    assert [(one.kind, one.output_shape, one.weights, one.biases) for one in layers] == [
+    layers = [layer for layer in summarize_layers(network, example_input(network, [])) if layer.number]
+    assert [(layer.kind, layer.output_shape, layer.weights, layer.biases) for layer in layers] == [
         ("Elman", [1, 8], 8 * 4 + 8 * 8, 8),
         ("Elman", [1, 8], 8 * 8 + 8 * 8, 8),
         ("Linear", [1, 4], 4 * 8, 4),
     ]
-    assert [one.multiply_adds for one in layers] == [96, 128, 32]  # of one step
+    assert [layer.multiply_adds for layer in layers] == [96, 128, 32]  # of one step
     assert count_layers(layers) == (3, "shallow")

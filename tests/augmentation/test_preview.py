@@ -36,34 +36,34 @@ def test_the_first_image_of_each_class_then_the_second() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_same_bytes_again(channels: int) -> None:
     images, targets = _images(channels)
-    content = render_preview(_policy(hflip=0.5), images, targets, _NAMES, 0)
-    assert content == render_preview(_policy(hflip=0.5), images, targets, _NAMES, 0)
+    content = render_preview(_policy(hflip=0.5), images, targets, _NAMES, seed=0)
+    assert content == render_preview(_policy(hflip=0.5), images, targets, _NAMES, seed=0)
     picture = Image.open(io.BytesIO(content))
     assert picture.format == "PNG" and not {"Software", "Creation Time"} & set(picture.info)
 
 
 def test_it_shows_what_training_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     images, targets = _images()
-    asked: list[tuple[int, int, int]] = []
+    keys: list[tuple[int, int, int]] = []
     real = AugmentationPolicy.apply
 
     def apply(
-        self: AugmentationPolicy, pixels: torch.Tensor, rows: torch.Tensor, seed: int, epoch: int, step: int
+        self: AugmentationPolicy, pixels: torch.Tensor, rows: torch.Tensor, *, seed: int, epoch: int, step: int
     ) -> torch.Tensor:
-        asked.append((seed, epoch, step))
+        keys.append((seed, epoch, step))
         assert torch.equal(pixels, torch.from_numpy(images[rows]))
         assert rows.tolist() == [1, 2, 0, 3]
-        return real(self, pixels, rows, seed, epoch, step)
+        return real(self, pixels, rows, seed=seed, epoch=epoch, step=step)
 
     monkeypatch.setattr(AugmentationPolicy, "apply", apply)
-    render_preview(_policy(vflip=0.5), images, targets, _NAMES, 7)
-    assert asked == [(7, 1, 0), (7, 2, 0), (7, 3, 0), (7, 4, 0)]
+    render_preview(_policy(vflip=0.5), images, targets, _NAMES, seed=7)
+    assert keys == [(7, 1, 0), (7, 2, 0), (7, 3, 0), (7, 4, 0)]
 
 
 def test_an_image_that_is_always_flipped_stands_flipped_below_its_original() -> None:
     left_white = np.zeros((1, 8, 8, 1), np.uint8)
     left_white[:, :, :4] = 255
-    content = render_preview(_policy(hflip=1.0), left_white, np.array([0]), _NAMES, 0)
+    content = render_preview(_policy(hflip=1.0), left_white, np.array([0]), _NAMES, seed=0)
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
     column = picture[:, 120:220]  # within the only column of images
     dark_on_the_right = (column[:, :20].mean(1) > 200) & (column[:, -20:].mean(1) < 50)

@@ -18,14 +18,14 @@ def through(layers: list[nn.Module], shape: list[int]) -> list[list[int]]:
     """The shapes behind each layer by formula alone: torch is not asked."""
     shapes = []
     for layer in layers:
-        found = infer_output_shape(layer, shape)
-        assert found is not None
-        shapes.append(shape := found)
+        output_shape = infer_output_shape(layer, shape)
+        assert output_shape is not None
+        shapes.append(shape := output_shape)
     return shapes
 
 
 def numbers(layer: nn.Module) -> tuple[int, int]:
-    """Of torch's own tensors: weights, biases."""
+    """Count the weights and the biases of torch's own tensors."""
     sizes = {name: parameter.numel() for name, parameter in layer.named_parameters()}
     biases = sum(size for name, size in sizes.items() if name.startswith("bias"))
     return sum(sizes.values()) - biases, biases
@@ -87,12 +87,12 @@ def test_convolutions_are_as_torch_makes_them(size, depth, kernel, stride, paddi
     assume(all(s + 2 * p >= dilation * (k - 1) + 1 for s, p, k in zip(size, padding, kernel, strict=True)))
     before, after, groups = depth[0] * depth[2], depth[1] * depth[2], depth[2]
     conv = nn.Conv2d(before, after, kernel, stride, padding, dilation, groups, bias)
-    made = list(conv(torch.zeros(1, before, *size)).shape[1:])
-    assert infer_output_shape(conv, [before, *size]) == made
-    assert made[0] == after  # the depth is the number of filters, whatever height and width are
+    output_shape = list(conv(torch.zeros(1, before, *size)).shape[1:])
+    assert infer_output_shape(conv, [before, *size]) == output_shape
+    assert output_shape[0] == after  # the depth is the number of filters, whatever height and width are
     assert count_weights_biases(conv) == numbers(conv)
     per_place = before // groups * prod(kernel)  # each number that comes out is a sum of as many products
-    assert count_macs(conv, made) == prod(made) * per_place
+    assert count_macs(conv, output_shape) == prod(output_shape) * per_place
 
 
 @settings(max_examples=1000)
