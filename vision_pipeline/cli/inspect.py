@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
+from vision_pipeline.config.models import AnyModelConfig
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.files import read_json, sha256_file
 from vision_pipeline.core.fingerprint import compute_training_fingerprint, list_fingerprint_inputs
@@ -173,12 +175,27 @@ def _describe_training(checkpoint: "Checkpoint") -> list[str]:
 
 
 def _check_key(settings: dict[str, Any], key: str, code: str) -> str:
+    """Compare the key with that of the files here; keys of older versions cover the off values of settings, too."""
+    model = settings["model"]
     try:
-        files = list_fingerprint_inputs(settings["model"])
-        local_key = compute_training_fingerprint(settings, files, code)
+        files = list_fingerprint_inputs(model)
+        local_keys = [
+            compute_training_fingerprint(settings | {"model": covered}, files, code)
+            for covered in (_drop_off_values(model), model)
+        ]
     except FileNotFoundError as error:
         return f"cannot be made again, for {error.filename} is not here"
-    return "made again from the files here, it is the same" if local_key == key else "the files here give ANOTHER"
+    return "made again from the files here, it is the same" if key in local_keys else "the files here give ANOTHER"
+
+
+def _drop_off_values(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a model without those that are off; unchanged where another version wrote them."""
+    try:
+        config = TypeAdapter(AnyModelConfig).validate_python(model)
+    except ValidationError:
+        return model
+    settings: dict[str, Any] = config.model_dump(exclude={"seeds"}, exclude_defaults=True)
+    return settings
 
 
 def _describe_model(checkpoint: "Checkpoint", path: Path) -> list[str]:
