@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from preparing import Prepare, arrays_of, counts_of, raw, rejects, rows_of
+from prepared_data import Prepare, arrays_of, counts_of, raw, rejects, rows_of
 from raw_folders import (
     cifar_bytes,
     encoded,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from preparing import Prepare, counts_of, mirrored, raw, rejects, rows_of
+from prepared_data import Prepare, counts_of, mirrored, raw, rejects, rows_of
 from raw_folders import (
     encoded,
     write_provenance,

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from preparing import Prepare, raw, rejects
+from prepared_data import Prepare, raw, rejects
 from raw_folders import encoded, random_images, write_parquet, write_provenance
 
 from vision_pipeline.core.errors import UserError

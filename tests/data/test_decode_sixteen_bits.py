@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from preparing import Prepare, raw, rejects, rows_of
+from prepared_data import Prepare, raw, rejects, rows_of
 from raw_folders import encoded, random_images, write_parquet, write_provenance
 
 from vision_pipeline.core.errors import UserError

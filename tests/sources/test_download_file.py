@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bad_server import CONTENT, DIGEST, SIZE, Server
+from faulty_server import CONTENT, DIGEST, SIZE, Server
 
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.sources import download as fetching
