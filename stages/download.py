@@ -51,7 +51,7 @@ def _pack_folder(name: str, path: Path, folder: Path) -> dict[str, Any]:
     from vision_pipeline.sources.provenance import make_provenance
 
     class_names = pack_image_folder(path, folder)
-    return make_provenance(name, "own", "folder", "parquet", folder, "yours", class_names)
+    return make_provenance(name, status="own", source="folder", data_format="parquet", folder=folder, licence="yours", class_names=class_names)
 
 
 def _import_text(name: str, path: str, folder: Path) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _write_task(name: str, path: Path, folder: Path) -> dict[str, Any]:
 
     entry = read_copy_entry(path)
     write_json(folder / "copy.json", {"rows": entry.rows})
-    return make_provenance(name, "drawn", "drawn", "copy", folder, "MIT", entry.symbols)
+    return make_provenance(name, status="drawn", source="drawn", data_format="copy", folder=folder, licence="MIT", class_names=entry.symbols)
 
 
 if __name__ == "__main__":

@@ -18,41 +18,43 @@ def data(tmp_path: Path) -> PreparedDataset:
     return open_dataset(tmp_path / "tiny")
 
 
-def _made(data: PreparedDataset, folder: Path, source: str = "", size: int = 8) -> Path:
+def _write_images(data: PreparedDataset, folder: Path, source: str = "", size: int = 8) -> Path:
     images = np.arange(6 * size * size, dtype=np.uint8).reshape(6, size, size, 1)
-    about = {"name": "gan", "source": source or data.info.digest}
-    write_synthetic(folder, images, np.array([0, 0, 0, 1, 1, 1]), about)
+    metadata = {"name": "gan", "source": source or data.info.digest}
+    write_synthetic(folder, images, np.array([0, 0, 0, 1, 1, 1]), metadata)
     return folder
 
 
 def test_none_leaves_the_training_images_as_they_are(data: PreparedDataset, repository: Path) -> None:
-    found = load_training_data(data, "tiny", 1.0, 0, repository / "data/synthetic/none/images")
-    assert found.tags() == {"synthetic": "none", "synthetic_images": 0}
-    assert np.array_equal(found.inputs, data.inputs("train"))
-    assert np.array_equal(found.targets, data.targets("train"))
+    train_data = load_training_data(
+        data, "tiny", fraction=1.0, seed=0, folder=repository / "data/synthetic/none/images"
+    )
+    assert train_data.tags() == {"synthetic": "none", "synthetic_images": 0}
+    assert np.array_equal(train_data.inputs, data.inputs("train"))
+    assert np.array_equal(train_data.targets, data.targets("train"))
 
 
 @pytest.mark.parametrize("fraction", [1.0, 0.3])
 def test_made_images_stand_behind_the_share_of_real_ones(
     data: PreparedDataset, tmp_path: Path, fraction: float
 ) -> None:
-    folder = _made(data, tmp_path / "images")
-    found = load_training_data(data, "tiny", fraction, 5, folder)
+    folder = _write_images(data, tmp_path / "images")
+    train_data = load_training_data(data, "tiny", fraction=fraction, seed=5, folder=folder)
     rows = stratified_subset(data.targets("train"), fraction, 5, "tiny")
-    assert found.tags() == {"synthetic": "gan", "synthetic_images": 6}
-    assert np.array_equal(found.inputs[:-6], data.inputs("train")[rows])
-    assert np.array_equal(found.inputs[-6:], np.load(folder / "inputs.npy"))
-    assert found.targets.tolist() == [*data.targets("train")[rows], 0, 0, 0, 1, 1, 1]
+    assert train_data.tags() == {"synthetic": "gan", "synthetic_images": 6}
+    assert np.array_equal(train_data.inputs[:-6], data.inputs("train")[rows])
+    assert np.array_equal(train_data.inputs[-6:], np.load(folder / "inputs.npy"))
+    assert train_data.targets.tolist() == [*data.targets("train")[rows], 0, 0, 0, 1, 1, 1]
 
 
 def test_the_folder_says_that_they_are_synthetic(data: PreparedDataset, tmp_path: Path) -> None:
-    about = json.loads((_made(data, tmp_path / "images") / "about.json").read_text())
-    assert about["synthetic"] is True
-    assert about["images"] == 6
-    assert len(about["inputs_sha256"]) == len(about["targets_sha256"]) == 64
+    metadata = json.loads((_write_images(data, tmp_path / "images") / "about.json").read_text())
+    assert metadata["synthetic"] is True
+    assert metadata["images"] == 6
+    assert len(metadata["inputs_sha256"]) == len(metadata["targets_sha256"]) == 64
 
 
 @pytest.mark.parametrize("wrong", [{"source": "0" * 64}, {"size": 12}])
 def test_images_made_from_other_data_are_refused(data: PreparedDataset, tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(UserError, match=r"was made from other images than those of .*tiny; `dvc repro`"):
-        load_training_data(data, "tiny", 1.0, 0, _made(data, tmp_path / "images", **wrong))
+        load_training_data(data, "tiny", fraction=1.0, seed=0, folder=_write_images(data, tmp_path / "images", **wrong))

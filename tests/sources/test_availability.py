@@ -42,21 +42,21 @@ def mirrored(mirror: Path) -> None:
 
 def test_nothing_at_hand_is_left_to_the_stage(tiny: Tiny, mirror: Path, tmp_path: Path, online: bool) -> None:
     mirrored(mirror)
-    assert find_better_source("tiny", tiny.entry(), "auto", tmp_path / "raw", probe_network=True) is None
+    assert find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=tmp_path / "raw", probe_network=True) is None
 
 
 def test_a_stand_in_is_replaced_by_the_mirror(tiny: Tiny, mirror: Path, tmp_path: Path, online: bool) -> None:
     raw = at_hand(tmp_path, "stand-in", "stand-in")
-    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=False) is None
+    assert find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=raw, probe_network=False) is None
     mirrored(mirror)
-    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=False) == "mirror"
+    assert find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=raw, probe_network=False) == "mirror"
 
 
 def test_a_stand_in_is_replaced_by_the_official_release(tiny: Tiny, into: Path, tmp_path: Path, online: bool) -> None:
     raw = at_hand(tmp_path, "stand-in", "stand-in")
-    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) == ("official" if online else None)
-    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=False) is None
-    assert find_better_source("tiny", tiny.entry(), "stand-in", raw, probe_network=True) is None
+    assert find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=raw, probe_network=True) == ("official" if online else None)
+    assert find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=raw, probe_network=False) is None
+    assert find_better_source("tiny", tiny.entry(), requested="stand-in", raw_dir=raw, probe_network=True) is None
 
 
 def test_what_the_mirror_gave_is_replaced_when_the_mirror_has_changed(
@@ -64,16 +64,16 @@ def test_what_the_mirror_gave_is_replaced_when_the_mirror_has_changed(
 ) -> None:
     raw = at_hand(tmp_path, "mirror", "official")
     mirrored(mirror)
-    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) is None
+    assert find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=raw, probe_network=True) is None
     (raw / "tiny/one.gz").write_bytes(b"of another size")
-    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) == "mirror"
+    assert find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=raw, probe_network=True) == "mirror"
 
 
 def test_what_the_mirror_gave_stays_when_the_mirror_is_gone(
     tiny: Tiny, into: Path, tmp_path: Path, online: bool
 ) -> None:
     raw = at_hand(tmp_path, "mirror", "variant")
-    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) is None
+    assert find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=raw, probe_network=True) is None
 
 
 def test_the_official_release_stays_whatever_the_mirror_has(
@@ -81,16 +81,16 @@ def test_the_official_release_stays_whatever_the_mirror_has(
 ) -> None:
     raw = at_hand(tmp_path, "official", "official")
     mirrored(mirror)
-    assert find_better_source("tiny", tiny.entry(), "auto", raw, probe_network=True) is None
-    assert find_better_source("tiny", tiny.entry(), "official", raw, probe_network=True) is None
+    assert find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=raw, probe_network=True) is None
+    assert find_better_source("tiny", tiny.entry(), requested="official", raw_dir=raw, probe_network=True) is None
 
 
 def test_a_forced_source_is_asked_for(tiny: Tiny, mirror: Path, tmp_path: Path, online: bool) -> None:
     raw = at_hand(tmp_path, "mirror", "variant")
-    assert find_better_source("tiny", tiny.entry(), "official", raw, probe_network=True) == (
+    assert find_better_source("tiny", tiny.entry(), requested="official", raw_dir=raw, probe_network=True) == (
         "official" if online else None
     )
-    assert find_better_source("tiny", tiny.entry(), "stand-in", raw, probe_network=True) == "stand-in"
+    assert find_better_source("tiny", tiny.entry(), requested="stand-in", raw_dir=raw, probe_network=True) == "stand-in"
 
 
 def test_a_mirror_that_is_not_there_is_refused(
@@ -98,7 +98,7 @@ def test_a_mirror_that_is_not_there_is_refused(
 ) -> None:
     monkeypatch.setenv("DATA_MIRROR", "nowhere")
     with pytest.raises(UserError, match="no such folder"):
-        find_better_source("tiny", tiny.entry(), "auto", at_hand(tmp_path, "stand-in", "stand-in"), probe_network=False)
+        find_better_source("tiny", tiny.entry(), requested="auto", raw_dir=at_hand(tmp_path, "stand-in", "stand-in"), probe_network=False)
 
 
 def test_only_random_weights_are_replaced(mirror: Path, tmp_path: Path, online: bool) -> None:

@@ -85,7 +85,7 @@ def _download_release(entry: CatalogEntry, release: Release) -> list[Path]:
     folder = repo_root() / ".cache" / "downloads" / entry.name
     for file in release.files:
         urls = [url + file.name for url in release.urls]
-        source_url = download_file(urls, folder / file.name, file.size, file.sha256, release.limit)
+        source_url = download_file(urls, folder / file.name, size=file.size, sha256=file.sha256, max_bytes=release.limit)
         logger.info(f"{entry.name}: {source_url}")
     return [folder / file.name for file in release.files]
 
@@ -98,7 +98,7 @@ def _make_stand_in(entry: CatalogEntry, target_dir: Path, failures: list[str]) -
         return None
     stand_in = make_stand_in(entry.name, entry.class_names, target_dir)
     return make_provenance(
-        entry.name, "stand-in", "stand-in", "parquet", target_dir, stand_in.licence, entry.class_names, stand_in.note
+        entry.name, status="stand-in", source="stand-in", data_format="parquet", folder=target_dir, licence=stand_in.licence, class_names=entry.class_names, note=stand_in.note
     )
 
 
@@ -129,7 +129,7 @@ def _accept_files(entry: CatalogEntry, release: Release, source: str, target_dir
         status, note = "official", ""
     url = release.urls[0] if source == "official" else ""
     return make_provenance(
-        entry.name, status, source, release.format, target_dir, entry.licence, entry.class_names, note, url
+        entry.name, status=status, source=source, data_format=release.format, folder=target_dir, licence=entry.licence, class_names=entry.class_names, note=note, url=url
     )
 
 

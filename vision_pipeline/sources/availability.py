@@ -157,7 +157,7 @@ def iter_data_status(
             continue
         stage, provider = (
             f"download@{name}",
-            find_better_source(name, read_entry(Path(dataset.path)), dataset.source, raw_dir, probe_network),
+            find_better_source(name, read_entry(Path(dataset.path)), requested=dataset.source, raw_dir=raw_dir, probe_network=probe_network),
         )
         status = _read_status(raw_dir / name)
         if provider:

@@ -66,7 +66,7 @@ def download_file(
         attempts: list[tuple[str, str]] = []
         for url in urls:
             try:
-                _download_from(url, partial, size, sha256, max_bytes)
+                _download_from(url, partial, size=size, sha256=sha256, max_bytes=max_bytes)
             except _AttemptFailed as failure:
                 attempts.append((url, str(failure)))
                 continue
@@ -95,7 +95,7 @@ def _download_from(url: str, partial: Path, size: int | None, sha256: str | None
         size_before = _get_size(partial)
         try:
             if not (size and size_before >= size):
-                _receive(url, partial, size_before, size, max_bytes)
+                _receive(url, partial, start=size_before, size=size, max_bytes=max_bytes)
             _verify(partial, size, sha256)
             return
         except (OSError, HTTPException, ValueError) as error:
@@ -134,7 +134,7 @@ def _receive(url: str, partial: Path, start: int, size: int | None, max_bytes: i
     with response:
         start = _resolve_start(response, partial, start, size)
         with _open_for_writing(partial, "ab" if start else "wb") as file:
-            _stream_to_file(response, file, start, size, size or max_bytes, partial.name.removesuffix(".partial"))
+            _stream_to_file(response, file, received=start, size=size, max_bytes=size or max_bytes, name=partial.name.removesuffix(".partial"))
 
 
 def _resolve_start(response: Any, partial: Path, start: int, size: int | None) -> int:

@@ -103,7 +103,7 @@ def acquire_weights(name: str, source: str, entry: WeightsEntry, target_dir: Pat
         logger.info(f"{name}: weights from {provider}")
         shutil.copyfile(weights_file, target_dir / entry.file)
         return _make_weights_provenance(
-            name, "pretrained", provider, entry.file, sha256_file(weights_file), entry.licence
+            name, "pretrained", source=provider, file=entry.file, digest=sha256_file(weights_file), licence=entry.licence
         )
     raise DataError(f"{name}: the source {source!r} did not give the weights: {'; '.join(failures)}")
 
@@ -122,7 +122,7 @@ def _use_random_weights(name: str, failures: list[str]) -> dict[str, Any]:
             f"{name}: its pretrained weights cannot be had ({reasons}); they will be RANDOM. Once they can be had, "
             f"`dvc repro -f -s weights@{name}` replaces them"
         )
-    return _make_weights_provenance(name, "random", "random", None, None, "none", "not pretrained: drawn at random")
+    return _make_weights_provenance(name, "random", source="random", file=None, digest=None, licence="none", note="not pretrained: drawn at random")
 
 
 def _verify_file(path: Path, entry: WeightsEntry) -> None:
@@ -166,7 +166,7 @@ def _download_weights(entry: WeightsEntry) -> Path:
     if entry.url is None:
         raise CatalogMismatch("no address is known; they come with a package")
     path = repo_root() / ".cache" / "downloads" / "weights" / entry.file
-    download_file([entry.url], path, None, entry.sha256, entry.limit)
+    download_file([entry.url], path, size=None, sha256=entry.sha256, max_bytes=entry.limit)
     return path
 
 

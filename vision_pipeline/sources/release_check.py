@@ -26,7 +26,7 @@ def classify_release(entry: CatalogEntry, columns: ParquetColumns, files: list[P
         elif entry.pixels is None:
             notes.append(f"no pixel digest is known to compare {split} with")
         elif differing := _find_differences(
-            split_files, columns, entry.pixels, getattr(entry.pixels, split), count, entry.name
+            split_files, columns, pixels=entry.pixels, digests=getattr(entry.pixels, split), count=count, name=entry.name
         ):
             notes.append(f"{differing} of {split} differ from the official release's")
     return ("variant", "; ".join(notes)) if notes else ("official", "")
@@ -36,7 +36,7 @@ def _find_differences(
     files: list[Path], columns: ParquetColumns, pixels: PixelDigests, digests: SplitPixelDigests, count: int, name: str
 ) -> str:
     """What is not official: "", "pixels", "labels" or "pixels and labels"."""
-    arrays = _read_arrays(files, columns, pixels.shape, count, name)
+    arrays = _read_arrays(files, columns, shape=pixels.shape, count=count, name=name)
     if arrays is None:
         return "pixels"
     images, labels = arrays

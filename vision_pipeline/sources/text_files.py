@@ -30,20 +30,20 @@ def import_text(name: str, path: str, target_dir: Path) -> dict[str, Any]:
     file = _download_text(name, url) if url else Path(path)
     _check_text(path, file)
     shutil.copyfile(file, target_dir / "text.txt")
-    return make_provenance(name, "own", "address" if url else "file", "text", target_dir, "yours", [], url=url)
+    return make_provenance(name, status="own", source="address" if url else "file", data_format="text", folder=target_dir, licence="yours", class_names=[], url=url)
 
 
 def copy_text_stand_in(entry: CatalogEntry, target_dir: Path) -> dict[str, Any]:
     """Put the stand-in of a public text into the empty folder `target_dir` and return its provenance."""
     file, licence, note = TEXT_STAND_INS[entry.name]
     shutil.copyfile(file, target_dir / file.name)
-    return make_provenance(entry.name, "stand-in", "stand-in", "text", target_dir, licence, [], note)
+    return make_provenance(entry.name, status="stand-in", source="stand-in", data_format="text", folder=target_dir, licence=licence, class_names=[], note=note)
 
 
 def _download_text(name: str, url: str) -> Path:
     file = repo_root() / ".cache" / "downloads" / name / "text.txt"
     try:
-        download_file([url], file, None, None, _MAX_TEXT_BYTES)
+        download_file([url], file, size=None, sha256=None, max_bytes=_MAX_TEXT_BYTES)
     except DownloadError as error:
         raise DataError(f"datasets.{name}.path: {error}") from error
     return file

@@ -80,7 +80,7 @@ def iter_objects() -> LabeledImages:
         rng = np.random.default_rng([10, index])
         draw_object, palettes = object_types[label]
         top, bottom = palettes[rng.integers(len(palettes))]
-        background = draw_background(rng, 32, jitter_color(rng, top, 40), jitter_color(rng, bottom, 40), patch_std=16)
+        background = draw_background(rng, 32, top=jitter_color(rng, top, 40), bottom=jitter_color(rng, bottom, 40), patch_std=16)
         canvas = Canvas(background, Placement.random(rng, 25, (0.5, 0.9), 0.28), supersampling=4)
         draw_object(canvas, rng)
         yield add_noise(rng, canvas.render(), 12), label
@@ -92,7 +92,7 @@ def iter_pets() -> LabeledImages:
         rng = np.random.default_rng([2, index])
         label = index % 2
         top, bottom = (_WALL_COLORS[i] for i in rng.choice(len(_WALL_COLORS), 2, replace=False))
-        background = draw_background(rng, 224, jitter_color(rng, top, 30), jitter_color(rng, bottom, 30), patch_std=16)
+        background = draw_background(rng, 224, top=jitter_color(rng, top, 30), bottom=jitter_color(rng, bottom, 30), patch_std=16)
         clutter = Canvas(background, Placement(0, 1, 0, 0, False), supersampling=1)
         for _ in range(rng.integers(2, 6)):
             x, y, radius_x, radius_y = rng.uniform([-1, -1, 0.1, 0.1], [1, 1, 0.5, 0.5])
