@@ -1,8 +1,10 @@
 """Downloads from a local server that misbehaves in every way that real ones do."""
 
+import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from faulty_server import CONTENT, DIGEST, SIZE, Server
 
 from vision_pipeline.core.errors import UserError
-from vision_pipeline.sources import download as fetching
+from vision_pipeline.core.locks import file_lock
+from vision_pipeline.sources import download
 from vision_pipeline.sources.download import DownloadError, download_file
 
 
@@ -52,10 +55,10 @@ def test_a_broken_download_is_resumed_where_it_broke_off(server: Server, tmp_pat
     with pytest.raises(DownloadError, match=f"ended after {SIZE // 2} of {SIZE} bytes"):
         download_file([server.url("half")], tmp_path / "file", size=SIZE, sha256=DIGEST)
     assert (tmp_path / "file.partial").read_bytes() == CONTENT[: SIZE // 2]
-    asked = len(server.log(2))
+    num_requests = len(server.log(2))
     download_file([server.url("good")], tmp_path / "file", size=SIZE, sha256=DIGEST)
     assert (tmp_path / "file").read_bytes() == CONTENT
-    assert server.log(asked + 1)[asked:] == [("/good", f"bytes={SIZE // 2}-", SIZE - SIZE // 2)]
+    assert server.log(num_requests + 1)[num_requests:] == [("/good", f"bytes={SIZE // 2}-", SIZE - SIZE // 2)]
 
 
 def test_a_flaky_host_is_asked_again_while_it_brings_bytes(server: Server, tmp_path: Path) -> None:
@@ -75,6 +78,22 @@ def test_a_killed_run_that_had_every_byte_asks_for_none(server: Server, tmp_path
     download_file([server.url("missing")], tmp_path / "file", size=SIZE, sha256=DIGEST)
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert server.log(0) == []
+
+
+def test_a_second_download_of_a_file_waits_for_the_first(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    target = tmp_path / "tiny" / "file"
+    args = {"urls": [server.url("good")], "path": target, "size": SIZE, "sha256": DIGEST}
+    second = threading.Thread(target=download_file, kwargs=args)
+    with file_lock("download-tiny-file"):
+        second.start()
+        second.join(0.3)
+        assert second.is_alive() and server.log(0) == []
+    second.join(10)
+    assert target.read_bytes() == CONTENT
+    assert f"waiting for process {os.getpid()}, which downloads file" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("answer", ["norange", "elsewhere"])
@@ -127,7 +146,7 @@ def test_what_goes_wrong_is_said_and_the_next_mirror_is_used(
 def test_redirects_are_few(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError):
         download_file([server.url("hops/0")], tmp_path / "file", size=SIZE, sha256=DIGEST)
-    assert len(server.log(6)) == fetching.MAX_REDIRECTS + 1
+    assert len(server.log(6)) == download.MAX_REDIRECTS + 1
 
 
 def test_a_redirects_body_is_not_read(server: Server, tmp_path: Path) -> None:
@@ -141,18 +160,18 @@ def test_a_redirects_body_is_not_read(server: Server, tmp_path: Path) -> None:
 def test_a_host_that_falls_silent_is_left(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    monkeypatch.setattr(fetching, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.2)
     with pytest.raises(DownloadError) as failure:
         download_file([server.url(answer)], tmp_path / "file", size=SIZE, sha256=DIGEST)
     assert why(failure) == ["no answer for 0.2 s"]
 
 
 def test_a_host_that_drips_is_left(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "STALL_WINDOW_SECONDS", 0.3)
-    monkeypatch.setattr(fetching, "MAX_ATTEMPTS", 1)
-    assert download_file([server.url("drip"), server.url("norange")], tmp_path / "file", size=SIZE, sha256=DIGEST) == server.url(
-        "norange"
-    )
+    monkeypatch.setattr(download, "STALL_WINDOW_SECONDS", 0.3)
+    monkeypatch.setattr(download, "MAX_ATTEMPTS", 1)
+    assert download_file(
+        [server.url("drip"), server.url("norange")], tmp_path / "file", size=SIZE, sha256=DIGEST
+    ) == server.url("norange")
     with pytest.raises(DownloadError, match="stalled: "):
         download_file([server.url("drip")], tmp_path / "other", size=SIZE, sha256=DIGEST)
 
@@ -186,7 +205,7 @@ def test_a_full_disk_is_not_the_mirror_s_fault_however_small_the_pieces(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the size that a process may write, as on a full disk, `write` fails; a buffer would hide that."""
-    monkeypatch.setattr(fetching, "_CHUNK_BYTES", 1400)
+    monkeypatch.setattr(download, "_CHUNK_BYTES", 1400)
     before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
