@@ -17,7 +17,7 @@ def write(contents: list[bytes | None], labels: list[int | None]) -> None:
 
 
 def listed() -> list[list[str]]:
-    """What is left out of a data set that was refused."""
+    """Return the rejects of a data set that was refused."""
     with Path("data/prepared/cats_dogs.rejects.csv").open(newline="") as file:
         return list(csv.reader(file))[1:]
 

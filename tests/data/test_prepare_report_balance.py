@@ -1,4 +1,4 @@
-"""What prepare says of how even the classes are."""
+"""Prepare reports the balance of the classes."""
 
 import pytest
 

@@ -54,7 +54,7 @@ def iter_changed(content: bytes) -> Iterator[bytes]:
 
 
 def count_refused(file: Path, contents: Iterator[bytes]) -> int:
-    """How many are refused, each by the file's name or another's of its folder."""
+    """Return the number of refused contents; each error names a file of the folder."""
     refused = 0
     for content in contents:
         file.write_bytes(content)

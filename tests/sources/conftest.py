@@ -1,4 +1,4 @@
-"""What the tests of the sources share."""
+"""Fixtures of the tests of the sources."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which source a data set is taken from, and what is said of it."""
+"""A data set is taken from the first source that has it, and its provenance is recorded."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""Whether something better than what is at hand can be had."""
+"""Better sources than those of the data at hand are detected."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What is said of the data at hand."""
+"""Stand-ins, random weights and better sources are reported."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where a backbone's weights come from, and that random ones are never silent."""
+"""A backbone's weights come from the first source that has them; random ones are never silent."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What torchvision and timm say of their weights."""
+"""Entries of weights from torchvision, timm and the catalogue."""
 
 import pytest
 from torchvision.models import get_model_weights, list_models
