@@ -46,11 +46,11 @@ def clone_repository(folder: Path, count: int) -> None:
     YAML().dump(params, file)
     data, (pixels, targets) = folder / "data/prepared/mnist", make_random_images(count)
     for split in SPLITS:
-        create_memmap(data, split, count, list(pixels.shape[1:]), "images")[:] = pixels
+        create_memmap(data, split, num_rows=count, shape=list(pixels.shape[1:]), kind="images")[:] = pixels
         write_targets(data, split, targets)
     provenance = {"name": "mnist", "status": "stand-in", "source": "made-up"}
     class_names = [str(digit) for digit in range(10)]
-    write_info(data, "images", class_names=class_names, mean=MEAN, std=STD, provenance=provenance)
+    write_info(data, "images", class_names, mean=MEAN, std=STD, provenance=provenance)
 
 
 def time_training(folder: Path, command: tuple[str, ...], tracking: str) -> float:

@@ -50,7 +50,7 @@ def main(name: str) -> None:
                 policy, images, seed=seed, num_passes=settings.views, style_augmentation=style_augmentation
             )
             metadata = {"policy": name, "views": settings.views, "style": _describe_style(policy.steps)}
-            write_augmented_dataset(views_dir, prepared, copies, settings.views, metadata)
+            write_augmented_dataset(views_dir, prepared, copies, num_copies=settings.views, augmentation=metadata)
 
 
 def _load_style_augmentation(

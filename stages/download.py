@@ -1,11 +1,11 @@
-"""Stage `download`: a data set's files as published, into data/raw/<name>, with their provenance."""
+"""Download a data set: its files as published, into data/raw/NAME, with their provenance."""
 
 from pathlib import Path
 from typing import Any
 
 from vision_pipeline.config.data_validation import check_path_exists
 from vision_pipeline.config.load import load_params
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError
 from vision_pipeline.core.files import atomic_dir, write_json
 from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import RAW
@@ -16,7 +16,7 @@ def main(name: str) -> None:
     """Download one data set of params.yaml, or pack the user's own folder."""
     kind, path, source = load_params(f"datasets.{name}.kind", f"datasets.{name}.path", f"datasets.{name}.source")
     if problem := check_path_exists(f"datasets.{name}.path", path, kind):
-        raise UserError(problem)
+        raise ConfigError(problem)
     with atomic_dir(RAW / name) as folder:
         provenance = _download(name, kind, path, source, folder)
         write_json(folder / "provenance.json", provenance)
@@ -51,7 +51,15 @@ def _pack_folder(name: str, path: Path, folder: Path) -> dict[str, Any]:
     from vision_pipeline.sources.provenance import make_provenance
 
     class_names = pack_image_folder(path, folder)
-    return make_provenance(name, "own", "folder", "parquet", folder, "yours", class_names)
+    return make_provenance(
+        name,
+        status="own",
+        source="folder",
+        data_format="parquet",
+        folder=folder,
+        licence="yours",
+        class_names=class_names,
+    )
 
 
 def _import_text(name: str, path: str, folder: Path) -> dict[str, Any]:
@@ -61,13 +69,21 @@ def _import_text(name: str, path: str, folder: Path) -> dict[str, Any]:
 
 
 def _write_task(name: str, path: Path, folder: Path) -> dict[str, Any]:
-    """Nothing but how many sequences there are: `prepare` draws them, for it knows their length."""
+    """Write the number of sequences; `prepare` draws them, because it reads their length from params.yaml."""
     from vision_pipeline.sources.catalog import read_copy_entry
     from vision_pipeline.sources.provenance import make_provenance
 
     entry = read_copy_entry(path)
     write_json(folder / "copy.json", {"rows": entry.rows})
-    return make_provenance(name, "drawn", "drawn", "copy", folder, "MIT", entry.symbols)
+    return make_provenance(
+        name,
+        status="drawn",
+        source="drawn",
+        data_format="copy",
+        folder=folder,
+        licence="MIT",
+        class_names=entry.symbols,
+    )
 
 
 if __name__ == "__main__":

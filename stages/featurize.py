@@ -69,7 +69,7 @@ def main(name: str) -> None:
             "backbone": {"name": settings.backbone, "weights": backbone_metadata["weights"]},
         }
         mean, std = compute_feature_mean_std(read_array(folder / "train" / "inputs.npy"))
-        write_info(folder, "features", images.info.class_names, mean, std, provenance)
+        write_info(folder, "features", images.info.class_names, mean=mean, std=std, provenance=provenance)
 
 
 def _check_shape(dataset: str, shape: list[int]) -> None:
@@ -103,7 +103,9 @@ def _write_splits(
     with progress_bar(total, f"features of {images.folder.name}") as pbar:
         for split in SPLITS:
             pixels, count = images.inputs(split), counts[split]
-            out = create_memmap(folder, split, count * len(pixels), [extractor.num_features], "features")
+            out = create_memmap(
+                folder, split, num_rows=count * len(pixels), shape=[extractor.num_features], kind="features"
+            )
             for view in range(count):
                 rows = slice(view * len(pixels), (view + 1) * len(pixels))
                 extractor.extract_into(pixels, _view_transform(policy, seed, view), out[rows], pbar)

@@ -1,4 +1,4 @@
-"""Prepare a data set: raw images to arrays, with duplicates, leaks and broken files left out and listed; texts too."""
+"""Prepare a data set: raw images or a text to arrays; duplicates, leaks and broken files are left out and listed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 from vision_pipeline.config.data import PrepareCopyConfig, PrepareImagesConfig, PrepareTextConfig
 from vision_pipeline.config.fields import StrictModel
 from vision_pipeline.config.load import load_params
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError, UserError
 from vision_pipeline.core.files import atomic_dir
 from vision_pipeline.core.paths import PREPARED, RAW
 from vision_pipeline.core.stage_main import run_stage
@@ -29,37 +29,50 @@ from vision_pipeline.data.token_datasets import prepare_copy_task, prepare_text
 
 
 def main(name: str) -> None:
-    """Read `data/raw/<name>/`, write `data/prepared/<name>/`."""
+    """Read `data/raw/<name>/` and write `data/prepared/<name>/`."""
     limit, settings = load_params("data.limit", f"datasets.{name}.prepare")
-    provenance = read_raw_provenance(RAW / name)
-    _check_settings(name, provenance["format"], settings)
+    raw_provenance = read_raw_provenance(RAW / name)
+    provenance = strip_file_list(raw_provenance)
+    _check_settings(name, raw_provenance["format"], settings)
     with atomic_dir(PREPARED / name) as folder:
         if isinstance(settings, PrepareTextConfig):
-            print_text_summary(name, prepare_text(folder, RAW / name, settings, limit, strip_file_list(provenance)))
+            info = prepare_text(folder, RAW / name, settings=settings, limit=limit, provenance=provenance)
+            print_text_summary(name, info)
             write_rejects_csv(folder / "rejects.csv", [])
         elif isinstance(settings, PrepareCopyConfig):
-            task_args = (RAW / name, settings.length, limit, provenance["class_names"], strip_file_list(provenance))
-            print_summary(name, prepare_copy_task(folder, *task_args), 0)
+            info = prepare_copy_task(
+                folder,
+                RAW / name,
+                length=settings.length,
+                limit=limit,
+                vocabulary=raw_provenance["class_names"],
+                provenance=provenance,
+            )
+            print_summary(name, info, 0)
             write_rejects_csv(folder / "rejects.csv", [])
         else:
-            _prepare_images(name, folder, settings, limit, strip_file_list(provenance))
+            _prepare_images(name, folder, settings=settings, limit=limit, provenance=provenance)
 
 
 def _check_settings(
     name: str, raw_format: str, settings: PrepareImagesConfig | PrepareTextConfig | PrepareCopyConfig
 ) -> None:
-    """A catalogue entry alone tells whether its data are images."""
+    """Check that the keys of `prepare` are those for the raw data; params.yaml alone does not show their format.
+
+    Raises:
+        ConfigError: the message names the keys.
+    """
     sections: dict[str, type[StrictModel]] = {"text": PrepareTextConfig, "copy": PrepareCopyConfig}
     expected_type = sections.get(raw_format, PrepareImagesConfig)
     if not isinstance(settings, expected_type):
         keys = ", ".join(expected_type.model_fields)
-        raise UserError(
+        raise ConfigError(
             f"datasets.{name}.prepare does not fit the data, of the format {raw_format}; its keys are: {keys}"
         )
 
 
 def _prepare_images(
-    name: str, folder: Path, settings: PrepareImagesConfig, limit: int, provenance: dict[str, Any]
+    name: str, folder: Path, *, settings: PrepareImagesConfig, limit: int, provenance: dict[str, Any]
 ) -> None:
     raw = open_raw_dataset(RAW / name)
     scan_result = decode_and_hash(raw, settings.size, settings.channels)
@@ -69,18 +82,27 @@ def _prepare_images(
     with _save_rejects_on_error(rejects, PREPARED / f"{name}.rejects.csv") as rejects_file:
         check_class_coverage(kept, rejects, raw.class_names, rejects_file)
         splits = stratified_split(selected, settings.validation, settings.test)
-    train = write_images(folder, raw, scan_result.resized, splits, settings.size, settings.channels, scan_result.bits)
+    train = write_images(
+        folder,
+        raw,
+        resized=scan_result.resized,
+        splits=splits,
+        size=settings.size,
+        channels=settings.channels,
+        bits=scan_result.bits,
+    )
     write_rejects_csv(folder / "rejects.csv", rejects)
     mean, std = channel_mean_std(train)
     provenance |= {"grey_bits": scan_result.bits} if scan_result.bits else {}
-    print_summary(name, write_info(folder, "images", raw.class_names, mean, std, provenance), len(rejects))
+    info = write_info(folder, "images", raw.class_names, mean=mean, std=std, provenance=provenance)
+    print_summary(name, info, len(rejects))
 
 
 @contextmanager
 def _save_rejects_on_error(rejects: list[RejectedImage], path: Path) -> Iterator[Path]:
-    """Yield `path`; where the block refuses the data, write the rejects there, which may be why.
+    """Yield `path`; when the block raises a UserError, write the rejects there, which may be the cause.
 
-    It lies beside the data set's folder: in there DVC would not replace it without `--force`.
+    The file is beside the data set's folder: DVC would not replace it in the folder without `--force`.
     """
     path.unlink(missing_ok=True)
     try:
@@ -88,11 +110,11 @@ def _save_rejects_on_error(rejects: list[RejectedImage], path: Path) -> Iterator
     except UserError as error:
         write_rejects_csv(path, rejects)
         reason = "" if str(path) in str(error) else summarize_rejects(rejects, path)
-        raise UserError(f"{error}{reason}") from error
+        raise type(error)(f"{error}{reason}") from error
 
 
 def strip_file_list(provenance: dict[str, Any]) -> dict[str, Any]:
-    """The raw data's provenance without its list of files."""
+    """Return the raw data's provenance without its list of files."""
     return {
         key: provenance[key] for key in ("name", "status", "source", "digest", "licence", "note") if key in provenance
     }

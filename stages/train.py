@@ -65,7 +65,7 @@ def _train(training: TrainingRun, parent: str | None, runtime: Runtime, world: D
     data, factory = open_dataset(DATA / model.inputs), ModelFactory(WEIGHTS / model.weights)
     synthetic_dir = SYNTHETIC / model.synthetic / "images"
     train_data = load_training_data(
-        data, model.dataset, model.fraction, seed=training.subset_seed, folder=synthetic_dir
+        data, model.dataset, fraction=model.fraction, seed=training.subset_seed, folder=synthetic_dir
     )
     task = _build_task(training, data, train_data, factory=factory, device=runtime.device)
     tags = {"provenance": data.info.provenance["status"], **train_data.tags()}

@@ -1,4 +1,4 @@
-"""Obtain a backbone's pretrained weights, or draw random ones where there are none; writes data/weights/BACKBONE."""
+"""Acquire a backbone's pretrained weights, or draw random ones where there are none; write data/weights/NAME."""
 
 from vision_pipeline.config.load import load_params
 from vision_pipeline.core.files import atomic_dir, write_bytes, write_json
@@ -8,7 +8,7 @@ from vision_pipeline.sources.pretrained_weights import acquire_weights, lookup_w
 
 
 def main(name: str) -> None:
-    """Write data/weights/NAME/: the weights, `backbone.json`, `provenance.json`, and where they are published."""
+    """Write data/weights/NAME/: the weights, `backbone.json`, `provenance.json`, and their entry in `published.json`."""
     (settings,) = load_params(f"backbones.{name}")
 
     from safetensors.torch import save
@@ -25,7 +25,7 @@ def main(name: str) -> None:
             weights = make_random_weights(*spec)
         else:
             weights = load_pretrained_weights(*spec, folder / provenance["file"])
-            (folder / provenance["file"]).unlink()  # as published; its weights are all that is needed
+            (folder / provenance["file"]).unlink()  # the published file; only its weights are needed
         write_bytes(folder / "weights.safetensors", save(weights))
         write_json(
             folder / "backbone.json", make_backbone_info(name, *spec, model=network, mean=entry.mean, std=entry.std)

@@ -24,11 +24,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -
     folder = tmp_path / "data" / "prepared" / "mnist"
     random = np.random.default_rng(0)
     for split, rows in _ROWS.items():
-        create_memmap(folder, split, rows, [28, 28, 1], "images")[:] = random.integers(0, 256, (rows, 28, 28, 1))
+        create_memmap(folder, split, num_rows=rows, shape=[28, 28, 1], kind="images")[:] = random.integers(
+            0, 256, (rows, 28, 28, 1)
+        )
         write_targets(folder, split, np.arange(rows) % 2)
         lines = [f"{split}{row},row:{row}\n" for row in range(rows)]
         (folder / split / "rows.csv").write_text("hash,name\n" + "".join(lines))
-    write_info(folder, "images", ["0", "1"], [0.5], [0.2], {"name": "mnist", "status": "official"})
+    write_info(folder, "images", ["0", "1"], mean=[0.5], std=[0.2], provenance={"name": "mnist", "status": "official"})
     return tmp_path
 
 

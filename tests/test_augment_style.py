@@ -42,7 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -
     for split in SPLITS:
         rows = _ROWS[split]
         pixels = random.normal(120, 40, (rows, 32, 32, 3)).clip(0, 255)
-        create_memmap(folder, split, rows, [32, 32, 3], "images")[:] = pixels.astype(np.uint8)
+        create_memmap(folder, split, num_rows=rows, shape=[32, 32, 3], kind="images")[:] = pixels.astype(np.uint8)
         write_targets(folder, split, np.arange(rows) % 2)
         (folder / split / "rows.csv").write_text("hash,name\n" + "".join(f"{row},{row}.jpg\n" for row in range(rows)))
     provenance = {
@@ -52,7 +52,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -
         "digest": "0" * 64,
         "licence": "none",
     }
-    write_info(folder, "images", ["cat", "dog"], [0.5] * 3, [0.2] * 3, provenance)
+    write_info(folder, "images", ["cat", "dog"], mean=[0.5] * 3, std=[0.2] * 3, provenance=provenance)
     weights.main("efficientnet_lite0")
     return tmp_path
 

@@ -50,9 +50,9 @@ def test_without_a_way_out_the_stand_in_is_made_and_said(workspace: Path) -> Non
     assert len(warnings) == 1
     assert "`dvc repro -f -s download@mnist`" in warnings[0]
     folder = workspace / "data/raw/mnist"
-    about = json.loads((folder / "provenance.json").read_text())
-    assert (about["name"], about["status"]) == ("mnist", "stand-in")
-    assert {path.name for path in folder.iterdir()} == {*about["files"], "provenance.json"}
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert (provenance["name"], provenance["status"]) == ("mnist", "stand-in")
+    assert {path.name for path in folder.iterdir()} == {*provenance["files"], "provenance.json"}
     assert str(workspace) not in (folder / "provenance.json").read_text()
     assert [path.name for path in folder.parent.iterdir()] == ["mnist"]
 
@@ -75,10 +75,15 @@ def test_a_folder_of_one_s_own(workspace: Path) -> None:
     change(workspace, "path: data/catalog/mnist.yaml", "path: own")
     done = download(workspace, "mnist")
     assert done.returncode == 0, done.stderr
-    about = json.loads((workspace / "data/raw/mnist/provenance.json").read_text())
-    assert (about["name"], about["status"], about["source"], about["format"]) == ("mnist", "own", "folder", "parquet")
-    assert about["class_names"] == ["daisy", "rose"]
-    assert list(about["files"]) == ["train-00000-of-00001.parquet"]
+    provenance = json.loads((workspace / "data/raw/mnist/provenance.json").read_text())
+    assert (provenance["name"], provenance["status"], provenance["source"], provenance["format"]) == (
+        "mnist",
+        "own",
+        "folder",
+        "parquet",
+    )
+    assert provenance["class_names"] == ["daisy", "rose"]
+    assert list(provenance["files"]) == ["train-00000-of-00001.parquet"]
 
 
 @pytest.mark.parametrize("closed", ["own/rose/1.png", "own/rose", "own/rose/deep", "own"])

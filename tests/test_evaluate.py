@@ -47,7 +47,7 @@ RANDOM_BACKBONE = {"backbone": {"name": "densenet121", "weights": {"status": "ra
 def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray = TARGETS) -> None:
     """The same rows in every split."""
     for split in SPLITS:
-        create_memmap(folder, split, len(inputs), list(inputs.shape[1:]), kind)[:] = inputs
+        create_memmap(folder, split, num_rows=len(inputs), shape=list(inputs.shape[1:]), kind=kind)[:] = inputs
         write_targets(folder, split, targets)
         rows = pd.DataFrame(
             {"hash": [f"{i:064x}" for i in range(len(inputs))], "name": [f"{i}.png" for i in range(len(inputs))]}
@@ -64,7 +64,7 @@ def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray =
     }
     if kind == "features":
         provenance |= RANDOM_BACKBONE  # type: ignore[arg-type]
-    write_info(folder, kind, CLASSES, [0.5], [0.5], provenance)  # type: ignore[arg-type]
+    write_info(folder, kind, CLASSES, mean=[0.5], std=[0.5], provenance=provenance)  # type: ignore[arg-type]
 
 
 def write_model(

@@ -41,11 +41,20 @@ def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch)
 def _write_images(folder: Path, shape: list[int]) -> None:
     random = np.random.default_rng(0)
     for split in SPLITS:
-        create_memmap(folder, split, ROWS[split], shape, "images")[:] = random.integers(0, 256, (ROWS[split], *shape))
+        create_memmap(folder, split, num_rows=ROWS[split], shape=shape, kind="images")[:] = random.integers(
+            0, 256, (ROWS[split], *shape)
+        )
         write_targets(folder, split, np.arange(ROWS[split]) % 2)
         rows = "".join(f"{row:064x},{row}.jpg\n" for row in range(ROWS[split]))
         (folder / split / "rows.csv").write_text("hash,name\n" + rows)
-    write_info(folder, "images", ["cat", "dog"], [0.5] * 3, [0.3] * 3, {"name": "cats_dogs", "status": "stand-in"})
+    write_info(
+        folder,
+        "images",
+        ["cat", "dog"],
+        mean=[0.5] * 3,
+        std=[0.3] * 3,
+        provenance={"name": "cats_dogs", "status": "stand-in"},
+    )
 
 
 def test_features_are_those_of_the_backbone_in_row_order(workspace: Path) -> None:

@@ -60,13 +60,13 @@ def _write_images(folder: Path) -> None:
     for split in SPLITS:
         targets = np.arange(ROWS[split]) % 2
         pixels = random.integers(0, 100, (ROWS[split], 32, 32, 3)) + 100 * targets[:, None, None, None]
-        create_memmap(folder, split, ROWS[split], [32, 32, 3], "images")[:] = pixels
+        create_memmap(folder, split, num_rows=ROWS[split], shape=[32, 32, 3], kind="images")[:] = pixels
         write_targets(folder, split, targets)
         rows = "".join(f"{row:064x},{row}.jpg\n" for row in range(ROWS[split]))
         (folder / split / "rows.csv").write_text("hash,name\n" + rows)
     (folder / "rejects.csv").write_text("file,reason\n")
     provenance = {"name": "cats_dogs", "status": "stand-in", "digest": "0" * 64, "licence": "none", "note": ""}
-    write_info(folder, "images", ["cat", "dog"], [0.5] * 3, [0.3] * 3, provenance)
+    write_info(folder, "images", ["cat", "dog"], mean=[0.5] * 3, std=[0.3] * 3, provenance=provenance)
 
 
 def test_the_frozen_layers_are_the_pretrained_ones(project: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from preparing import Prepare, arrays_of, counts_of, raw, rejects, rows_of
+from prepared_data import Prepare, arrays_of, counts_of, raw, rejects, rows_of
 from raw_folders import (
     cifar_bytes,
     encoded,
@@ -22,8 +22,7 @@ from raw_folders import (
 )
 
 from vision_pipeline.core.errors import UserError
-from vision_pipeline.data import ingest as scan
-from vision_pipeline.data import parallel as workers
+from vision_pipeline.data import ingest, parallel
 from vision_pipeline.data.format import SPLITS, open_dataset
 
 
@@ -105,9 +104,9 @@ def test_number_of_cores_and_second_decoding_change_nothing(prepare: Prepare, mo
     names = [f"PetImages/{('Cat', 'Dog')[index % 2]}/{index}.jpg" for index in range(60)]
     write_zip(raw("cats_dogs"), {name: encoded(pixels, "JPEG") for name, pixels in zip(names, images, strict=True)})
     first = arrays_of(prepare("cats_dogs", size=32))
-    monkeypatch.setattr(workers, "count_available_cpus", lambda: 5)
+    monkeypatch.setattr(parallel, "count_available_cpus", lambda: 5)
     assert arrays_of(prepare("cats_dogs", size=32)) == first
-    monkeypatch.setattr(scan, "_KEEP_BYTES", 0)
+    monkeypatch.setattr(ingest, "_KEEP_BYTES", 0)
     assert arrays_of(prepare("cats_dogs", size=32)) == first
 
 
@@ -182,9 +181,9 @@ def test_balance_is_reported(prepare: Prepare, capsys: pytest.CaptureFixture[str
     images, _, test, test_labels = digits()
     write_digits(images, np.array([0] * 19 + list(range(1, 10)) * 9), test, test_labels)
     prepare("mnist")
-    shown = capsys.readouterr()
-    assert "WARNING: train: largest class 0 18, smallest 1 8, ratio 2.25" in shown.err
-    assert "`models.*.train.class_weights: balanced`" in shown.err
+    printed = capsys.readouterr()
+    assert "WARNING: train: largest class 0 18, smallest 1 8, ratio 2.25" in printed.err
+    assert "`models.*.train.class_weights: balanced`" in printed.err
 
 
 def test_a_limit(prepare: Prepare) -> None:

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from preparing import Prepare, counts_of, mirrored, raw, rejects, rows_of
+from prepared_data import Prepare, counts_of, mirrored, raw, rejects, rows_of
 from raw_folders import (
     encoded,
     write_provenance,
     write_zip,
 )
 
-from vision_pipeline.data import ingest as scan
+from vision_pipeline.data import ingest
 from vision_pipeline.data.format import SPLITS
 
 
 def anonymous_memory() -> int:
     """Bytes of this process that no file backs."""
-    found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) * 1024
+    match = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert match is not None
+    return int(match[1]) * 1024
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_memory_does_not_grow_with_the_number_of_photos(
     write_provenance(raw("cats_dogs"), "zip", ["cat", "dog"])
     photos = {f"PetImages/{('Cat', 'Dog')[index % 2]}/{index}.jpg": striped_photo(index) for index in range(300)}
     write_zip(raw("cats_dogs"), photos)
-    monkeypatch.setattr(scan, "_KEEP_BYTES", 0)
+    monkeypatch.setattr(ingest, "_KEEP_BYTES", 0)
     assert sum(counts_of(prepare("cats_dogs")).values()) == 300
     assert 0 < peak_memory() < 120_000_000
 

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from preparing import Prepare, raw, rejects
+from prepared_data import Prepare, raw, rejects
 from raw_folders import encoded, random_images, write_parquet, write_provenance
 
 from vision_pipeline.core.errors import UserError
@@ -17,7 +17,7 @@ def write(contents: list[bytes | None], labels: list[int | None]) -> None:
 
 
 def listed() -> list[list[str]]:
-    """What is left out of a data set that was refused."""
+    """Return the rejects of a data set that was refused."""
     with Path("data/prepared/cats_dogs.rejects.csv").open(newline="") as file:
         return list(csv.reader(file))[1:]
 

@@ -181,9 +181,9 @@ def test_inputs_that_are_no_images_are_refused_before_any_work(project: Path) ->
     folder = Path("data/prepared/toy")
     for split in ("train", "val", "test"):
         rows = len(open_dataset(folder).targets(split)) if split == "train" else 4
-        create_memmap(Path("other"), split, rows, [5], "features")[:] = 0
+        create_memmap(Path("other"), split, num_rows=rows, shape=[5], kind="features")[:] = 0
         write_targets(Path("other"), split, np.arange(rows) % 2)
-    write_info(Path("other"), "features", CLASSES, [0.0] * 5, [1.0] * 5, {"status": "own"})
+    write_info(Path("other"), "features", CLASSES, mean=[0.0] * 5, std=[1.0] * 5, provenance={"status": "own"})
     shutil.rmtree(folder)
     shutil.move("other", folder)
     message = r"generators\.toy-gan\.dataset is 'toy', whose inputs are features; allowed: images"

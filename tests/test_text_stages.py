@@ -51,7 +51,7 @@ def test_hello_from_its_file_to_its_exports(params: Any) -> None:
     assert (facts["unit"], facts["not_held_out"], facts["shape"]) == ("symbols", ["val", "test"], [])
     assert load_checkpoint(Path("exports/hello-elman/checkpoint.pth")).class_names == ["e", "h", "l", "o"]
     checked = json.loads(Path("exports/hello-elman/parity.json").read_text())["formats"]
-    assert {one["accuracy"] for one in checked.values()} == {1.0}
+    assert {result["accuracy"] for result in checked.values()} == {1.0}
 
 
 def test_a_text_shorter_than_a_batch_is_refused(params: Any) -> None:

@@ -35,12 +35,12 @@ def write_set(folder: Path, test: int = 40, channels: int = 1) -> None:
     """A data set in the prepared format, with `rows.csv` of its splits and no rejects."""
     for seed, (split, count) in enumerate(zip(SPLITS, (20, 10, test), strict=True)):
         pixels, targets = images(count, channels, seed)
-        create_memmap(folder, split, count, [8, 8, channels], "images")[:] = pixels
+        create_memmap(folder, split, num_rows=count, shape=[8, 8, channels], kind="images")[:] = pixels
         write_targets(folder, split, targets)
         rows = "".join(f"{row:064x},{split}-{row:04d}\n" for row in range(count))
         (folder / split / "rows.csv").write_text("hash,name\n" + rows)
     (folder / "rejects.csv").write_text("file,reason\n")
-    write_info(folder, "images", CLASSES, [0.5] * channels, [0.2] * channels, PROVENANCE)
+    write_info(folder, "images", CLASSES, mean=[0.5] * channels, std=[0.2] * channels, provenance=PROVENANCE)
 
 
 def tiny_checkpoint(architecture: str = "mlp", channels: int = 1, seed: int = 0) -> Checkpoint:

@@ -108,7 +108,9 @@ def test_outside_the_repository_it_says_where_to_go(tmp_path: Path, monkeypatch:
 def test_what_could_be_better_is_fetched_when_asked(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(project, "mnist")
     _stand_in(project, "cifar10")
-    monkeypatch.setattr(availability, "find_better_source", lambda name, *rest: "mirror" if name == "mnist" else None)
+    monkeypatch.setattr(
+        availability, "find_better_source", lambda name, *args, **kwargs: "mirror" if name == "mnist" else None
+    )
     result = _check()
     assert "mnist is a stand-in, but the mirror has real images: dvc repro -f -s download@mnist" in result.output
     assert not (project / "mnist.txt").exists()
@@ -122,7 +124,9 @@ def test_what_could_be_better_is_fetched_when_asked(project: Path, monkeypatch: 
 def test_a_fetch_that_fails_is_an_error(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "dvc.yaml").write_text(_DVC.replace("sys.executable)", "1 / 0)"))
     _stand_in(project, "mnist")
-    monkeypatch.setattr(availability, "find_better_source", lambda name, *rest: "mirror" if name == "mnist" else None)
+    monkeypatch.setattr(
+        availability, "find_better_source", lambda name, *args, **kwargs: "mirror" if name == "mnist" else None
+    )
     assert "`dvc repro -f -s download@mnist` failed" in str(_check("--fix").exception)
 
 

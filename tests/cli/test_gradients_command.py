@@ -20,8 +20,8 @@ def write_set(shape: tuple[int, ...]) -> None:
     for split in SPLITS:
         symbols = np.random.default_rng(0).integers(0, 6, shape)
         targets = np.roll(symbols, -1) if symbols.ndim == 1 else symbols[:, 0]
-        write_tokens(folder, split, symbols, targets, 6)
-    write_info(folder, "text" if len(shape) == 1 else "sequences", VOCABULARY, [], [], PROVENANCE)
+        write_tokens(folder, split, tokens=symbols, targets=targets, vocabulary_size=6)
+    write_info(folder, "text" if len(shape) == 1 else "sequences", VOCABULARY, mean=[], std=[], provenance=PROVENANCE)
 
 
 @pytest.mark.parametrize(("shape", "lengths"), [((500,), [1, 2, 5, 10, 20, 50, 100]), ((70, 20), [1, 2, 5, 10, 20])])

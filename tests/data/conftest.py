@@ -1,4 +1,4 @@
-"""What the tests of the data sets share."""
+"""Fixtures of the tests of the data sets."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Reading made-up raw folders, and the refusals of damaged ones."""
+"""Read made-up raw folders, and the errors of damaged ones."""
 
 from pathlib import Path
 
@@ -18,16 +18,16 @@ LABELS = np.array([2, 0, 1, 2, 0, 1, 0, 2, 1, 1])
 CLASSES = ["ant", "bee", "cow"]
 
 
-def items_of(folder: Path, kind: str, class_names: list[str] | None = CLASSES) -> list[RawExample]:
+def read_examples(folder: Path, kind: str, class_names: list[str] | None = CLASSES) -> list[RawExample]:
     write_provenance(folder, kind, class_names)
     opened = open_raw_dataset(folder)
-    found = list(opened.iter_examples())
-    assert opened.count == len(found)
-    assert [item.name for item in opened.iter_examples()] == [item.name for item in found]
-    return found
+    examples = list(opened.iter_examples())
+    assert opened.count == len(examples)
+    assert [item.name for item in opened.iter_examples()] == [item.name for item in examples]
+    return examples
 
 
-def refusal(folder: Path, kind: str, class_names: list[str] | None = CLASSES) -> str:
+def read_error(folder: Path, kind: str, class_names: list[str] | None = CLASSES) -> str:
     write_provenance(folder, kind, class_names)
     with pytest.raises(UserError) as caught:
         for item in open_raw_dataset(folder).iter_examples():

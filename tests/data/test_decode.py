@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from raw_folders import encoded, random_images
 
-from vision_pipeline.data import decode as module
+from vision_pipeline.data import decode as decode_module
 from vision_pipeline.data.decode import ImageDecodeError, decode, resize_center_crop
 
 GREY = random_images(1, 9, 7)[0]
@@ -155,7 +155,7 @@ def test_decompression_bombs_are_refused_by_their_header(
 
 
 def test_a_file_over_the_limit_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_BYTES", 100)
+    monkeypatch.setattr(decode_module, "MAX_IMAGE_BYTES", 100)
     assert reason(b"x" * 101) == "too large: more than 100 bytes"
 
 

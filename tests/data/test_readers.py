@@ -13,7 +13,7 @@ from raw_folders import (
     write_cifar,
     write_idx,
 )
-from reading import CLASSES, LABELS, items_of, refusal
+from reading import CLASSES, LABELS, read_error, read_examples
 
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.data.readers import cifar, idx
@@ -26,7 +26,7 @@ def test_no_provenance(raw: Path) -> None:
 
 
 def test_unknown_format(raw: Path) -> None:
-    assert "format 'pickle'; known: idx, cifar-binary, zip, parquet" in refusal(raw, "pickle")
+    assert "format 'pickle'; known: idx, cifar-binary, zip, parquet" in read_error(raw, "pickle")
 
 
 # IDX
@@ -36,12 +36,12 @@ def test_idx(raw: Path) -> None:
     images, test = random_images(10, 6, 5), random_images(4, 6, 5, seed=1)
     write_idx(raw, "train", images, LABELS)
     write_idx(raw, "test", test, LABELS[:4])
-    found = items_of(raw, "idx")
-    assert [item.label for item in found] == [*LABELS, *LABELS[:4]]
-    assert [item.split for item in found] == ["train"] * 10 + ["test"] * 4
-    assert found[3].name == "train-images-idx3-ubyte.gz:3"
-    assert np.array_equal(found[3].read(), images[3][..., np.newaxis])
-    assert np.array_equal(found[10].read(), test[0][..., np.newaxis])
+    examples = read_examples(raw, "idx")
+    assert [item.label for item in examples] == [*LABELS, *LABELS[:4]]
+    assert [item.split for item in examples] == ["train"] * 10 + ["test"] * 4
+    assert examples[3].name == "train-images-idx3-ubyte.gz:3"
+    assert np.array_equal(examples[3].read(), images[3][..., np.newaxis])
+    assert np.array_equal(examples[10].read(), test[0][..., np.newaxis])
 
 
 def packed(content: bytes) -> bytes:
@@ -60,7 +60,7 @@ def idx_folder(raw: Path) -> Path:
     ("content", "why"),
     [
         (packed(idx_bytes(random_images(10, 6, 5)))[:-40], "end-of-stream"),
-        (b"<html>not found</html>", "Not a gzipped file"),
+        (b"<html>not examples</html>", "Not a gzipped file"),
         (packed(idx_bytes(random_images(10, 6, 5))[:-1]), "holds fewer"),
         (packed(idx_bytes(random_images(10, 6, 5)) + b"x"), "holds more"),
         (packed(idx_bytes(LABELS.astype(np.uint8))), "not an IDX file of bytes with 3 dimensions"),
@@ -71,23 +71,23 @@ def idx_folder(raw: Path) -> Path:
 )
 def test_damaged_idx(idx_folder: Path, content: bytes, why: str) -> None:
     (idx_folder / "train-images-idx3-ubyte.gz").write_bytes(content)
-    message = refusal(idx_folder, "idx")
+    message = read_error(idx_folder, "idx")
     assert why in message
     assert "train-" in message
 
 
 def test_idx_bomb_stops_at_its_declared_size(idx_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idx, "_MAX_BYTES", 299)
-    assert "its header declares 300 bytes" in refusal(idx_folder, "idx")
+    assert "its header declares 300 bytes" in read_error(idx_folder, "idx")
 
 
 def test_missing_idx_file(idx_folder: Path) -> None:
     (idx_folder / "t10k-labels-idx1-ubyte.gz").unlink()
-    assert "t10k-labels-idx1-ubyte.gz is damaged (it is missing)" in refusal(idx_folder, "idx")
+    assert "t10k-labels-idx1-ubyte.gz is damaged (it is missing)" in read_error(idx_folder, "idx")
 
 
 def test_idx_label_without_class(idx_folder: Path) -> None:
-    assert "row 0 has label 2, but there are 2 classes" in refusal(idx_folder, "idx", CLASSES[:2])
+    assert "row 0 has label 2, but there are 2 classes" in read_error(idx_folder, "idx", CLASSES[:2])
 
 
 # CIFAR-10 binary
@@ -102,17 +102,17 @@ def test_cifar(raw: Path) -> None:
         "cifar-10-batches-bin/readme.html": b"<html>",
     }
     write_cifar(raw, members)
-    found = items_of(raw, "cifar-binary")
-    assert [item.label for item in found] == LABELS.tolist()
-    assert [item.split for item in found] == ["train"] * 7 + ["test"] * 3
-    assert found[5].name == "data_batch_2.bin:1"
-    assert np.array_equal(np.stack([item.read() for item in found]), images)
+    examples = read_examples(raw, "cifar-binary")
+    assert [item.label for item in examples] == LABELS.tolist()
+    assert [item.split for item in examples] == ["train"] * 7 + ["test"] * 3
+    assert examples[5].name == "data_batch_2.bin:1"
+    assert np.array_equal(np.stack([item.read() for item in examples]), images)
 
 
 @pytest.mark.parametrize("name", ["../data_batch_1.bin", "/etc/data_batch_1.bin", "a/../../data_batch_1.bin"])
 def test_cifar_member_that_leaves_its_folder(raw: Path, name: str) -> None:
     write_cifar(raw, {name: cifar_bytes(random_images(2, 32, 32, 3), LABELS[:2])})
-    assert f"cifar-10-binary.tar.gz is damaged (the name {name!r} leaves its folder)" in refusal(raw, "cifar-binary")
+    assert f"cifar-10-binary.tar.gz is damaged (the name {name!r} leaves its folder)" in read_error(raw, "cifar-binary")
 
 
 def test_cifar_link(raw: Path) -> None:
@@ -121,28 +121,28 @@ def test_cifar_link(raw: Path) -> None:
         info = tarfile.TarInfo("data_batch_1.bin")
         info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(info)
-    assert "'data_batch_1.bin' is neither a file nor a folder" in refusal(raw, "cifar-binary")
+    assert "'data_batch_1.bin' is neither a file nor a folder" in read_error(raw, "cifar-binary")
 
 
 def test_cifar_cut_off(raw: Path) -> None:
     write_cifar(raw, {"data_batch_1.bin": cifar_bytes(random_images(2, 32, 32, 3), LABELS[:2])})
     path = raw / "cifar-10-binary.tar.gz"
     path.write_bytes(path.read_bytes()[:-3000])
-    assert "cifar-10-binary.tar.gz is damaged" in refusal(raw, "cifar-binary")
+    assert "cifar-10-binary.tar.gz is damaged" in read_error(raw, "cifar-binary")
 
 
 def test_cifar_record_of_wrong_length(raw: Path) -> None:
     write_cifar(raw, {"data_batch_1.bin": b"\0" * 3072})
-    assert "data_batch_1.bin has 3072 bytes, not a multiple of 3073" in refusal(raw, "cifar-binary")
+    assert "data_batch_1.bin has 3072 bytes, not a multiple of 3073" in read_error(raw, "cifar-binary")
 
 
 def test_cifar_without_batches(raw: Path) -> None:
     write_cifar(raw, {"data_batch_1": b"\x80\x04pickle"})
-    assert "no data_batch_N.bin or test_batch.bin inside" in refusal(raw, "cifar-binary")
+    assert "no data_batch_N.bin or test_batch.bin inside" in read_error(raw, "cifar-binary")
 
 
 @pytest.mark.parametrize("name", ["data_batch_1.bin", "padding"])
 def test_cifar_bomb(raw: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cifar, "_MAX_BYTES", 1_000_000)
     write_cifar(raw, {name: b"\0" * 3073 * 1000})
-    assert "it unpacks to more than 1,000,000 bytes" in refusal(raw, "cifar-binary")
+    assert "it unpacks to more than 1,000,000 bytes" in read_error(raw, "cifar-binary")

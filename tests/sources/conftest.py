@@ -1,4 +1,4 @@
-"""What the tests of the sources share."""
+"""Fixtures of the tests of the sources."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from own_folder import fill
 from tiny_set import Tiny
 
-from vision_pipeline.sources import download as fetching
+from vision_pipeline.sources import download
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def internet(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """An internet that holds what a test puts in: URL to bytes; everything else cannot be reached."""
     pages: dict[str, bytes] = {}
 
-    def receive(url: str, partial: Path, start: int, size: int | None, limit: int) -> None:
+    def receive(url: str, partial: Path, **limits: int | None) -> None:
         if url not in pages:
             raise OSError("unreachable")
         partial.write_bytes(pages[url])
 
-    monkeypatch.setattr(fetching, "_receive", receive)
+    monkeypatch.setattr(download, "_receive", receive)
     return pages

@@ -102,7 +102,15 @@ def test_what_is_left_out_does_not_change_the_digest(root: Path, tmp_path: Path)
         (tmp_path / folder).mkdir()
         class_names = pack_image_folder(root, tmp_path / folder)
         digests.append(
-            make_provenance("own", "own", "folder", "parquet", tmp_path / folder, "yours", class_names)["digest"]
+            make_provenance(
+                "own",
+                status="own",
+                source="folder",
+                data_format="parquet",
+                folder=tmp_path / folder,
+                licence="yours",
+                class_names=class_names,
+            )["digest"]
         )
         fill(root, "rose/1.heic")
     assert digests[0] == digests[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from preparing import Prepare, mirrored
+from prepared_data import Prepare, mirrored
 from tiny_training import CPU
 
 from vision_pipeline.augmentation.policy import AugmentationPolicy

@@ -1,1 +1,1 @@
-"""Raw images to arrays: readers, decoding and rejects, splits, the on-disk format."""
+"""Raw images and texts to arrays: readers, decoding and rejects, splits, the on-disk format."""

@@ -17,19 +17,21 @@ def write_augmented_dataset(
     folder: Path,
     prepared: PreparedDataset,
     batches: Iterable[np.ndarray],
+    *,
     num_copies: int,
     augmentation: dict[str, Any],
 ) -> None:
-    """Write a data set whose train is `num_copies` augmented copies of each image; val and test stay as they are.
+    """Write a data set whose train split is `num_copies` augmented copies of each image; val and test are copied.
 
     Args:
-        folder: that is there and empty.
-        prepared: whose images these are.
-        batches: batches, uint8 (n, height, width, channels), of all images once, then once more, `num_copies` times.
-        num_copies: of copies of each image, at least 1.
-        augmentation: the augmentation, for the provenance.
+        folder: an existing, empty folder.
+        prepared: the data set that is augmented.
+        batches: uint8 (n, height, width, channels), all images of train in order, `num_copies` times.
+        num_copies: copies of each image, at least 1.
+        augmentation: the augmentation's settings, for the provenance.
     """
-    inputs = create_memmap(folder, "train", len(prepared.targets("train")) * num_copies, prepared.info.shape, "images")
+    num_rows = len(prepared.targets("train")) * num_copies
+    inputs = create_memmap(folder, "train", num_rows=num_rows, shape=prepared.info.shape, kind="images")
     with progress_bar(len(inputs), f"views of {prepared.folder.name}") as pbar:
         for batch in batches:
             inputs[pbar.n : pbar.n + len(batch)] = batch
@@ -43,4 +45,4 @@ def write_augmented_dataset(
         for file in (prepared.folder / split).iterdir():
             shutil.copyfile(file, folder / split / file.name)
     provenance = prepared.info.provenance | {"augmentation": augmentation}
-    write_info(folder, "images", prepared.info.class_names, mean, std, provenance)
+    write_info(folder, "images", prepared.info.class_names, mean=mean, std=std, provenance=provenance)

@@ -1,4 +1,4 @@
-"""Encoded images of any kind to plain pixels, and pixels to the size a data set has."""
+"""Decode images of any kind to plain pixels, and resize pixels to the size of a data set."""
 
 import io
 from collections.abc import Mapping
@@ -11,14 +11,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
-from vision_pipeline.core.errors import DataError
+from vision_pipeline.core.errors import ArtifactError
+from vision_pipeline.core.limits import MAX_IMAGE_BYTES
 
-MAX_BYTES = 64 << 20  # of an encoded image
-MAX_PIXELS = 50_000_000  # of a decoded one; a JPEG that has more is scaled down while it is decoded
-_MAX_JPEG_PIXELS = 250_000_000  # before that scaling; a decompression bomb has more
-_LARGE_JPEG_LOCK = (
-    Lock()
-)  # held while more than MAX_PIXELS are decoded: a progressive JPEG of that size takes up to 2 GB
+MAX_PIXELS = 50_000_000  # pixels of a decoded image; a JPEG that has more is scaled down while it is decoded
+_MAX_JPEG_PIXELS = 250_000_000  # pixels before that scaling; a decompression bomb has more
+# held while more than MAX_PIXELS are decoded: a progressive JPEG of that size takes up to 2 GB
+_LARGE_JPEG_LOCK = Lock()
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 # The size in the header is compared with the limits above before a pixel is decoded, and is named in the reason;
@@ -45,7 +44,7 @@ def read_image(path: Path, bits: int | None = None) -> np.ndarray:
     """Return all pixels of an image's file, as `decode` does.
 
     Raises:
-        Unreadable: likewise, or there is no such file that can be read.
+        ImageDecodeError: the file cannot be read or decoded.
     """
     return to_uint8(read_image_exact(path), bits)
 
@@ -54,21 +53,21 @@ def read_image_exact(path: Path) -> np.ndarray:
     """Return all pixels of an image's file, as `decode_exact` does.
 
     Raises:
-        Unreadable: likewise, or there is no such file that can be read.
+        ImageDecodeError: the file cannot be read or decoded.
     """
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(MAX_IMAGE_BYTES + 1)
     except OSError as error:
         raise ImageDecodeError(error.strerror or "unreadable") from error
     return decode_exact(content)
 
 
 def decode(content: bytes, bits: int | None = None) -> np.ndarray:
-    """Return `decode_exact` on the scale of 8 bits: uint8; `bits` as `to_uint8` takes them.
+    """Return the pixels of an encoded image as uint8: `decode_exact`, then `to_uint8` with `bits`.
 
     Raises:
-        Unreadable: no image, cut off, damaged or too large.
+        ImageDecodeError: no image, cut off, damaged or too large.
     """
     return to_uint8(decode_exact(content), bits)
 
@@ -76,17 +75,18 @@ def decode(content: bytes, bits: int | None = None) -> np.ndarray:
 def decode_exact(content: bytes) -> np.ndarray:
     """Return all pixels of an encoded image, upright: (height, width, 1) if it is grey, else (height, width, 3).
 
-    They are uint8, of a grey image of 16 bits uint16. Palettes and CMYK become RGB, transparent pixels are laid on
-    white, of colours of 16 bits the upper 8 are kept (Pillow reads no more), of animations the first frame.
-    A JPEG of more than 50 megapixels is read at 1/2, 1/4 or 1/8 of its height and width, the first that has fewer.
+    The pixels are uint8, or uint16 where the image is grey with 16 bits. Palettes and CMYK become RGB, transparent
+    pixels are laid on white. The upper 8 bits of colours of 16 bits are kept (Pillow reads no more), and the first
+    frame of an animation. A JPEG of more than 50 megapixels is read at 1/2, 1/4 or 1/8 of its height and width, the
+    largest of these that has at most 50.
 
     Raises:
-        Unreadable: no image, cut off, damaged or too large.
+        ImageDecodeError: no image, cut off, damaged or too large.
     """
     if not content:
         raise ImageDecodeError("empty file")
-    if len(content) > MAX_BYTES:
-        raise ImageDecodeError(f"too large: more than {MAX_BYTES:,} bytes")
+    if len(content) > MAX_IMAGE_BYTES:
+        raise ImageDecodeError(f"too large: more than {MAX_IMAGE_BYTES:,} bytes")
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             with _LARGE_JPEG_LOCK if _draft_large_jpeg(image) else nullcontext():
@@ -99,11 +99,11 @@ def decode_exact(content: bytes) -> np.ndarray:
 
 
 def to_uint8(pixels: np.ndarray, bits: int | None) -> np.ndarray:
-    """Return uint16 pixels on the scale of 8 bits, uint8; uint8 pixels as they are.
+    """Return uint16 pixels scaled to uint8; uint8 pixels are returned unchanged.
 
     Args:
-        pixels: as `decode_exact` returns them.
-        bits: of the range that becomes 0 to 255, whiter pixels being 255; None: the range that this image uses.
+        pixels: uint8 or uint16, from `decode_exact`.
+        bits: the range 0 to 2**bits - 1 becomes 0 to 255, and larger values 255; None: the range that this image uses.
     """
     if pixels.dtype == np.uint8:
         return pixels
@@ -112,27 +112,32 @@ def to_uint8(pixels: np.ndarray, bits: int | None) -> np.ndarray:
 
 
 def get_range_bits(largest: int) -> int:
-    """Return the bits of the smallest range, of 8 bits at least, that holds a pixel's `largest` value."""
+    """Return the bits of the smallest range, at least 8 bits, that holds the value `largest`."""
     return max(8, largest.bit_length())
 
 
 def get_grey_bits(provenance: Mapping[str, Any]) -> int | None:
     """Return the bits of the range that a data set's 16-bit images use; None where it has no such images.
 
+    Args:
+        provenance: the data's provenance, as a checkpoint or an export stores it.
+
     Raises:
-        DataError: the number is none that `prepare` writes.
+        ArtifactError: the number is not one that `prepare` writes.
     """
     bits = provenance.get("grey_bits")
     if bits is not None and (type(bits) is not int or not 8 <= bits <= 16):
-        raise DataError(f"the data's provenance has grey_bits {bits!r}, which is not 8 to 16; train the model again")
+        raise ArtifactError(
+            f"the data's provenance has grey_bits {bits!r}, which is not 8 to 16; train the model again"
+        )
     return bits
 
 
 def resize_center_crop(pixels: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """The central square at `size` x `size`, uint8 (size, size, channels).
+    """Return the central square of an image, uint8 (size, size, channels).
 
-    Pixels are scaled once, bicubic with antialiasing, so that the shorter side becomes `size`; pixels that
-    have the size already are not touched. RGB becomes grey by ITU-R 601 luma, grey becomes three equal channels.
+    Pixels are scaled once, bicubic with antialiasing, so that the shorter side becomes `size`; an image that
+    already has the size is not changed. RGB becomes grey by ITU-R 601 luma, grey becomes three equal channels.
     """
     height, width, source_channels = pixels.shape
     if (height, width, source_channels) == (size, size, channels):
@@ -153,10 +158,12 @@ def _to_array(image: Image.Image) -> np.ndarray:
 
 
 def _draft_large_jpeg(image: Image.Image) -> bool:
-    """Have a JPEG of more than MAX_PIXELS decoded at a fraction of its size, which its size alone decides.
+    """Set a JPEG of more than MAX_PIXELS to be decoded at a fraction of its size; return whether it has that many.
+
+    The fraction depends on the size alone.
 
     Raises:
-        Unreadable: the image is too large for that, or is no JPEG.
+        ImageDecodeError: the image is too large for that, or is no JPEG.
     """
     width, height = image.size
     if width * height <= MAX_PIXELS:
@@ -170,17 +177,20 @@ def _draft_large_jpeg(image: Image.Image) -> bool:
 
 
 def _apply_exif(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF data asks; `ImageOps.exif_transpose` would also rewrite them, and fail on odd ones."""
+    """Return the image turned as its EXIF data demand.
+
+    `ImageOps.exif_transpose` would also rewrite the data, and fail on malformed ones.
+    """
     try:
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # EXIF data that no parser reads say nothing about sound pixels
+    except Exception:  # pixels can be sound although no parser reads the EXIF data
         return image
     method = _EXIF_TRANSPOSES.get(orientation)
     return image if method is None else image.transpose(method)
 
 
 def _to_l_or_rgb(image: Image.Image) -> Image.Image:
-    """Return it in the mode L or RGB; grey of 16 bits as it is."""
+    """Return the image in the mode L or RGB; grey of 16 bits is returned unchanged."""
     if image.mode in ("I", "F"):
         raise ImageDecodeError("its pixels have 32 bits, or a sign")
     if image.mode.startswith("I;16"):
@@ -193,7 +203,7 @@ def _to_l_or_rgb(image: Image.Image) -> Image.Image:
 
 
 def _classify_error(error: Exception) -> str:
-    """Plain words that are the same everywhere; Pillow's own messages can hold memory addresses."""
+    """Return a reason in plain words, the same on every machine; Pillow's messages can hold memory addresses."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     truncation_words = ("truncated", "broken data stream", "premature")

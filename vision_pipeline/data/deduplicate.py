@@ -1,4 +1,4 @@
-"""What training must not see: images of the test set, images twice, images with two labels."""
+"""Drop images that must not be trained on: those of the test set, duplicates, and images with two labels."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,9 +7,12 @@ from vision_pipeline.data.ingest import ImageRecord, RejectedImage
 
 
 def drop_duplicates_and_leaks(rows: list[ImageRecord]) -> tuple[list[ImageRecord], list[RejectedImage]]:
-    """Drop rows from the train part; the official test part stays whole, so that figures compare.
+    """Drop rows from the train part; the official test part stays whole, so that results are comparable.
 
-    Which pixels and labels stay depends on them alone, not on the order or the names of the rows.
+    The choice depends on pixels and labels alone, not on the order or the names of the rows.
+
+    Returns:
+        the rows that are kept, and the rejects with their reasons.
     """
     test = [row for row in rows if row.source_split == "test"]
     test_names = _map_hash_to_name(test)
@@ -23,7 +26,7 @@ def drop_duplicates_and_leaks(rows: list[ImageRecord]) -> tuple[list[ImageRecord
 
 
 def _resolve(duplicates: list[ImageRecord], test_name: str | None) -> tuple[list[ImageRecord], list[RejectedImage]]:
-    """Rows of the same pixels, sorted by name: which stay, which go and why."""
+    """Return which rows of the same pixels, sorted by name, are kept, and the rejects with their reasons."""
     if test_name is not None:
         return [], [_make_reject(row, f"also in test: {test_name}") for row in duplicates]
     if len({row.label for row in duplicates}) > 1:

@@ -1,13 +1,13 @@
-"""The one on-disk format of everything that a model can learn from.
+"""The prepared format: one on-disk layout for everything that a model can learn from.
 
-A folder with `dataset.json` and, for each of `train`, `val` and `test`, `inputs.npy` and `targets.npy`:
+A data set is a folder with `dataset.json` and, for each of `train`, `val` and `test`, `inputs.npy` and `targets.npy`:
 
     images    inputs uint8 (N, height, width, channels)
     features  inputs float16 (N, dimensions); train may hold several views, one after the other
-    text      inputs unsigned (N,), one symbol after the other, as indices into `load_class_names`, its vocabulary
+    text      inputs unsigned (N,), one symbol after the other, as indices into `class_names`, its vocabulary
     sequences inputs unsigned (N, length), likewise
 
-`targets.npy` is int64 (N,), indices into `load_class_names`; of a text each is the next symbol. The arrays are
+`targets.npy` is int64 (N,), indices into `class_names`; in a text each target is the next symbol. The arrays are
 memory-mapped, so a data set larger than memory can be used.
 """
 
@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vision_pipeline.core.errors import DataError
+from vision_pipeline.core.errors import DataError, UserError
 from vision_pipeline.core.files import read_json, sha256_file, write_bytes, write_json
 
 Split = Literal["train", "val", "test"]
@@ -31,19 +31,19 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What `dataset.json` says.
+    """The content of `dataset.json`.
 
     Attributes:
         kind: "images", "features", "text" or "sequences".
-        shape: of one input: [height, width, channels], [dimensions], [] of a text's symbol, or [length].
-        class_names: by target index; of a text and of sequences each is a symbol.
-        mean, std: per channel of train's inputs; of images on the scale 0 to 1; symbols have none.
-        counts: of rows, by split, then by class name.
-        provenance: of the raw data: `name`, `status` (official, variant or stand-in), `source`,
-            `digest` and `licence`; a text adds `not_held_out` (the splits that are the training text itself), features
-            `backbone` (its name and the provenance of its weights), augmented views `augmentation` (their `policy`,
-            how many `views`, and their `style` or None); where some of the images are grey of 16 bits, there is
-            `get_grey_bits`, the bits of the range that these use, which became 0 to 255.
+        shape: shape of one input: [height, width, channels], [dimensions], [] for a text's symbol, or [length].
+        class_names: names by target index; the symbols of a text or of sequences.
+        mean, std: one value per channel of train's inputs, for images on the scale 0 to 1; empty for symbols.
+        counts: number of rows by split, then by class name.
+        provenance: origin of the raw data: `name`, `status` (official, variant or stand-in), `source`,
+            `digest` and `licence`. A text adds `not_held_out` (the splits that are the training text itself), features
+            add `backbone` (its name and the provenance of its weights), augmented copies add `augmentation` (their
+            `policy`, the number of `views`, and their `style` or None). Where some of the images are grey with 16
+            bits, `grey_bits` holds the bits of the range that they use, which became 0 to 255.
         digest: SHA-256 over the arrays of all splits, in hexadecimal.
     """
 
@@ -58,7 +58,7 @@ class DatasetInfo:
 
     @property
     def item_name(self) -> str:
-        """What its rows are called: images, features, sequences, or of a text symbols."""
+        """The word for its rows: images, features, sequences, or symbols of a text."""
         return "symbols" if self.kind == "text" else self.kind
 
 
@@ -70,19 +70,19 @@ class PreparedDataset:
     info: DatasetInfo
 
     def inputs(self, split: Split) -> np.ndarray:
-        """Inputs of a split, memory-mapped, read-only."""
+        """Return the inputs of a split, memory-mapped, read-only."""
         return read_array(self.folder / split / "inputs.npy")
 
     def targets(self, split: Split) -> np.ndarray:
-        """Targets of a split, int64 (N,)."""
+        """Return the targets of a split, int64 (N,)."""
         return read_array(self.folder / split / "targets.npy")
 
 
 def read_array(path: Path) -> np.ndarray:
-    """An array of a .npy file, memory-mapped, read-only.
+    """Return the array of a .npy file, memory-mapped, read-only.
 
     Raises:
-        DataError: it is missing, cut off, or no array of numbers; nothing in it is unpickled.
+        DataError: the file is missing, cut off, or holds no array of numbers; nothing in it is unpickled.
     """
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
@@ -110,7 +110,9 @@ def open_dataset(folder: Path) -> PreparedDataset:
 
 
 def check_test_rows_match(features: PreparedDataset, images: PreparedDataset) -> None:
-    """Hold a set against the one that it was made from: what is tested on the one is shown by the other.
+    """Check that features have the test rows of the images that they were computed from.
+
+    Predictions on the features are reported beside these images.
 
     Raises:
         DataError: their test rows differ, or there are none.
@@ -124,10 +126,10 @@ def check_test_rows_match(features: PreparedDataset, images: PreparedDataset) ->
 
 
 def read_rows_csv(folder: Path, split: Split) -> tuple[str, list[str]]:
-    """The header and the lines of a split's `rows.csv`, each with its line end.
+    """Return the header and the lines of a split's `rows.csv`, each with its line end.
 
     Raises:
-        DataError: it is missing, empty or no text.
+        DataError: the file is missing, empty or no text.
     """
     path = folder / split / "rows.csv"
     try:
@@ -139,8 +141,12 @@ def read_rows_csv(folder: Path, split: Split) -> tuple[str, list[str]]:
     return lines[0], lines[1:]
 
 
-def create_memmap(folder: Path, split: Split, num_rows: int, shape: list[int], kind: str) -> np.ndarray:
-    """Create `inputs.npy` of a split on disk, to be filled in place; uint8 for images, float16 for features."""
+def create_memmap(folder: Path, split: Split, *, num_rows: int, shape: list[int], kind: str) -> np.ndarray:
+    """Create `inputs.npy` of a split on disk, to be filled in place; uint8 for images, float16 for features.
+
+    Raises:
+        UserError: the disk has no room for it.
+    """
     (folder / split).mkdir(parents=True, exist_ok=True)
     dtype = np.uint8 if kind == "images" else np.float16
     path = folder / split / "inputs.npy"
@@ -153,7 +159,7 @@ def create_memmap(folder: Path, split: Split, num_rows: int, shape: list[int], k
 
 
 def _reserve_blocks(path: Path) -> None:
-    """Take the disk's blocks now: on a disk that fills up later, writing to a map ends the process without a word."""
+    """Allocate the disk's blocks now: writing to a map on a disk that fills up later would kill the process."""
     if not hasattr(os, "posix_fallocate"):
         return
     size = path.stat().st_size
@@ -161,11 +167,11 @@ def _reserve_blocks(path: Path) -> None:
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
-        raise DataError(f"{path} needs {size >> 20} MiB, for which the disk has no room: {error}") from error
+        raise UserError(f"{path} needs {size >> 20} MiB, for which the disk has no room: {error}") from error
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Write a small array as .npy, whole or not at all; of a full disk `np.save` would not even say that it is full."""
+    """Write a small array as .npy, whole or not at all; `np.save` does not report that a disk is full."""
     buffer = io.BytesIO()
     np.save(buffer, array)
     write_bytes(path, buffer.getbuffer())
@@ -178,12 +184,20 @@ def write_targets(folder: Path, split: Split, targets: np.ndarray) -> None:
 
 
 def token_dtype(vocabulary_size: int) -> np.dtype[Any]:
-    """The unsigned type that numbers so many different symbols: of one byte where that is enough."""
+    """Return the smallest unsigned type that numbers `vocabulary_size` symbols."""
     return np.min_scalar_type(vocabulary_size - 1)
 
 
-def write_tokens(folder: Path, split: Split, tokens: np.ndarray, targets: np.ndarray, vocabulary_size: int) -> None:
-    """Write the arrays of a split of a text or of sequences, which hold so many `vocabulary_size` symbols in all."""
+def write_tokens(folder: Path, split: Split, *, tokens: np.ndarray, targets: np.ndarray, vocabulary_size: int) -> None:
+    """Write the arrays of a split of a text or of sequences.
+
+    Args:
+        folder: the data set's folder.
+        split: the split to write.
+        tokens: inputs, whole numbers (N,) or (N, length), indices into the vocabulary.
+        targets: whole numbers (N,), indices into the vocabulary.
+        vocabulary_size: number of different symbols of the data set, which decides the dtype of the inputs.
+    """
     write_targets(folder, split, targets)
     write_array(folder / split / "inputs.npy", tokens.astype(token_dtype(vocabulary_size)))
 
@@ -192,11 +206,20 @@ def write_info(
     folder: Path,
     kind: DataKind,
     class_names: list[str],
+    *,
     mean: list[float],
     std: list[float],
     provenance: dict[str, Any],
 ) -> DatasetInfo:
-    """Write `dataset.json` for arrays that are complete; shape, counts and digest are read off them."""
+    """Write `dataset.json` for complete arrays, and return its content; shape, counts and digest come from the arrays.
+
+    Args:
+        folder: the data set's folder, with the arrays of all splits.
+        kind: "images", "features", "text" or "sequences".
+        class_names: names by target index.
+        mean, std: one value per channel of train's inputs; empty for symbols.
+        provenance: origin of the raw data.
+    """
     targets = {split: read_array(folder / split / "targets.npy") for split in SPLITS}
     info = DatasetInfo(
         kind=kind,
@@ -218,6 +241,6 @@ def _count_classes(targets: np.ndarray, class_names: list[str]) -> dict[str, int
 
 
 def dataset_digest(folder: Path) -> str:
-    """SHA-256 over the arrays of all splits, in hexadecimal."""
+    """Return the SHA-256 over the arrays of all splits, in hexadecimal."""
     digests = [sha256_file(folder / split / file) for split in SPLITS for file in ("inputs.npy", "targets.npy")]
     return hashlib.sha256("".join(digests).encode()).hexdigest()

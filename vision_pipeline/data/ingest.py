@@ -1,4 +1,8 @@
-"""The first pass over a raw data set: every image decoded in full and hashed."""
+"""Read a raw data set in two passes.
+
+The first pass decodes every image in full and hashes it. The second decodes the chosen images again, resizes them and
+writes them straight to their rows on disk.
+"""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -10,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vision_pipeline.core.files import write_csv
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.progress import progress_bar
 from vision_pipeline.data.decode import (
     ImageDecodeError,
@@ -24,13 +29,14 @@ from vision_pipeline.data.parallel import map_chunks
 from vision_pipeline.data.readers.raw import RawDataset, RawExample, SourceSplit
 
 RawContent = bytes | np.ndarray
+SplitIndex = tuple[Split, int]
 
-_KEEP_BYTES = 256 << 20
+_KEEP_BYTES = 256 << 20  # bytes of resized images that are kept from the first pass
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """A readable image: its place in the raw set's order and what identifies it."""
+    """A readable image: its index in the raw set's order, its class and the hash that identifies it."""
 
     index: int
     source_split: SourceSplit
@@ -40,7 +46,7 @@ class ImageRecord:
 
 
 class RejectedImage(NamedTuple):
-    """An image that is left out, why, and its part and label where they are known."""
+    """An image that is left out, the reason, and its split in the source and label where it has them."""
 
     file: str
     reason: str
@@ -50,7 +56,7 @@ class RejectedImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _HighDepthImage:
-    """A grey image of 16 bits, whose scale is not known before all such images have been decoded."""
+    """A grey image of 16 bits; its scale is set once all such images have been decoded."""
 
     index: int
     largest: int
@@ -61,13 +67,13 @@ _ImageResult = ImageRecord | RejectedImage | _HighDepthImage
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What the first pass found.
+    """The result of the first pass.
 
     Attributes:
         rows: readable images, in the raw set's order.
         rejects: the others.
-        resized: images as they will be stored, by index; empty where all together would take much memory.
-        bits: of the range that grey images of 16 bits use, the same for all of them; None where there are none.
+        resized: images as they will be stored, by index; empty where all of them would take too much memory.
+        bits: bits of the range that grey images of 16 bits use, the same for all; None where there are none.
     """
 
     rows: list[ImageRecord]
@@ -77,9 +83,10 @@ class ScanResult:
 
 
 def decode_and_hash(raw: RawDataset, size: int, channels: int) -> ScanResult:
-    """Decode and hash all images of `raw`, on all cores; grey images of 16 bits a second time, on their common scale.
+    """Decode and hash all images of `raw`, on all cores.
 
-    A small data set is fitted to `size` and `channels` on the way, which saves decoding it again.
+    Grey images of 16 bits are decoded a second time, on their common scale. The images of a small data set are also
+    resized to `size` and `channels`, so that the second pass need not decode them again.
     """
     keep_resized = raw.count * size * size * channels <= _KEEP_BYTES
     resized: dict[int, np.ndarray] = {}
@@ -102,13 +109,14 @@ def decode_and_hash(raw: RawDataset, size: int, channels: int) -> ScanResult:
     if high_depth:
         results += _map_images(raw, high_depth, partial(scan_image, bits))
     rows = sorted((result for result in results if isinstance(result, ImageRecord)), key=lambda row: row.index)
+    logger.debug(f"decoded {len(rows)} of {raw.count} images; resized ones kept in memory: {len(resized)}")
     return ScanResult(rows, [result for result in results if isinstance(result, RejectedImage)], resized, bits)
 
 
 def _map_images(
     raw: RawDataset, indices: Collection[int], work: Callable[[int, RawExample, RawContent], _ImageResult]
 ) -> list[_ImageResult]:
-    """Return the results of `work` on the images of `raw` whose index is `indices`, in the raw set's order."""
+    """Return the results of `work` on the images of `raw` whose index is in `indices`, in the raw set's order."""
 
     def work_chunk(chunk: Sequence[tuple[tuple[int, RawExample], RawContent]]) -> list[_ImageResult]:
         return [work(index, item, content) for (index, item), content in chunk]
@@ -123,19 +131,19 @@ def _map_images(
 
 
 def decode_content(content: RawContent, bits: int | None) -> np.ndarray:
-    """Return pixels uint8 (height, width, 1 or 3) of a raw item's content, with the `bits` of a `ScanResult`.
+    """Return pixels, uint8 (height, width, 1 or 3), of an example's content, with the `bits` of a `ScanResult`.
 
     Raises:
-        Unreadable: it cannot be decoded.
+        ImageDecodeError: it cannot be decoded.
     """
     return decode(content, bits) if isinstance(content, bytes) else content
 
 
 def hash_pixels(pixels: np.ndarray) -> str:
-    """SHA-256 of the shape and of the pixels in row order, in hexadecimal.
+    """Return the SHA-256 of the shape and of the pixels in row order, in hexadecimal.
 
-    It identifies an image by what is seen: the same from IDX, PNG or raw bytes, stored as grey or as
-    grey in RGB, and whatever size and channels a data set is prepared with.
+    It identifies an image by its visible content: it is the same from IDX, PNG or raw bytes, stored as grey or as
+    grey in RGB, and for any size and channels that a data set is prepared with.
     """
     if pixels.shape[2] == 3 and (pixels[..., :1] == pixels[..., 1:]).all():
         pixels = pixels[..., :1]
@@ -144,26 +152,34 @@ def hash_pixels(pixels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-# MERGED The second pass: the chosen images decoded again, fitted and written straight to their rows on disk.
-SplitIndex = tuple[Split, int]
-
-
 def write_images(
     folder: Path,
     raw: RawDataset,
+    *,
     resized: dict[int, np.ndarray],
     splits: dict[Split, list[ImageRecord]],
     size: int,
     channels: int,
     bits: int | None,
 ) -> np.ndarray:
-    """Write `inputs.npy`, `targets.npy` and `rows.csv` of every split; gives the inputs of train.
+    """Write `inputs.npy`, `targets.npy` and `rows.csv` of every split, and return the inputs of train.
 
-    Images come from `resized`, else from `raw`, with the scan's `bits`. Pixels go through memory maps, so the memory
-    in use does not grow with the number of images.
+    Pixels go through memory maps, so the memory in use does not grow with the number of images.
+
+    Args:
+        folder: the data set's folder.
+        raw: the raw data set.
+        resized: resized images by index, from the first pass; where it is empty, images are decoded from `raw`.
+        splits: the rows of each split, in order.
+        size: height and width, pixels.
+        channels: 1 or 3.
+        bits: bits of the range that grey images of 16 bits use, from the first pass.
+
+    Returns:
+        uint8 (N, size, size, channels), memory-mapped.
     """
     arrays = {
-        split: create_memmap(folder, split, len(rows), [size, size, channels], "images")
+        split: create_memmap(folder, split, num_rows=len(rows), shape=[size, size, channels], kind="images")
         for split, rows in splits.items()
     }
     split_indices: dict[int, SplitIndex] = {
@@ -184,16 +200,6 @@ def write_images(
     return arrays["train"]
 
 
-def write_rows_csv(folder: Path, split: Split, rows: Iterable[tuple[str, str]]) -> None:
-    """Write `rows.csv` of a split: the hash of each row's content, and its name in the source."""
-    write_csv(folder / split / "rows.csv", ("hash", "name"), rows)
-
-
-def write_rejects_csv(path: Path, rejects: list[RejectedImage]) -> None:
-    """Write `rejects.csv`: file and reason, sorted."""
-    write_csv(path, ("file", "reason"), sorted((reject.file, reject.reason) for reject in rejects))
-
-
 def _iter_chosen(
     raw: RawDataset, resized: dict[int, np.ndarray], split_indices: dict[int, SplitIndex]
 ) -> Iterator[tuple[SplitIndex, RawContent]]:
@@ -203,3 +209,13 @@ def _iter_chosen(
     for index, item in enumerate(raw.iter_examples()):
         if index in split_indices:
             yield split_indices[index], item.read()
+
+
+def write_rows_csv(folder: Path, split: Split, rows: Iterable[tuple[str, str]]) -> None:
+    """Write `rows.csv` of a split: the hash of each row's content, and its name in the source."""
+    write_csv(folder / split / "rows.csv", ("hash", "name"), rows)
+
+
+def write_rejects_csv(path: Path, rejects: list[RejectedImage]) -> None:
+    """Write `rejects.csv`: file and reason, sorted."""
+    write_csv(path, ("file", "reason"), sorted((reject.file, reject.reason) for reject in rejects))

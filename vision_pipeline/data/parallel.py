@@ -19,10 +19,13 @@ _CHUNK_BYTES = 4 << 20
 def map_chunks(
     work: Callable[[Sequence[tuple[T, bytes | np.ndarray]]], R], images: Iterable[tuple[T, bytes | np.ndarray]]
 ) -> Iterator[R]:
-    """`work` over chunks of `images` in parallel, results in order.
+    """Yield the results of `work` on chunks of `images`, computed in parallel, in order.
 
-    Only a few chunks are read ahead, so memory does not grow with the number of images. `images` is
-    iterated by the calling thread.
+    Only a few chunks are read ahead, so memory does not grow with the number of images.
+
+    Args:
+        work: called in a thread with a chunk of (key, content).
+        images: (key, content: encoded image or pixels); iterated by the calling thread.
     """
     threads = count_available_cpus()
     pending: deque[Future[R]] = deque()

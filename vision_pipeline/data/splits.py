@@ -1,6 +1,6 @@
-"""Sharing out a whole number of seats in proportion: the largest-remainder method, with bounds.
+"""Choose the images of train, val and test by content hash, stratified by class.
 
-Source: M. L. Balinski and H. P. Young, Fair Representation (1982), on Hamilton's method.
+The choice depends on pixels and labels alone: every mirror and every order of rows gives the same splits.
 """
 
 import hashlib
@@ -10,21 +10,26 @@ from fractions import Fraction
 from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
-from vision_pipeline.core.errors import DataError
+from vision_pipeline.core.errors import ConfigError, DataError
 from vision_pipeline.data.format import Split
 from vision_pipeline.data.ingest import ImageRecord
 
+K = TypeVar("K", int, tuple[bool, int])
+_SortKey = Callable[[ImageRecord], str]
+
 
 def largest_remainder(sizes: Sequence[int], total: int, lower: Sequence[int], upper: Sequence[int]) -> list[int]:
-    """Share `total` between groups in proportion to their `sizes`.
+    """Apportion `total` to groups in proportion to their `sizes` by the largest-remainder method, with bounds.
 
     Each group gets from `lower` to `upper`. The sum is `total`, or the nearest that these bounds allow. Where
-    they do not bind, every share is within one of `total * size / sum(sizes)`. Of equal claims the first wins.
+    they do not bind, every share is within one of `total * size / sum(sizes)`. The first of equal claims wins.
+
+    Source: M. L. Balinski and H. P. Young, Fair Representation (1982), on Hamilton's method.
     """
     shares = list(lower)
     total_size = sum(sizes)
-    # a claim is what a group lacks to its exact share, times `whole` (whole numbers need no rounding), negated
-    # since the heap gives the smallest
+    # a claim is the difference to a group's exact share, times `total_size` (whole numbers need no rounding), negated
+    # because the heap returns the smallest
     claims = [(shares[group] * total_size - size * total, group) for group, size in enumerate(sizes)]
     claims = [claim for claim in claims if shares[claim[1]] < upper[claim[1]]]
     heapify(claims)
@@ -38,29 +43,24 @@ def largest_remainder(sizes: Sequence[int], total: int, lower: Sequence[int], up
     return shares
 
 
-# MERGED Which images train, validate and test: by content hash, stratified by class.
-# MERGED
-# MERGED The choice depends on the pixels and labels alone: every mirror and every order of rows gives the same splits.
-K = TypeVar("K", int, tuple[bool, int])
-_SortKey = Callable[[ImageRecord], str]
-
-
 def subsample(rows: list[ImageRecord], limit: int) -> list[ImageRecord]:
-    """At most `limit` of the rows (0: all): the first by content hash, parts and classes in proportion.
+    """Return at most `limit` of the rows (0: all): the first by content hash, in proportion to splits and classes.
 
     Raises:
-        DataError: too few for an image of every class in every split.
+        ConfigError: `limit` is too small for an image of every class in every split.
     """
     if limit == 0 or limit >= len(rows):
         return rows
     strata = _group_rows(rows, lambda row: (row.source_split == "test", row.label))
     has_test = any(is_test for is_test, _ in strata)
-    # of every class one image for each split that is made of this part
+    # each class needs one image for each split that is made of this part of the source
     required = [1 if is_test else 2 if has_test else 3 for is_test, _ in strata]
     sizes = [len(stratum) for stratum in strata.values()]
     lower = [min(pair) for pair in zip(required, sizes, strict=True)]
     if sum(lower) > limit:
-        raise DataError(f"params.yaml: data.limit is {limit}, too few for every class; allowed: 0, {sum(lower)} and up")
+        raise ConfigError(
+            f"params.yaml: data.limit is {limit}, too few for every class; allowed: 0, {sum(lower)} and up"
+        )
     shares = largest_remainder(sizes, limit, lower, sizes)
     return [
         row
@@ -70,12 +70,12 @@ def subsample(rows: list[ImageRecord], limit: int) -> list[ImageRecord]:
 
 
 def stratified_split(rows: list[ImageRecord], validation: float, test: float) -> dict[Split, list[ImageRecord]]:
-    """Rows of each split, in an order that mixes the classes.
+    """Return the rows of each split, in an order that mixes the classes.
 
     Args:
-        rows: clean ones, whose pixels differ within the source's train part, which has an image of every class.
-        validation: share of the source's train part held out.
-        test: share of the same held out where the source has no test part.
+        rows: rows without duplicates in the source's train part, which has an image of every class.
+        validation: share of the source's train part that is held out for validation.
+        test: share of the train part that is held out for the test where the source has no test part.
 
     Raises:
         DataError: a split is empty.
@@ -96,14 +96,14 @@ def stratified_split(rows: list[ImageRecord], validation: float, test: float) ->
 
 
 def share_of(count: int, share: float) -> int:
-    """`share` of `count`, rounded half up, without the error of binary fractions."""
+    """Return `share` of `count`, rounded half up, without the error of binary fractions."""
     return int(count * Fraction(str(share)) + Fraction(1, 2))
 
 
 def _hold_out(
     rows: list[ImageRecord], count: int, purpose: str, min_remaining: int
 ) -> tuple[list[ImageRecord], list[ImageRecord]]:
-    """What stays, and `count` rows held out: of every class at least one where `min_remaining` others remain."""
+    """Return the remaining rows, and `count` rows held out: one of each class at least, if `min_remaining` remain."""
     classes = _group_rows(rows, lambda row: row.label)
     sizes = [len(members) for members in classes.values()]
     upper = [max(0, size - min_remaining) for size in sizes]
@@ -133,5 +133,5 @@ def _get_hash(row: ImageRecord) -> str:
 
 
 def _make_sort_key(purpose: str) -> _SortKey:
-    """An order that depends on content and `purpose` alone."""
+    """Return a sort key that depends on content and `purpose` alone."""
     return lambda row: hashlib.sha256((purpose + row.hash).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of pixels, exact."""
+"""Compute the mean and standard deviation of pixels exactly."""
 
 from math import sqrt
 
@@ -11,13 +11,16 @@ _CHUNK_BYTES = 32 << 20
 
 
 def channel_mean_std(images: np.ndarray) -> tuple[list[float], list[float]]:
-    """Per channel of uint8 (N, height, width, channels), on the scale 0 to 1.
+    """Return the mean and standard deviation of each channel, on the scale 0 to 1.
 
     Sums are whole numbers until the last division, so the result does not depend on how they are split.
-    A channel that is the same everywhere, such as blue in images without it, gets a deviation of 1.
+    A channel that is constant, such as blue in images without it, gets a deviation of 1.
+
+    Args:
+        images: uint8 (N, height, width, channels).
 
     Raises:
-        DataError: all channels are, so that nothing can be learnt from the images.
+        DataError: all channels are constant, so that nothing can be learned from the images.
     """
     channels = images.shape[3]
     chunk_rows = max(1, _CHUNK_BYTES // images[0].nbytes)
@@ -32,7 +35,7 @@ def channel_mean_std(images: np.ndarray) -> tuple[list[float], list[float]]:
 
 
 def _sum_per_channel(chunk: np.ndarray) -> np.ndarray:
-    # first over the images, whole rows of memory at a time: several times as fast as over all axes at once
+    # summed over the images first, whole rows of memory at a time: several times as fast as over all axes at once
     return chunk.sum(axis=0, dtype=np.uint64).sum(axis=(0, 1))
 
 

@@ -1,4 +1,4 @@
-"""A text as numbers: its vocabulary, its splits by position, and for each symbol the one that follows."""
+"""Prepare sequences of symbols: a text, whose targets are the next symbols, and the copy task."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ _MAX_VOCABULARY = 1 << 16
 
 
 def prepare_text(
-    folder: Path, raw_dir: Path, settings: PrepareTextConfig, limit: int, provenance: dict[str, Any]
+    folder: Path, raw_dir: Path, *, settings: PrepareTextConfig, limit: int, provenance: dict[str, Any]
 ) -> DatasetInfo:
     """Write the splits of the text in `raw_dir` into `folder`, in the prepared format.
 
@@ -29,11 +29,11 @@ def prepare_text(
     whole text, sorted.
 
     Args:
-        folder: is there, and empty.
+        folder: an existing, empty folder.
         raw_dir: holds one UTF-8 file.
-        settings: with the shares held out; a split of share 0 is the training text itself.
-        limit: use the first `limit` lines, 0: all.
-        provenance: of the text.
+        settings: the shares held out; a split of share 0 is the training text itself.
+        limit: number of lines to use, 0: all.
+        provenance: the text's provenance.
 
     Raises:
         DataError: the file is not UTF-8, or the text is too short, has one symbol or too many different ones.
@@ -48,17 +48,22 @@ def prepare_text(
     token_ids = {symbol: index for index, symbol in enumerate(vocabulary)}
     for split, (start, end) in spans.items():
         tokens = np.array([token_ids[symbol] for symbol in text[start:end]])
-        write_tokens(folder, split, tokens[:-1], tokens[1:], len(vocabulary))
+        write_tokens(folder, split, tokens=tokens[:-1], targets=tokens[1:], vocabulary_size=len(vocabulary))
         digest = hashlib.sha256(text[start:end].encode()).hexdigest()
         write_rows_csv(folder, split, [(digest, f"characters {start} to {end - 1}")])
-    return write_info(folder, "text", vocabulary, [], [], _note_not_held_out(provenance, not_held_out))
+    return write_info(
+        folder, "text", vocabulary, mean=[], std=[], provenance=_note_not_held_out(provenance, not_held_out)
+    )
 
 
 def read_text(raw_dir: Path) -> str:
-    """The text of a raw folder, with one kind of line ends, whichever of the three it was written with.
+    """Return the text of a raw folder, with `\n` as line end and without a byte-order mark.
 
     `\r\n` and `\r` become `\n`, as Python reads text files, so that the same text from another system is the same
-    data; a byte-order mark is no part of the text.
+    data.
+
+    Raises:
+        DataError: the file is not UTF-8.
     """
     (file,) = (path for path in raw_dir.iterdir() if path.name != "provenance.json")
     try:
@@ -74,7 +79,7 @@ def _take_lines(text: str, limit: int) -> str:
 def _split_by_position(
     text: str, settings: PrepareTextConfig, raw_dir: Path
 ) -> tuple[dict[Split, tuple[int, int]], list[Split]]:
-    """Where each split starts and ends, and which of them are the training text itself."""
+    """Return the start and end of each split, and the splits that are the training text itself."""
     val, test = (share_of(len(text), share) for share in (settings.validation, settings.test))
     edges = (0, len(text) - val - test, len(text) - test, len(text))
     spans = dict(zip(SPLITS, pairwise(edges), strict=True))
@@ -84,14 +89,14 @@ def _split_by_position(
     for split, (start, end) in spans.items():
         if end - start < 2:
             raise DataError(
-                f"the {split} split of the text in {raw_dir} would have {end - start} characters, of which none has a next "
-                "one; give a longer text or other shares in `prepare`"
+                f"the {split} split of the text in {raw_dir} would have {end - start} characters, of which none has a "
+                "next one; give a longer text or other shares in `prepare`"
             )
     return spans, not_held_out
 
 
 def _note_not_held_out(provenance: dict[str, Any], not_held_out: list[Split]) -> dict[str, Any]:
-    """The provenance, which says in words, too, when a split is not held out."""
+    """Return the provenance with a note on the splits that are not held out."""
     if not not_held_out:
         return provenance
     names = " and ".join({"val": "validation", "test": "test"}[split] for split in not_held_out)
@@ -99,32 +104,32 @@ def _note_not_held_out(provenance: dict[str, Any], not_held_out: list[Split]) ->
     return provenance | {"note": note, "not_held_out": not_held_out}
 
 
-# MERGED Sequences whose first symbol must be remembered to their end: all that comes after it is noise.
-# MERGED
-# MERGED The further back the first symbol lies, the less of it is left in a simple network's state, and in its gradient.
-# MERGED
-# MERGED Source: Bengio et al., Learning long-term dependencies with gradient descent is difficult, IEEE Transactions on Neural
-# MERGED Networks 5 (1994), whose latch problem this is with more than two classes.
 def prepare_copy_task(
-    folder: Path, raw_dir: Path, length: int, limit: int, vocabulary: list[str], provenance: dict[str, Any]
+    folder: Path, raw_dir: Path, *, length: int, limit: int, vocabulary: list[str], provenance: dict[str, Any]
 ) -> DatasetInfo:
-    """Draw the splits into `folder`, in the prepared format: `length` symbols each, evenly, and the first as target.
+    """Write the splits of the copy task into `folder`: random sequences, whose target is their first symbol.
+
+    A network must remember the first symbol to the end; all later symbols are noise. The longer the sequence, the less
+    of the first symbol is left in a simple network's state, and in its gradient.
+
+    Source: Bengio et al., Learning long-term dependencies with gradient descent is difficult, IEEE Transactions on
+    Neural Networks 5 (1994): its latch problem, with more than two classes.
 
     Args:
-        folder: is there, and empty.
-        raw_dir: holds `copy.json`, with the sequences of each split.
-        length: of a sequence, 1 and above.
-        limit: draw that many of each split at most, 0: all.
-        vocabulary: that sequences are drawn from.
-        provenance: of the task.
+        folder: an existing, empty folder.
+        raw_dir: holds `copy.json`, with the number of sequences of each split.
+        length: number of symbols of a sequence, at least 1.
+        limit: number of sequences of each split at most, 0: all.
+        vocabulary: symbols that are drawn, each with the same probability.
+        provenance: the task's provenance.
     """
     row_counts = read_json(raw_dir / "copy.json")["rows"]
     for split_index, split in enumerate(SPLITS):
         count = min(row_counts[split], limit or row_counts[split])
         sequences = np.random.default_rng([split_index, length]).integers(len(vocabulary), size=(count, length))
-        write_tokens(folder, split, sequences, sequences[:, 0], len(vocabulary))
+        write_tokens(folder, split, tokens=sequences, targets=sequences[:, 0], vocabulary_size=len(vocabulary))
         names = (
             (hashlib.sha256(row.tobytes()).hexdigest(), f"{split}-{index:06}") for index, row in enumerate(sequences)
         )
         write_rows_csv(folder, split, names)
-    return write_info(folder, "sequences", vocabulary, [], [], provenance)
+    return write_info(folder, "sequences", vocabulary, mean=[], std=[], provenance=provenance)

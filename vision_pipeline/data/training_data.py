@@ -1,4 +1,8 @@
-"""A share of a split's rows: stratified by class, the same for every model of a data set and seed."""
+"""The images that a model trains on: a share of the real ones, and the synthetic ones of a folder.
+
+A folder of synthetic images has `about.json` and, except for `none`, `inputs.npy`, uint8 (N, height, width, channels),
+and `targets.npy`, int64 (N,). Validation and test hold real images only.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +17,18 @@ from vision_pipeline.data.format import PreparedDataset, read_array, write_array
 
 
 def stratified_subset(targets: np.ndarray, fraction: float, seed: int, dataset: str) -> np.ndarray:
-    """Rows of a random part of each class; a smaller fraction's rows are among a larger one's.
+    """Return the rows of a random part of each class, the same for every model of a data set and seed.
+
+    The rows of a smaller fraction are a subset of those of a larger one.
 
     Args:
         targets: int64 (N,).
-        fraction: share of each class's rows, above 0 to 1; at least one is kept.
+        fraction: share of each class's rows, above 0, at most 1; at least one row of a class is kept.
         seed: `seed` of params.yaml.
-        dataset: of the data set; with the seed it is the key of the choice.
+        dataset: name of the data set; the choice is keyed by it and the seed.
 
     Returns:
-        int64 (n,), rising.
+        int64 (n,), ascending.
     """
     order = np.random.default_rng(derive_seed("subset", seed, dataset)).permutation(len(targets))
     class_rows = [order[targets[order] == label] for label in np.unique(targets)]
@@ -30,18 +36,14 @@ def stratified_subset(targets: np.ndarray, fraction: float, seed: int, dataset: 
     return np.sort(np.concatenate(kept)).astype(np.int64)
 
 
-# MERGED Images that a generator made: a folder of their own, and what a model trains on when they join real ones.
-# MERGED
-# MERGED A folder has `about.json` and, but for `none`, `inputs.npy`, uint8 (N, height, width, channels), and `targets.npy`,
-# MERGED int64 (N,). Validation and test hold real images only.
 @dataclass(frozen=True)
 class TrainingData:
-    """What a model trains on.
+    """The rows that a model trains on.
 
     Attributes:
-        inputs, targets: as the prepared format has them; real ones first.
-        synthetic: whose images stand behind the real ones, `none` where nobody's.
-        synthetic_images: how many these are.
+        inputs, targets: arrays of the prepared format; the real rows come first.
+        synthetic: name of the generator whose images follow the real ones, or `none`.
+        synthetic_images: number of synthetic images.
     """
 
     inputs: np.ndarray
@@ -50,15 +52,24 @@ class TrainingData:
     synthetic_images: int
 
     def tags(self) -> dict[str, Any]:
-        """What every record of the training says of them."""
+        """Return the tags of the synthetic images that every record of the training holds."""
         return {"synthetic": self.synthetic, "synthetic_images": self.synthetic_images}
 
 
-def load_training_data(data: PreparedDataset, dataset: str, fraction: float, seed: int, folder: Path) -> TrainingData:
-    """The share of a set's training rows that the key (seed, data set) gives, and a folder's synthetic images.
+def load_training_data(
+    data: PreparedDataset, dataset: str, *, fraction: float, seed: int, folder: Path
+) -> TrainingData:
+    """Return a share of a data set's training rows, and the synthetic images of a folder.
+
+    Args:
+        data: the prepared data set.
+        dataset: name of the data set, a key of the choice of rows.
+        fraction: share of the real rows, above 0, at most 1.
+        seed: `seed` of params.yaml, the other key.
+        folder: folder of synthetic images.
 
     Raises:
-        DataError: the images are damaged, or are not of this data set as it is now.
+        DataError: the images are damaged, or were generated from another state of the data set.
     """
     inputs, targets, metadata = data.inputs("train"), data.targets("train"), read_json(folder / "about.json")
     if fraction < 1:
@@ -78,7 +89,14 @@ def load_training_data(data: PreparedDataset, dataset: str, fraction: float, see
 
 
 def write_synthetic(folder: Path, inputs: np.ndarray, targets: np.ndarray, metadata: dict[str, Any]) -> None:
-    """Write images, their classes and what is known `metadata` them; with the marks that they are synthetic."""
+    """Write synthetic images, their targets and `metadata`; `about.json` marks them as synthetic.
+
+    Args:
+        folder: is replaced.
+        inputs: uint8 (N, height, width, channels).
+        targets: int64 (N,).
+        metadata: `name` of the generator and `source`, the digest of its data, and more.
+    """
     with atomic_dir(folder) as partial:
         write_array(partial / "inputs.npy", inputs)
         write_array(partial / "targets.npy", targets)

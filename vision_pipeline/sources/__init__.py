@@ -1,1 +1,1 @@
-"""Where bytes come from: the catalogue, downloads, mirrors, a user's own folder, stand-ins."""
+"""Sources of raw data: the catalogue, downloads, mirrors, a user's own folder, stand-ins."""

@@ -1,17 +1,16 @@
-"""Get a data set of the catalogue from the first source that has it: mirror, official, stand-in."""
+"""Acquire a data set of the catalogue from the first source that has it: mirror, official, stand-in."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from vision_pipeline.core.errors import DataError
-from vision_pipeline.core.files import sha256_file
 from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import repo_root
-from vision_pipeline.sources import mirror
-from vision_pipeline.sources.catalog import CatalogEntry, CatalogMismatch, Release
+from vision_pipeline.sources.catalog import CatalogEntry, CatalogMismatch, Release, check_sha256
 from vision_pipeline.sources.download import DownloadError, download_file
 from vision_pipeline.sources.hub_parquet import check_schema
+from vision_pipeline.sources.mirror import MIRROR_VARIABLE, copy_with_progress, find_in_mirror, find_mirror_root
 from vision_pipeline.sources.provenance import make_provenance
 from vision_pipeline.sources.release_check import classify_release
 from vision_pipeline.sources.standins.datasets import STAND_INS, make_stand_in
@@ -29,19 +28,20 @@ def acquire_dataset(entry: CatalogEntry, source: str, target_dir: Path) -> dict[
     """Put a data set's files into the empty folder `target_dir` and return their provenance.
 
     Args:
-        entry: of the catalogue.
+        entry: the data set's entry in the catalogue.
         source: "auto" (the first of mirror, official and stand-in that works), or the one to use.
         target_dir: receives the files as published, with their names, and nothing else.
 
     Raises:
-        DataError: the source that was asked for has it not (each attempt and its failure is listed), or
-            `DATA_MIRROR` names a folder that is not there.
+        DataError: no allowed source has the data set; the message lists each attempt and its failure.
+        UserError: `DATA_MIRROR` names a folder that does not exist.
     """
     failures: list[str] = []
     for provider in PROVIDER_ORDER[source]:
-        metadata = _PROVIDERS[provider](entry, target_dir, failures)
-        if metadata is not None:
-            return metadata
+        logger.debug(f"{entry.name}: trying the source {provider}")
+        provenance = _PROVIDERS[provider](entry, target_dir, failures)
+        if provenance is not None:
+            return provenance
     raise DataError(
         f"{entry.name}: the source {source!r} did not give the data set:\n"
         + "\n".join(f"  {line}" for line in failures)
@@ -50,15 +50,15 @@ def acquire_dataset(entry: CatalogEntry, source: str, target_dir: Path) -> dict[
 
 
 def _copy_from_mirror(entry: CatalogEntry, target_dir: Path, failures: list[str]) -> dict[str, Any] | None:
-    root = mirror.find_mirror_root()
+    root = find_mirror_root()
     if root is None:
-        failures.append(f"{mirror.MIRROR_VARIABLE} is not set")
+        failures.append(f"{MIRROR_VARIABLE} is not set")
         return None
     for release in entry.releases:
         try:
-            files = mirror.find_in_mirror(root, entry, release)
+            files = find_in_mirror(root, entry, release)
             if files:
-                mirror.copy_with_progress(files, target_dir)
+                copy_with_progress(files, target_dir)
                 return _accept_files(entry, release, "mirror", target_dir)
         except CatalogMismatch as mismatch:
             _record_failure(entry, failures, f"mirror: {mismatch}", target_dir)
@@ -69,8 +69,8 @@ def _copy_from_mirror(entry: CatalogEntry, target_dir: Path, failures: list[str]
 def _download_official(entry: CatalogEntry, target_dir: Path, failures: list[str]) -> dict[str, Any] | None:
     for release in entry.releases:
         try:
-            # copied: two experiments may fetch at the same time, and each needs its own
-            mirror.copy_with_progress(_download_release(entry, release), target_dir)
+            # a copy: two experiments may download at the same time, and each needs its own files
+            copy_with_progress(_download_release(entry, release), target_dir)
             return _accept_files(entry, release, "official", target_dir)
         except DownloadError as failure:
             for url, reason in failure.attempts:
@@ -81,11 +81,13 @@ def _download_official(entry: CatalogEntry, target_dir: Path, failures: list[str
 
 
 def _download_release(entry: CatalogEntry, release: Release) -> list[Path]:
-    """All files of a release, downloaded outside the stage's out, which DVC deletes before each run."""
+    """Download all files of a release to the cache, because DVC deletes the stage's out before each run."""
     folder = repo_root() / ".cache" / "downloads" / entry.name
     for file in release.files:
         urls = [url + file.name for url in release.urls]
-        source_url = download_file(urls, folder / file.name, file.size, file.sha256, release.limit)
+        source_url = download_file(
+            urls, folder / file.name, size=file.size, sha256=file.sha256, max_bytes=release.limit
+        )
         logger.info(f"{entry.name}: {source_url}")
     return [folder / file.name for file in release.files]
 
@@ -98,7 +100,14 @@ def _make_stand_in(entry: CatalogEntry, target_dir: Path, failures: list[str]) -
         return None
     stand_in = make_stand_in(entry.name, entry.class_names, target_dir)
     return make_provenance(
-        entry.name, "stand-in", "stand-in", "parquet", target_dir, stand_in.licence, entry.class_names, stand_in.note
+        entry.name,
+        status="stand-in",
+        source="stand-in",
+        data_format="parquet",
+        folder=target_dir,
+        licence=stand_in.licence,
+        class_names=entry.class_names,
+        note=stand_in.note,
     )
 
 
@@ -110,7 +119,7 @@ _PROVIDERS: dict[str, Callable[[CatalogEntry, Path, list[str]], dict[str, Any] |
 
 
 def _record_failure(entry: CatalogEntry, failures: list[str], reason: str, target_dir: Path) -> None:
-    """Say and note a failure; leave nothing of it behind."""
+    """Log and record a failure, and delete the files that it left in `target_dir`."""
     logger.info(f"{entry.name}: {reason}")
     failures.append(reason)
     for file in target_dir.iterdir():
@@ -118,22 +127,29 @@ def _record_failure(entry: CatalogEntry, failures: list[str], reason: str, targe
 
 
 def _accept_files(entry: CatalogEntry, release: Release, source: str, target_dir: Path) -> dict[str, Any]:
-    """The provenance of files that lie in `target_dir`, once they are found to be what the catalogue says."""
+    """Return the provenance of the files in `target_dir`, after a check that they fit the catalogue.
+
+    Raises:
+        CatalogMismatch: they do not fit.
+    """
     if release.format == "parquet" and release.columns is not None:
         files = sorted(target_dir.iterdir())
         for file in files:
             check_schema(file, release.columns, entry.class_names)
         status, note = classify_release(entry, release.columns, files)
     else:
-        _check_checksums(release, target_dir)
+        for remote_file in release.files:
+            check_sha256(target_dir / remote_file.name, remote_file.sha256)
         status, note = "official", ""
     url = release.urls[0] if source == "official" else ""
     return make_provenance(
-        entry.name, status, source, release.format, target_dir, entry.licence, entry.class_names, note, url
+        entry.name,
+        status=status,
+        source=source,
+        data_format=release.format,
+        folder=target_dir,
+        licence=entry.licence,
+        class_names=entry.class_names,
+        note=note,
+        url=url,
     )
-
-
-def _check_checksums(release: Release, target_dir: Path) -> None:
-    for file in release.files:
-        if (digest := sha256_file(target_dir / file.name)) != file.sha256:
-            raise CatalogMismatch(f"{file.name} has the SHA-256 {digest}, expected {file.sha256}")

@@ -1,4 +1,7 @@
-"""Can what is at hand be replaced by something better? Asked at every run, so cheap: names and sizes, no contents."""
+"""Report whether better data or weights than those at hand are available now.
+
+Every run of the pipeline checks this, so it is cheap: it compares names and sizes, and reads no contents.
+"""
 
 import threading
 import time
@@ -11,33 +14,39 @@ from urllib.parse import urlsplit
 
 from vision_pipeline.config.data import AnyDatasetConfig, BackboneConfig
 from vision_pipeline.core.files import read_json
+from vision_pipeline.core.logging import logger
 from vision_pipeline.sources.catalog import CatalogEntry, CatalogMismatch, Release, WeightsEntry, read_entry
 from vision_pipeline.sources.download import http_opener
 from vision_pipeline.sources.mirror import find_in_mirror, find_mirror_root
 from vision_pipeline.sources.pretrained_weights import find_weights_in_mirror, find_weights_in_package
 from vision_pipeline.sources.provenance import PROVENANCE_FILE
 
+_PROVIDER_PHRASES = {
+    "mirror": "the mirror has",
+    "official": "the official source can be reached and has",
+    "package": "an installed package has",
+}
 HOST_TIMEOUT_SECONDS = 3.0
 TOTAL_TIMEOUT_SECONDS = 6.0
 
 
 def find_better_source(
-    name: str, entry: CatalogEntry, requested: str, raw_dir: Path, probe_network: bool
+    name: str, entry: CatalogEntry, *, requested: str, raw_dir: Path, probe_network: bool
 ) -> str | None:
-    """The source that would replace the raw data at hand if it was downloaded now, None if nothing would change.
+    """Return the source that would replace the raw data at hand if they were downloaded now.
 
     Args:
-        name: of the data set in `params.yaml`.
-        entry: of the catalogue.
-        requested: the data set's `source` in `params.yaml`.
-        raw_dir: the folder of all raw data; the set lies in `raw / name`.
-        probe_network: also ask the official hosts, with one small request each and 6 s altogether.
+        name: name of the data set in `params.yaml`.
+        entry: its entry in the catalogue.
+        requested: its `source` in `params.yaml`.
+        raw_dir: folder of all raw data; the data set is in `raw_dir / name`.
+        probe_network: also probe the official hosts, with one small request each and 6 s in total.
 
     Returns:
-        "mirror" or "official", or "stand-in" where that is what is wanted.
+        "mirror" or "official", "stand-in" where `requested` is the stand-in; None if nothing would change.
 
     Raises:
-        DataError: `DATA_MIRROR` names a folder that is not there, or the provenance at hand is damaged.
+        UserError: `DATA_MIRROR` names a folder that does not exist, or the provenance at hand is damaged.
     """
     if not (raw_dir / name / "provenance.json").exists():
         return None  # nothing at hand: the stage runs anyway
@@ -54,7 +63,20 @@ def find_better_source(
 
 
 def find_better_weights(name: str, requested: str, weights_dir: Path, probe_network: bool) -> str | None:
-    """The same for a backbone's weights, which lie in `weights / name`: only random ones are replaced."""
+    """Return the source that would replace a backbone's weights at hand; only random weights are replaced.
+
+    Args:
+        name: name of the backbone in `params.yaml`.
+        requested: its `source` in `params.yaml`.
+        weights_dir: folder of all weights; the backbone's are in `weights_dir / name`.
+        probe_network: also probe the publisher's host.
+
+    Returns:
+        "mirror", "package" or "official"; None if nothing would change.
+
+    Raises:
+        UserError: `DATA_MIRROR` names a folder that does not exist, or the provenance at hand is damaged.
+    """
     if requested == "random" or not (weights_dir / name / "provenance.json").exists():
         return None
     if read_json(weights_dir / name / "provenance.json")["status"] != "random":
@@ -71,13 +93,13 @@ def find_better_weights(name: str, requested: str, weights_dir: Path, probe_netw
 
 
 def _mirror_differs(entry: CatalogEntry, provenance: dict[str, Any], folder: Path) -> bool:
-    """Whether the mirror has the set, and at hand is a stand-in, a variant from elsewhere or other files."""
+    """Return whether the mirror has other files than those at hand, and these are not the official ones."""
     root = find_mirror_root()
     if root is None:
         return False
     offers = [files for release in entry.releases if (files := _find_release_files(root, entry, release))]
     if provenance["source"] == "mirror":
-        # whichever of them was taken: one that is broken would be offered for ever
+        # compared with all of them, because a broken one would be offered for ever
         sizes = _read_sizes(folder, provenance)
         return all({file.name: file.stat().st_size for file in files} != sizes for files in offers) and bool(offers)
     return bool(offers) and provenance["status"] != "official"
@@ -95,10 +117,10 @@ def _read_sizes(folder: Path, provenance: dict[str, Any]) -> dict[str, int]:
 
 
 def _any_reachable(urls: list[str]) -> bool:
-    """Whether one of the addresses answers a HEAD request; asked at the same time, each host once."""
+    """Return whether one of the addresses answers a HEAD request; all hosts are probed in parallel, each once."""
     reachable: list[str] = []
     hosts = {urlsplit(url).netloc: url for url in reversed(urls)}
-    # daemon threads: looking up a host's name cannot be given a time limit, and must not delay the exit
+    # daemon threads: looking up a host's name has no time limit, and must not delay the exit
     threads = [threading.Thread(target=_probe, args=(url, reachable), daemon=True) for url in hosts.values()]
     for thread in threads:
         thread.start()
@@ -115,19 +137,18 @@ def _probe(url: str, reachable: list[str]) -> None:
         request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "vision-pipeline"})
         with http_opener().open(request, timeout=HOST_TIMEOUT_SECONDS):
             reachable.append(url)
-    except Exception:  # whatever goes wrong, the answer is no
-        return
+    except Exception as error:  # a host counts as unreachable whatever goes wrong
+        logger.debug(f"{url} cannot be reached: {error}")
 
 
-# MERGED What a person should know about the data at hand: stand-ins, and what could be had better.
 @dataclass(frozen=True)
 class DataStatus:
-    """One line for people.
+    """The state of one data set or of one backbone's weights, as a line for the user.
 
     Attributes:
-        message: what is at hand and what could be had.
-        stage: of dvc.yaml, that fetches it anew.
-        better_available: whether something else would be fetched now; a stand-in may have no better source.
+        message: the state, and the better source where there is one.
+        stage: stage of dvc.yaml that downloads it again.
+        better_available: whether that stage would replace it now; a stand-in may have no better source.
     """
 
     message: str
@@ -135,29 +156,29 @@ class DataStatus:
     better_available: bool
 
     def __str__(self) -> str:
-        """The line, ending with the command that replaces what is at hand."""
+        """Return the line, which ends with the command that replaces the data at hand."""
         return f"{self.message}: dvc repro -f -s {self.stage}"
 
 
 def iter_data_status(
     datasets: Mapping[str, AnyDatasetConfig], raw_dir: Path, probe_network: bool
 ) -> Iterator[DataStatus]:
-    """Notices about data sets of the catalogue.
+    """Yield the state of each data set of the catalogue that is a stand-in or that a better source would replace.
 
     Args:
-        datasets: of params.yaml.
-        raw_dir: the folder of all raw data.
-        probe_network: also ask the official hosts (seconds).
+        datasets: section `datasets` of params.yaml.
+        raw_dir: folder of all raw data.
+        probe_network: also probe the official hosts, which takes seconds.
 
     Raises:
-        DataError: a catalogue entry, a provenance at hand or `DATA_MIRROR` is not as it must be.
+        UserError: a catalogue entry, a provenance at hand or `DATA_MIRROR` is not valid.
     """
     for name, dataset in datasets.items():
         if dataset.kind != "catalog":
             continue
-        stage, provider = (
-            f"download@{name}",
-            find_better_source(name, read_entry(Path(dataset.path)), dataset.source, raw_dir, probe_network),
+        stage, entry = f"download@{name}", read_entry(Path(dataset.path))
+        provider = find_better_source(
+            name, entry, requested=dataset.source, raw_dir=raw_dir, probe_network=probe_network
         )
         status = _read_status(raw_dir / name)
         if provider:
@@ -169,7 +190,16 @@ def iter_data_status(
 def iter_weight_status(
     backbones: Mapping[str, BackboneConfig], weights_dir: Path, probe_network: bool
 ) -> Iterator[DataStatus]:
-    """Notices about the backbones' weights, which lie in the folder `weights_dir`; the rest as `iter_data_status`."""
+    """Yield the state of each backbone whose weights are random although others are requested or available.
+
+    Args:
+        backbones: section `backbones` of params.yaml.
+        weights_dir: folder of all weights.
+        probe_network: also probe the publishers' hosts, which takes seconds.
+
+    Raises:
+        UserError: a provenance at hand or `DATA_MIRROR` is not valid.
+    """
     for name, backbone in backbones.items():
         stage, provider = f"weights@{name}", find_better_weights(name, backbone.source, weights_dir, probe_network)
         if provider:
@@ -179,7 +209,7 @@ def iter_weight_status(
 
 
 def _read_status(folder: Path) -> str | None:
-    """Of what is at hand; None where nothing is."""
+    """Return the status of the data or weights at hand; None where there are none."""
     return str(read_json(folder / PROVENANCE_FILE)["status"]) if (folder / PROVENANCE_FILE).exists() else None
 
 
@@ -189,10 +219,3 @@ def _describe_data_offer(name: str, status: str | None, provider: str) -> str:
     if status == "stand-in":
         return f"{name} is a stand-in, but {_PROVIDER_PHRASES[provider]} real images"
     return f"{name} is at hand ({status}), but {_PROVIDER_PHRASES[provider]} other files"
-
-
-_PROVIDER_PHRASES = {
-    "mirror": "the mirror has",
-    "official": "the official source can be reached and has",
-    "package": "an installed package has",
-}

@@ -1,4 +1,4 @@
-"""The catalogue: what is known of every public data set and of the backbones' weights, as typed data."""
+"""The catalogue of public data sets and of the backbones' weights, as typed data."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from vision_pipeline.config.fields import Name, StrictModel
-from vision_pipeline.core.errors import DataError
+from vision_pipeline.core.errors import ConfigError
+from vision_pipeline.core.files import sha256_file
 
 WEIGHTS_CATALOG = Path(__file__).parents[2] / "data" / "catalog" / "weights.yaml"
 
@@ -22,11 +23,11 @@ ByteCount = Annotated[int, Field(ge=1)]
 
 
 class CatalogMismatch(Exception):
-    """Files that are there but do not fit the catalogue; the message says what differs."""
+    """Files that exist but do not fit the catalogue; the message names the difference."""
 
 
 class RemoteFile(StrictModel):
-    """One file of a release; without a checksum it is judged by its pixels."""
+    """One file of a release; one without a checksum is verified by its pixels."""
 
     name: FileName
     size: ByteCount | None = None
@@ -34,14 +35,14 @@ class RemoteFile(StrictModel):
 
 
 class ParquetColumns(StrictModel):
-    """What the columns of a Parquet release are called."""
+    """The names of the columns of a Parquet release."""
 
     image: str
     label: str
 
 
 class Release(StrictModel):
-    """One published form of a data set; `urls` are mirrors, each the folder that holds `files`."""
+    """One published form of a data set; each of `urls` is a folder that holds `files`."""
 
     format: ReleaseFormat
     urls: Annotated[list[Url], Field(min_length=1)]
@@ -64,7 +65,7 @@ class Release(StrictModel):
 
 
 class SplitPixelDigests(StrictModel):
-    """MD5 of a split's decoded arrays; `also_at`: where its equal blocks start in a known reordering."""
+    """The MD5 of a split's decoded arrays; `also_at` holds the starts of equal blocks in another published order."""
 
     images: Md5
     labels: Md5
@@ -72,7 +73,7 @@ class SplitPixelDigests(StrictModel):
 
 
 class PixelDigests(StrictModel):
-    """The decoded arrays of the official release, by which any lossless copy is known."""
+    """The digests of the official release's decoded arrays, which identify any lossless copy."""
 
     shape: Annotated[list[int], Field(min_length=2, max_length=3)]
     train: SplitPixelDigests
@@ -80,7 +81,7 @@ class PixelDigests(StrictModel):
 
 
 class CatalogEntry(StrictModel):
-    """A public data set; of a text neither classes nor rows are known beforehand."""
+    """A public data set; a text has neither class names nor rows."""
 
     name: Name
     licence: str
@@ -98,7 +99,7 @@ class CatalogEntry(StrictModel):
 
 
 class CopyEntry(StrictModel):
-    """Sequences that the project draws, whose first symbol is the answer."""
+    """The copy task: sequences that the project draws, whose target is the first symbol."""
 
     name: Name
     symbols: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=100)]
@@ -114,7 +115,7 @@ class CopyEntry(StrictModel):
 class WeightsEntry(StrictModel):
     """Pretrained weights of one network, by URL or inside an installed package.
 
-    `mean` and `std` are of the inputs that it was trained on, RGB, on the scale 0 to 1.
+    `mean` and `std` belong to the inputs that it was trained on, RGB, on the scale 0 to 1.
     """
 
     licence: str
@@ -127,23 +128,37 @@ class WeightsEntry(StrictModel):
     package: str | None = None
 
 
+def check_sha256(path: Path, expected: str | None) -> None:
+    """Check the SHA-256 of a file.
+
+    Args:
+        path: the file.
+        expected: hexadecimal digits that the SHA-256 must begin with; None: any.
+
+    Raises:
+        CatalogMismatch: the file has another SHA-256.
+    """
+    if expected and not (digest := sha256_file(path)).startswith(expected):
+        raise CatalogMismatch(f"{path.name} has the SHA-256 {digest}, expected {expected}")
+
+
 def read_entry(path: Path) -> CatalogEntry:
     """Read and validate one data set's entry.
 
     Raises:
-        DataError: the file is missing, is not YAML or breaks the schema; the message names the file and the key.
+        ConfigError: the file is missing, is not YAML or breaks the schema; the message names the file and the key.
     """
     return _read_validated(path, TypeAdapter(CatalogEntry))
 
 
 def read_copy_entry(path: Path) -> CopyEntry:
-    """As `read_entry`, of sequences that the project draws."""
+    """Read and validate the entry of a copy task; errors are those of `read_entry`."""
     entry: CopyEntry = _read_validated(path, TypeAdapter(CopyEntry))
     return entry
 
 
 def read_weights_catalog() -> dict[str, WeightsEntry]:
-    """Read and validate the entries of weights whose file is known to the project, by `library/network`."""
+    """Read and validate the catalogue's entries of weights, by `library/network`; errors are those of `read_entry`."""
     return _read_validated(WEIGHTS_CATALOG, TypeAdapter(dict[str, WeightsEntry]))
 
 
@@ -156,6 +171,6 @@ def _read_validated(path: Path, adapter: TypeAdapter[Any]) -> Any:
         return adapter.validate_python(safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}" for detail in error.errors()]
-        raise DataError(f"{path} is not a valid catalogue entry:\n" + "\n".join(lines)) from error
+        raise ConfigError(f"{path} is not a valid catalogue entry:\n" + "\n".join(lines)) from error
     except (OSError, YAMLError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not a readable catalogue entry: {error}") from error
+        raise ConfigError(f"{path} is not a readable catalogue entry: {error}") from error

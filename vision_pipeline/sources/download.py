@@ -1,6 +1,5 @@
 """Download a file from the first mirror that delivers the expected bytes; a broken download is resumed."""
 
-import fcntl
 import re
 import time
 import urllib.request
@@ -12,17 +11,18 @@ from typing import IO, Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from vision_pipeline.core.errors import DataError
-from vision_pipeline.core.files import sha256_file as sha256_of
+from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.files import sha256_file
+from vision_pipeline.core.locks import file_lock
 from vision_pipeline.core.logging import logger
 from vision_pipeline.core.progress import progress_bar
 
 TIMEOUT_SECONDS = 15.0  # to connect, and between two pieces
-STALL_WINDOW_SECONDS = 30.0  # over which the rate is measured
-MIN_BYTES_PER_SECOND = 1000.0  # bytes per second; below it the host counts as stalled
-MAX_ATTEMPTS = 5  # at one host, as long as each brings new bytes
+STALL_WINDOW_SECONDS = 30.0  # for the measurement of the rate
+MIN_BYTES_PER_SECOND = 1000.0  # a slower host counts as stalled
+MAX_ATTEMPTS = 5  # at one host, as long as each attempt brings new bytes
 MAX_REDIRECTS = 5
-DEFAULT_MAX_BYTES = 1 << 30  # bytes of a file whose size is not known
+DEFAULT_MAX_BYTES = 1 << 30  # of a file of unknown size
 _CHUNK_BYTES = 1 << 16
 
 
@@ -39,35 +39,36 @@ class _AttemptFailed(Exception):
 
 
 def download_file(
-    urls: list[str], path: Path, size: int | None, sha256: str | None, max_bytes: int = DEFAULT_MAX_BYTES
+    urls: list[str], path: Path, *, size: int | None, sha256: str | None, max_bytes: int = DEFAULT_MAX_BYTES
 ) -> str:
     """Download a file to `path` and return the URL that delivered it.
 
-    Bytes are collected in `<to>.partial`, which outlives a failure or a kill, and get their name only when they
-    have the right size and checksum. A partial file is continued (also at another mirror) only where a checksum
-    can prove that the pieces belong together.
+    Bytes are collected in `<path>.partial`, which outlives a failure or a kill; it is renamed when it has the right
+    size and checksum. A partial file is resumed (also at another mirror) only where a checksum can prove that the
+    pieces belong together. One process at a time downloads a file; others wait.
 
     Args:
         urls: mirrors of the same file, in the order in which they are tried.
-        path: where the file belongs; if it is there already with the right checksum, nothing is fetched.
+        path: the file to write; if it exists with the right checksum, nothing is downloaded.
         size: expected bytes, None if unknown.
         sha256: hexadecimal, the whole or its first digits where only those are published; None if unknown.
         max_bytes: the most bytes to accept where `size` is None.
 
     Raises:
-        FetchFailed: every mirror failed; lists each with its reason.
-        DataError: the disk cannot be written.
+        DownloadError: every mirror failed; lists each with its reason.
+        UserError: the disk cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    with _lock_download(path):
-        if sha256 and path.exists() and sha256_of(path).startswith(sha256):
+    with file_lock(f"download-{path.parent.name}-{path.name}", f"downloads {path.name}"):
+        if sha256 and path.exists() and sha256_file(path).startswith(sha256):
             return urls[0]
         attempts: list[tuple[str, str]] = []
         for url in urls:
             try:
-                _download_from(url, partial, size, sha256, max_bytes)
+                _download_from(url, partial, size=size, sha256=sha256, max_bytes=max_bytes)
             except _AttemptFailed as failure:
+                logger.debug(f"{url}: {failure}")
                 attempts.append((url, str(failure)))
                 continue
             partial.replace(path)
@@ -75,34 +76,22 @@ def download_file(
     raise DownloadError(path.name, attempts)
 
 
-@contextmanager
-def _lock_download(path: Path) -> Iterator[None]:
-    """One process at a time downloads a file; another one waits and says so."""
-    with path.with_name(path.name + ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info(f"{path.name} is being downloaded by another process; waiting")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _download_from(url: str, partial: Path, size: int | None, sha256: str | None, max_bytes: int) -> None:
-    """Complete and verify `partial` from one URL; try again while every attempt brings new bytes."""
+def _download_from(url: str, partial: Path, *, size: int | None, sha256: str | None, max_bytes: int) -> None:
+    """Complete and verify `partial` from one URL; retry while every attempt brings new bytes."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         if sha256 is None:
             partial.unlink(missing_ok=True)
         size_before = _get_size(partial)
         try:
             if not (size and size_before >= size):
-                _receive(url, partial, size_before, size, max_bytes)
+                _receive(url, partial, start=size_before, size=size, max_bytes=max_bytes)
             _verify(partial, size, sha256)
             return
         except (OSError, HTTPException, ValueError) as error:
             reason = _format_error(error)
         except _AttemptFailed as failure:
             reason = str(failure)
-        # a resumed file that came out wrong is started anew; a fresh one without any gain is given up
+        # a resumed file with a wrong checksum is downloaded again; one that gained no byte is given up
         progressed = _get_size(partial) > size_before if partial.exists() else size_before > 0
         if attempt == MAX_ATTEMPTS or not progressed:
             raise _AttemptFailed(reason)
@@ -120,7 +109,7 @@ def _format_error(error: Exception) -> str:
     return " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
 
 
-def _receive(url: str, partial: Path, start: int, size: int | None, max_bytes: int) -> None:
+def _receive(url: str, partial: Path, *, start: int, size: int | None, max_bytes: int) -> None:
     """Append the bytes from `start` on to `partial`, or rewrite it where the server sends the whole file."""
     request = urllib.request.Request(url, headers={"User-Agent": "vision-pipeline"})
     if start:
@@ -128,17 +117,18 @@ def _receive(url: str, partial: Path, start: int, size: int | None, max_bytes: i
     try:
         response = http_opener().open(request, timeout=TIMEOUT_SECONDS)
     except HTTPError as error:
-        if error.code == 416:  # our partial file is longer than theirs
+        if error.code == 416:  # the partial file is longer than the published one
             partial.unlink(missing_ok=True)
         raise
     with response:
         start = _resolve_start(response, partial, start, size)
         with _open_for_writing(partial, "ab" if start else "wb") as file:
-            _stream_to_file(response, file, start, size, size or max_bytes, partial.name.removesuffix(".partial"))
+            name = partial.name.removesuffix(".partial")
+            _stream_to_file(response, file, received=start, size=size, max_bytes=size or max_bytes, name=name)
 
 
 def _resolve_start(response: Any, partial: Path, start: int, size: int | None) -> int:
-    """Where the response's first byte belongs: `start` if the server resumes as asked, else 0."""
+    """Return the offset of the response's first byte: `start` if the server resumes there, else 0."""
     length = response.headers.get("Content-Length")
     if response.status == 206:
         content_range = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
@@ -158,16 +148,18 @@ def _resolve_start(response: Any, partial: Path, start: int, size: int | None) -
 @contextmanager
 def _open_for_writing(path: Path, mode: str) -> Iterator[IO[bytes]]:
     try:
-        file = path.open(mode, buffering=0)  # what a full disk refuses is refused where it is written, not at the end
+        file = path.open(mode, buffering=0)  # unbuffered: a full disk fails at the write, not at the end
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error}") from error
+        raise UserError(f"{path} cannot be written: {error}") from error
     with file:
         yield file
 
 
-def _stream_to_file(response: Any, file: IO[bytes], received: int, size: int | None, max_bytes: int, name: str) -> None:
-    """Write what comes, until the end, the size bound, or a stall."""
-    expected = response.length  # what the headers promise; None where they do not
+def _stream_to_file(
+    response: Any, file: IO[bytes], *, received: int, size: int | None, max_bytes: int, name: str
+) -> None:
+    """Write the response to the file, until its end, the size bound, or a stall."""
+    expected = response.length  # from the headers; None where they name no length
     total = size or (received + expected if expected is not None else None)
     window_start, window_bytes = time.monotonic(), 0
     with progress_bar(total, name, "B", unit_scale=True) as pbar:
@@ -193,14 +185,14 @@ def _write_all(file: IO[bytes], piece: bytes) -> None:
         while remaining:
             remaining = remaining[file.write(remaining) :]
     except OSError as error:
-        raise DataError(f"{file.name} cannot be written: {error}") from error
+        raise UserError(f"{file.name} cannot be written: {error}") from error
 
 
 def _verify(partial: Path, size: int | None, sha256: str | None) -> None:
-    """Raise and remove the file if it is not what was expected."""
+    """Check the size and checksum of a complete file; remove it and raise if one is wrong."""
     if size and _get_size(partial) != size:
         mismatch = f"{_get_size(partial)} bytes, expected {size}"
-    elif sha256 and not (digest := sha256_of(partial)).startswith(sha256):
+    elif sha256 and not (digest := sha256_file(partial)).startswith(sha256):
         mismatch = f"the SHA-256 is {digest}, expected {sha256}"
     else:
         return
@@ -215,18 +207,18 @@ class _SafeRedirectHandler(urllib.request.HTTPRedirectHandler):
     max_repeats = 2
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        """Refuse what leaves http(s) or drops the encryption."""
+        """Return the request to follow; raise HTTPError where it would leave http(s) or drop the encryption."""
         scheme = urlsplit(newurl).scheme
         if scheme not in ("http", "https") or (urlsplit(req.full_url).scheme == "https" and scheme != "https"):
             raise HTTPError(newurl, code, f"redirected to {newurl}, which is refused", headers, fp)
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
-        fp.close()  # or all that the redirect's body sends would be read
+        fp.close()  # otherwise the whole body of the redirect would be read
         return following
 
 
 def http_opener() -> urllib.request.OpenerDirector:
-    """An opener for http and https only (urllib's own would also open ftp:, file: and data:)."""
-    director = urllib.request.OpenerDirector()
+    """Return an opener for http and https only (urllib's own also opens ftp:, file: and data:)."""
+    opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.UnknownHandler(),
@@ -236,5 +228,5 @@ def http_opener() -> urllib.request.OpenerDirector:
         _SafeRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),
     ):
-        director.add_handler(handler)
-    return director
+        opener.add_handler(handler)
+    return opener

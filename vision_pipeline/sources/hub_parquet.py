@@ -1,4 +1,7 @@
-"""Hub-layout Parquet: an image column `struct<bytes, path>`, an int64 class column, class names in the metadata."""
+"""Write and read hub-layout Parquet.
+
+A file has an image column `struct<bytes, path>`, an int64 class column, and the class names in its metadata.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -16,7 +19,7 @@ _GROUP_BYTES = 32 << 20
 
 
 def write_hub_parquet(path: Path, rows: Iterable[tuple[bytes, str, int]], class_names: list[str]) -> int:
-    """Write (encoded image, its name, class index) rows, in groups that bound the memory; returns their number."""
+    """Write (encoded image, its name, class index) rows, in groups that bound the memory; return their number."""
     schema = _make_schema(class_names)
     count = 0
     with pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=False) as writer:
@@ -52,7 +55,7 @@ def check_schema(path: Path, columns: ParquetColumns, class_names: list[str]) ->
     """Check that a file has the columns and, where it names its classes, those of the catalogue in its order.
 
     Raises:
-        Unfit: it is not Parquet, or differs.
+        CatalogMismatch: it is not Parquet, or differs.
     """
     try:
         schema = pq.read_schema(path)
@@ -75,7 +78,7 @@ def _read_class_names(schema: pa.Schema, label: str) -> list[str] | None:
 
 
 def count_rows(paths: list[Path]) -> int:
-    """The number of rows of some files, read off their footers."""
+    """Return the number of rows of some files, from their footers."""
     return sum(pq.read_metadata(path).num_rows for path in paths)
 
 
@@ -83,7 +86,7 @@ def iter_rows(paths: list[Path], columns: ParquetColumns) -> Iterator[tuple[byte
     """Yield (encoded image, label) of every row of the files, in order.
 
     Raises:
-        Unfit: a file's content is damaged.
+        CatalogMismatch: a file's content is damaged.
     """
     for path in paths:
         try:

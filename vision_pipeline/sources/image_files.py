@@ -1,4 +1,7 @@
-"""Image files by their names, and what systems and tools leave beside them: one list for training and prediction."""
+"""Recognize image files by their names, and the files that systems and tools create beside them.
+
+Training and prediction use the same lists.
+"""
 
 import os
 import re
@@ -37,11 +40,9 @@ _UNSUPPORTED_FORMATS = {
     "FITS": "fits fit",
 }
 _UNSUPPORTED_SUFFIXES = {
-    f".{suffix}": kind
-    for kind, format_suffix_counts in _UNSUPPORTED_FORMATS.items()
-    for suffix in format_suffix_counts.split()
+    f".{suffix}": kind for kind, suffixes in _UNSUPPORTED_FORMATS.items() for suffix in suffixes.split()
 }
-HIDDEN_LABEL = "names with a dot in front"  # those of systems and tools are counted apart
+HIDDEN_LABEL = "names with a dot in front"  # names of systems and tools are counted separately
 _SYSTEM_PATTERNS = (
     *("._*", ".DS_Store", "__MACOSX", "Icon\r", ".AppleDouble", ".Spotlight-V100", ".fseventsd"),  # macOS
     *(".DocumentRevisions-V100", ".TemporaryItems", "Temporary Items", "Network Trash Folder"),
@@ -58,7 +59,7 @@ _SYSTEM_PATTERNS = (
 )
 _SYSTEM_NAME = re.compile("|".join(translate(pattern.casefold()) for pattern in _SYSTEM_PATTERNS))
 _PRINTABLE_SUFFIX = re.compile(r"\.[\w-]{1,10}", re.ASCII)
-_MAX_LISTED = 5  # kinds of what is left out
+_MAX_LISTED = 5  # suffixes or patterns in a message
 
 
 @dataclass
@@ -67,9 +68,9 @@ class UnusedFiles:
 
     Attributes:
         unsupported: images in formats that are not read.
-        outside_classes: images that lie in no class folder.
+        outside_classes: images in no class folder.
         others: files that are no images by their names.
-        skipped: how many files and folders are hidden or of a system, by the pattern of their names.
+        skipped: number of hidden and system files and folders, by the pattern of their names.
     """
 
     unsupported: list[Path] = field(default_factory=list)
@@ -80,7 +81,8 @@ class UnusedFiles:
     def iter_lines(self, folder: Path) -> Iterator[str]:
         """Yield a line for each reason, with counts."""
         if self.unsupported:
-            yield f"{folder}: left out because their formats are not read: {format_suffix_counts(self.unsupported)}; {CONVERT_HINT}"
+            suffixes = format_suffix_counts(self.unsupported)
+            yield f"{folder}: left out because their formats are not read: {suffixes}; {CONVERT_HINT}"
         if self.outside_classes:
             yield f"{folder}: left out because they lie in no class folder: {_describe_files(self.outside_classes)}"
         if self.others:
@@ -89,7 +91,7 @@ class UnusedFiles:
             yield f"{folder}: skipped as hidden or of the system: {_format_counts(self.skipped)}"
 
     def iter_rejects(self) -> Iterator[tuple[Path, str]]:
-        """Yield each image that is not used with the reason."""
+        """Yield each image that is not used, with the reason."""
         yield from ((file, explain_unsupported(file) or "not read") for file in self.unsupported)
         yield from ((file, "it lies in no class folder") for file in self.outside_classes)
 
@@ -103,21 +105,21 @@ def match_skip_pattern(name: str) -> str | None:
 
 
 def is_image(name: str) -> bool:
-    """Return whether a file of this name is an image, in a format that is read or in another one."""
+    """Return whether a file of this name is an image, in a supported format or another one."""
     suffix = Path(name).suffix.lower()
     return suffix in IMAGE_SUFFIXES or suffix in _UNSUPPORTED_SUFFIXES
 
 
 def explain_unsupported(file: Path) -> str | None:
-    """Return why an image with this suffix is not read, None where it may be one that is."""
+    """Return why an image with this suffix is not read; None where its format may be supported."""
     kind = _UNSUPPORTED_SUFFIXES.get(file.suffix.lower())
     return f"the format is not read ({kind}); convert it to JPEG or PNG" if kind else None
 
 
 def list_files(folder: Path, unused: UnusedFiles | None = None) -> list[Path]:
-    """Return every file and link below `folder`, sorted, but for hidden and system ones, which `unused` counts.
+    """Return every file and link below `folder`, sorted, except hidden and system ones, which `unused` counts.
 
-    Links to folders are returned, too, and not followed. Pipes and devices are not returned.
+    Links to folders are returned, too, but not followed. Pipes and devices are not returned.
 
     Raises:
         OSError: a folder may not be read.
@@ -132,7 +134,7 @@ def list_files(folder: Path, unused: UnusedFiles | None = None) -> list[Path]:
 
 
 def select_images(files: Iterable[Path], unused: UnusedFiles) -> list[Path]:
-    """Return the files that are images by their names; the others are noted in `unused`."""
+    """Return the files that are images by their names; the others are added to `unused`."""
     images: list[Path] = []
     for file in files:
         suffix = file.suffix.lower()
@@ -142,7 +144,7 @@ def select_images(files: Iterable[Path], unused: UnusedFiles) -> list[Path]:
 
 
 def format_suffix_counts(files: Iterable[Path]) -> str:
-    """Return how often each suffix occurs, the most frequent ones first: `.heic 12, .cr2 1`."""
+    """Return the count of each suffix, the most frequent ones first: `.heic 12, .cr2 1`."""
     lower = (file.suffix.lower() for file in files)
     return _format_counts(Counter(suffix if _PRINTABLE_SUFFIX.fullmatch(suffix) else "other names" for suffix in lower))
 
@@ -154,12 +156,15 @@ def _format_counts(kinds: Counter[str]) -> str:
     return ", ".join([*listed, f"others {rest:,}"] if rest else listed)
 
 
+def format_utf8_path(path: Path) -> str:
+    """Return a path as UTF-8 text; bytes of a name that are no UTF-8 are replaced."""
+    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _describe_files(files: list[Path]) -> str:
-    """Return the suffixes and the first of the files, without letters that a terminal would obey."""
-    first = files[0].as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return (
-        f"{format_suffix_counts(files)}, such as {''.join(letter if letter.isprintable() else '?' for letter in first)}"
-    )
+    """Return the suffixes and the first of the files, without control characters, which a terminal would execute."""
+    first = "".join(letter if letter.isprintable() else "?" for letter in format_utf8_path(files[0]))
+    return f"{format_suffix_counts(files)}, such as {first}"
 
 
 def _raise(error: OSError) -> NoReturn:

@@ -1,10 +1,10 @@
-"""The mirror: a folder with copies of data sets and weights, named by the environment variable `DATA_MIRROR`."""
+"""Find and copy files of the mirror: a folder with copies of data sets and weights, named by `DATA_MIRROR`."""
 
 import os
 import re
 from pathlib import Path
 
-from vision_pipeline.core.errors import DataError
+from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.paths import repo_root
 from vision_pipeline.core.progress import progress_bar
 from vision_pipeline.sources.catalog import CatalogEntry, CatalogMismatch, Release
@@ -15,33 +15,35 @@ _CHUNK_BYTES = 1 << 22
 
 
 def find_mirror_root() -> Path | None:
-    """The mirror's folder (a relative path counts from the repository's root), None where none is set.
+    """Return the mirror's folder; None where the environment variable `DATA_MIRROR` is not set.
+
+    A relative path starts at the repository's root.
 
     Raises:
-        DataError: it is set, but there is no such folder.
+        UserError: the variable names a folder that does not exist.
     """
     configured = os.environ.get(MIRROR_VARIABLE)
     if not configured:
         return None
     root = repo_root() / Path(configured).expanduser()
     if not root.is_dir():
-        raise DataError(
+        raise UserError(
             f"{MIRROR_VARIABLE} is {configured!r}, but there is no such folder ({root}); correct it or unset it"
         )
     return root
 
 
 def find_in_mirror(root: Path, entry: CatalogEntry, release: Release) -> list[Path]:
-    """The files of a release in the mirror, empty where it has none of them.
+    """Return the files of a release in the mirror; an empty list where it has none of them.
 
-    Archives lie directly in the mirror or in `<mirror>/<data set>/`, Parquet files in the hub's folders.
+    Archives are directly in the mirror or in `<mirror>/<data set>/`, Parquet files in the hub's folders.
 
     Raises:
-        Unfit: some are there and others are missing, or one has the wrong size.
+        CatalogMismatch: only some of the files exist, or one has the wrong size.
     """
     if release.format == "parquet":
         return _find_shards(root, entry, release)
-    for folder in (root / entry.name, root):  # in this order: Fashion-MNIST's files are called as MNIST's
+    for folder in (root / entry.name, root):  # in this order: Fashion-MNIST's files have the names of MNIST's
         files = [folder / file.name for file in release.files]
         missing = [file.name for file in files if not file.is_file()]
         if len(missing) < len(files):
@@ -67,7 +69,7 @@ def _find_shards(root: Path, entry: CatalogEntry, release: Release) -> list[Path
 
 
 def _order_shards(folder: Path, shards: dict[str, Path], split: str) -> list[Path]:
-    """The shards of one split in order; their names tell how many there must be."""
+    """Return the shards of one split in order; their names hold their number."""
     names = sorted(name for name in shards if name.startswith(f"{split}-"))
     total = int(names[0][-13:-8]) if names else 1
     expected = [f"{split}-{number:05}-of-{total:05}.parquet" for number in range(total)]
@@ -80,10 +82,12 @@ def _order_shards(folder: Path, shards: dict[str, Path], split: str) -> list[Pat
 
 
 def copy_with_progress(files: list[Path], target_dir: Path) -> None:
-    """Copy files (their bytes: DVC moves and write-protects what a stage makes) into a folder, with a bar.
+    """Copy files into a folder, with a progress bar.
+
+    Their bytes are copied, not linked: DVC moves and write-protects the outputs of a stage.
 
     Raises:
-        DataError: one cannot be read or written.
+        UserError: a file cannot be read or written.
     """
     try:
         with progress_bar(sum(file.stat().st_size for file in files), "copying", "B", unit_scale=True) as pbar:
@@ -93,4 +97,4 @@ def copy_with_progress(files: list[Path], target_dir: Path) -> None:
                         target.write(piece)
                         pbar.update(len(piece))
     except OSError as error:
-        raise DataError(f"the files of the data set cannot be copied to {target_dir}: {error}") from error
+        raise UserError(f"the files of the data set cannot be copied to {target_dir}: {error}") from error

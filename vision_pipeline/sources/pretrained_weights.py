@@ -1,4 +1,8 @@
-"""Where a network's weights are published, and how its inputs are scaled: what the catalogue or its library says."""
+"""Look up and acquire a backbone's pretrained weights.
+
+The catalogue or the network's library names the published file and the scale of the inputs. The file comes from the
+mirror, an installed package or its publisher.
+"""
 
 import re
 import shutil
@@ -10,26 +14,33 @@ from vision_pipeline.core.errors import DataError
 from vision_pipeline.core.files import sha256_file
 from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import repo_root
-from vision_pipeline.sources.catalog import CatalogMismatch, WeightsEntry, read_weights_catalog
+from vision_pipeline.sources.catalog import CatalogMismatch, WeightsEntry, check_sha256, read_weights_catalog
 from vision_pipeline.sources.download import DownloadError, download_file
 from vision_pipeline.sources.mirror import MIRROR_VARIABLE, find_mirror_root
 
-_MAX_WEIGHTS_BYTES = 4 << 30  # bytes; the libraries publish no exact sizes
+_MAX_WEIGHTS_BYTES = 4 << 30  # the libraries publish no exact sizes
+WEIGHTS_PROVIDER_ORDER = {
+    "auto": ("mirror", "package", "official", "random"),
+    "official": ("official",),
+    "mirror": ("mirror",),
+    "package": ("package",),
+    "random": ("random",),
+}
 
 
 def lookup_weights(library: str, network: str) -> WeightsEntry:
-    """The weights of a network that the library has; those of the catalogue need no look into the library.
+    """Return the entry of a network's weights, from the catalogue or else from the library.
 
     Args:
         library: "torchvision" or "timm".
-        network: its name there; `name.weights` chooses among several, else the library does.
+        network: name of the network there; `name.weights` chooses among several weights, else the library does.
     """
     entry = read_weights_catalog().get(f"{library}/{network}")
     return entry or (_lookup_torchvision(network) if library == "torchvision" else _lookup_timm(network))
 
 
 def _lookup_torchvision(network: str) -> WeightsEntry:
-    """A file's name ends with the first digits of its SHA-256."""
+    """Return torchvision's entry; a file's name ends with the first digits of its SHA-256."""
     from torchvision.models import get_model_weights
 
     name, _, variant = network.partition(".")
@@ -48,7 +59,7 @@ def _lookup_torchvision(network: str) -> WeightsEntry:
 
 
 def _lookup_timm(network: str) -> WeightsEntry:
-    """On the Hugging Face hub, as safetensors; all are called `model` there, so here by the network."""
+    """Return timm's entry, on the Hugging Face hub; the file is named by the network: all are called `model` there."""
     from timm.models import get_pretrained_cfg
 
     pretrained_cfg = get_pretrained_cfg(network)
@@ -64,23 +75,13 @@ def _lookup_timm(network: str) -> WeightsEntry:
     )
 
 
-# MERGED A backbone's pretrained weights, as published: from the mirror, an installed package or their publisher.
-WEIGHTS_PROVIDER_ORDER = {
-    "auto": ("mirror", "package", "official", "random"),
-    "official": ("official",),
-    "mirror": ("mirror",),
-    "package": ("package",),
-    "random": ("random",),
-}
-
-
 def acquire_weights(name: str, source: str, entry: WeightsEntry, target_dir: Path) -> dict[str, Any]:
     """Put a backbone's weights file into the folder `target_dir` and return its provenance.
 
     Args:
-        name: of the backbone, for messages.
+        name: name of the backbone, for messages.
         source: "auto" (the first of mirror, package and official that works, else random), or the one to use.
-        entry: where its weights are published.
+        entry: the entry of its weights.
         target_dir: an existing folder; receives the file as published, nothing where the weights are random.
 
     Returns:
@@ -88,7 +89,7 @@ def acquire_weights(name: str, source: str, entry: WeightsEntry, target_dir: Pat
         `file` and `sha256` (None where random), `licence` and `note`.
 
     Raises:
-        DataError: the source that was asked for has them not; the message lists what was tried.
+        DataError: the requested source does not have them; the message lists the attempts.
     """
     failures: list[str] = []
     for provider in WEIGHTS_PROVIDER_ORDER[source]:
@@ -103,13 +104,18 @@ def acquire_weights(name: str, source: str, entry: WeightsEntry, target_dir: Pat
         logger.info(f"{name}: weights from {provider}")
         shutil.copyfile(weights_file, target_dir / entry.file)
         return _make_weights_provenance(
-            name, "pretrained", provider, entry.file, sha256_file(weights_file), entry.licence
+            name,
+            "pretrained",
+            source=provider,
+            file=entry.file,
+            digest=sha256_file(weights_file),
+            licence=entry.licence,
         )
     raise DataError(f"{name}: the source {source!r} did not give the weights: {'; '.join(failures)}")
 
 
 def _make_weights_provenance(
-    name: str, status: str, source: str, file: str | None, digest: str | None, licence: str, note: str = ""
+    name: str, status: str, *, source: str, file: str | None, digest: str | None, licence: str, note: str = ""
 ) -> dict[str, Any]:
     keys = ("name", "status", "source", "file", "sha256", "licence", "note")
     return dict(zip(keys, (name, status, source, file, digest, licence, note), strict=True))
@@ -122,21 +128,22 @@ def _use_random_weights(name: str, failures: list[str]) -> dict[str, Any]:
             f"{name}: its pretrained weights cannot be had ({reasons}); they will be RANDOM. Once they can be had, "
             f"`dvc repro -f -s weights@{name}` replaces them"
         )
-    return _make_weights_provenance(name, "random", "random", None, None, "none", "not pretrained: drawn at random")
+    return _make_weights_provenance(
+        name, "random", source="random", file=None, digest=None, licence="none", note="not pretrained: drawn at random"
+    )
 
 
 def _verify_file(path: Path, entry: WeightsEntry) -> None:
     if path.stat().st_size > entry.limit:
         raise CatalogMismatch(f"{path.name} is larger than {entry.limit} bytes")
-    if entry.sha256 and not (digest := sha256_file(path)).startswith(entry.sha256):
-        raise CatalogMismatch(f"{path.name} has the SHA-256 {digest}, expected {entry.sha256}")
+    check_sha256(path, entry.sha256)
 
 
 def find_weights_in_mirror(entry: WeightsEntry) -> Path:
-    """The file in the mirror's folder `weights`.
+    """Return the file in the mirror's folder `weights`.
 
     Raises:
-        Unfit: no mirror is set, or it has no such file.
+        CatalogMismatch: no mirror is set, or it has no such file.
     """
     root = find_mirror_root()
     if root is None:
@@ -148,10 +155,10 @@ def find_weights_in_mirror(entry: WeightsEntry) -> Path:
 
 
 def find_weights_in_package(entry: WeightsEntry) -> Path:
-    """The file inside the installed package that carries it; the package itself is not imported.
+    """Return the file inside the installed package that contains it; the package itself is not imported.
 
     Raises:
-        Unfit: no package carries it, or the package is not installed.
+        CatalogMismatch: no package contains it, or the package is not installed.
     """
     if entry.package is None:
         raise CatalogMismatch("no package carries them")
@@ -166,7 +173,7 @@ def _download_weights(entry: WeightsEntry) -> Path:
     if entry.url is None:
         raise CatalogMismatch("no address is known; they come with a package")
     path = repo_root() / ".cache" / "downloads" / "weights" / entry.file
-    download_file([entry.url], path, None, entry.sha256, entry.limit)
+    download_file([entry.url], path, size=None, sha256=entry.sha256, max_bytes=entry.limit)
     return path
 
 

@@ -1,4 +1,4 @@
-"""What is said of raw data: `provenance.json`, the same bytes on every run and in every folder."""
+"""Describe raw data in `provenance.json`, with the same bytes on every run and in every folder."""
 
 import hashlib
 from pathlib import Path
@@ -7,11 +7,12 @@ from typing import Any
 from vision_pipeline.core.files import sha256_file
 
 PROVENANCE_FILE = "provenance.json"
-LEFT_OUT_FILE = "left_out.csv"  # images of a user's folder that are not used; no part of the data, nor of their digest
+LEFT_OUT_FILE = "left_out.csv"  # unused images of a user's folder; not part of the data and their digest
 
 
 def make_provenance(
     name: str,
+    *,
     status: str,
     source: str,
     data_format: str,
@@ -21,19 +22,19 @@ def make_provenance(
     note: str = "",
     url: str = "",
 ) -> dict[str, Any]:
-    """Describe the files that lie in `folder`.
+    """Return the provenance of the files in `folder`.
 
     Args:
-        name: of the data set.
+        name: name of the data set.
         status: "official" (the publisher's bytes or pixels), "variant", "stand-in", "own" (a user's folder or
-            text) or "drawn" (a task that the project makes up).
+            text) or "drawn" (a task that the project generates).
         source: "official", "mirror", "stand-in", "folder", "file", "address" or "drawn".
         data_format: the files' format: "idx", "cifar-binary", "zip", "parquet", "text" or "copy".
-        folder: holds the files, and no others but the list of what is left out.
-        licence: of the data.
-        class_names: by target index; of a text none.
-        note: what a reader should know, or "".
-        url: where the publisher has the files, or "".
+        folder: holds the files, and no others except the list of unused images.
+        licence: licence of the data.
+        class_names: names by target index; empty for a text.
+        note: a remark for the reader, or "".
+        url: the publisher's address of the files, or "".
     """
     files = {
         path.name: sha256_file(path)

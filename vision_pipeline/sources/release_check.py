@@ -1,4 +1,4 @@
-"""Is a copy of a data set the official release? Its decoded pixels tell, however they are stored."""
+"""Compare a copy of a data set with the official release by decoded pixels, whatever the storage format."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ def classify_release(entry: CatalogEntry, columns: ParquetColumns, files: list[P
     """Compare Parquet files with the official release: ("official", "") or ("variant", what differs).
 
     Raises:
-        Unfit: a file is damaged.
+        CatalogMismatch: a file is damaged.
     """
     notes = []
     for split, official_count in entry.rows.items():
@@ -26,17 +26,28 @@ def classify_release(entry: CatalogEntry, columns: ParquetColumns, files: list[P
         elif entry.pixels is None:
             notes.append(f"no pixel digest is known to compare {split} with")
         elif differing := _find_differences(
-            split_files, columns, entry.pixels, getattr(entry.pixels, split), count, entry.name
+            split_files,
+            columns,
+            pixels=entry.pixels,
+            digests=getattr(entry.pixels, split),
+            count=count,
+            name=entry.name,
         ):
             notes.append(f"{differing} of {split} differ from the official release's")
     return ("variant", "; ".join(notes)) if notes else ("official", "")
 
 
 def _find_differences(
-    files: list[Path], columns: ParquetColumns, pixels: PixelDigests, digests: SplitPixelDigests, count: int, name: str
+    files: list[Path],
+    columns: ParquetColumns,
+    *,
+    pixels: PixelDigests,
+    digests: SplitPixelDigests,
+    count: int,
+    name: str,
 ) -> str:
-    """What is not official: "", "pixels", "labels" or "pixels and labels"."""
-    arrays = _read_arrays(files, columns, pixels.shape, count, name)
+    """Return which arrays are not official: "", "pixels", "labels" or "pixels and labels"."""
+    arrays = _read_arrays(files, columns, shape=pixels.shape, count=count, name=name)
     if arrays is None:
         return "pixels"
     images, labels = arrays
@@ -52,9 +63,9 @@ def _find_differences(
 
 
 def _read_arrays(
-    files: list[Path], columns: ParquetColumns, shape: list[int], count: int, name: str
+    files: list[Path], columns: ParquetColumns, *, shape: list[int], count: int, name: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Images uint8 (count, *shape) and labels uint8 (count,); None at the first row that cannot be official."""
+    """Return images, uint8 (count, *shape), and labels, uint8 (count,); None at the first row that is not official."""
     images, labels = np.empty((count, *shape), np.uint8), np.empty(count, np.uint8)
     for index, (content, label) in enumerate(track(iter_rows(files, columns), f"comparing {name}", count)):
         image = _decode_as_stored(content, shape)
@@ -65,8 +76,10 @@ def _read_arrays(
 
 
 def _decode_as_stored(content: bytes | None, shape: list[int]) -> np.ndarray | None:
-    """One image as stored; None if it has another size or mode, or cannot be read. Its header is looked at first,
-    so that a decompression bomb is never unpacked."""
+    """Return one image as stored; None if it has another size or mode, or cannot be read.
+
+    Its header is checked first, so that a decompression bomb is never unpacked.
+    """
     try:
         with Image.open(io.BytesIO(content or b""), formats=("PNG", "JPEG")) as image:
             if image.size != (shape[1], shape[0]) or image.mode != ("RGB" if len(shape) == 3 else "L"):
@@ -77,7 +90,7 @@ def _decode_as_stored(content: bytes | None, shape: list[int]) -> np.ndarray | N
 
 
 def _make_block_order(starts: list[int], count: int) -> np.ndarray:
-    """Row indices that put equal blocks, starting at `starts`, one after the other."""
+    """Return row indices that put equal blocks, which begin at `starts`, one after the other."""
     length = count // len(starts)
     return np.concatenate([np.arange(start, start + length) for start in starts])
 

@@ -1,4 +1,4 @@
-"""Texts: the user's own, from a file or an address, and the stand-in for a public one."""
+"""Import a user's text from a file or an address, and copy the stand-in for a public one."""
 
 import shutil
 from pathlib import Path
@@ -19,31 +19,49 @@ def import_text(name: str, path: str, target_dir: Path) -> dict[str, Any]:
     """Put the user's text into the empty folder `target_dir` and return its provenance.
 
     Args:
-        name: of the data set.
-        path: a file, or an http(s) address, of whose contents nothing is known but what is recorded here.
-        target_dir: receives the file as it is.
+        name: name of the data set.
+        path: a file, or an http(s) address; the digest of its content is recorded in the provenance.
+        target_dir: receives the file unchanged.
 
     Raises:
-        DataError: it cannot be read or fetched, is larger than 256 MiB, is empty, or is not UTF-8.
+        DataError: the text cannot be read or downloaded, is larger than 256 MiB, is empty, or is not UTF-8.
     """
     url = path if path.startswith(("http://", "https://")) else ""
     file = _download_text(name, url) if url else Path(path)
     _check_text(path, file)
     shutil.copyfile(file, target_dir / "text.txt")
-    return make_provenance(name, "own", "address" if url else "file", "text", target_dir, "yours", [], url=url)
+    return make_provenance(
+        name,
+        status="own",
+        source="address" if url else "file",
+        data_format="text",
+        folder=target_dir,
+        licence="yours",
+        class_names=[],
+        url=url,
+    )
 
 
 def copy_text_stand_in(entry: CatalogEntry, target_dir: Path) -> dict[str, Any]:
     """Put the stand-in of a public text into the empty folder `target_dir` and return its provenance."""
     file, licence, note = TEXT_STAND_INS[entry.name]
     shutil.copyfile(file, target_dir / file.name)
-    return make_provenance(entry.name, "stand-in", "stand-in", "text", target_dir, licence, [], note)
+    return make_provenance(
+        entry.name,
+        status="stand-in",
+        source="stand-in",
+        data_format="text",
+        folder=target_dir,
+        licence=licence,
+        class_names=[],
+        note=note,
+    )
 
 
 def _download_text(name: str, url: str) -> Path:
     file = repo_root() / ".cache" / "downloads" / name / "text.txt"
     try:
-        download_file([url], file, None, None, _MAX_TEXT_BYTES)
+        download_file([url], file, size=None, sha256=None, max_bytes=_MAX_TEXT_BYTES)
     except DownloadError as error:
         raise DataError(f"datasets.{name}.path: {error}") from error
     return file

@@ -12,7 +12,9 @@ from vision_pipeline.cli.doctor.finding import NOTE, OK, PROBLEM
 
 def test_data_that_cannot_be_had(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(place, lambda params: params["datasets"]["mnist"].update(source="mirror"))
-    monkeypatch.setattr(data, "find_better_source", lambda name, *rest: "official" if name == "cifar10" else None)
+    monkeypatch.setattr(
+        data, "find_better_source", lambda name, *args, **kwargs: "official" if name == "cifar10" else None
+    )
     findings = [(finding.level, finding.message) for finding in data.check_sources(offline=False)]
     assert (PROBLEM, "mnist: neither DATA_MIRROR nor a host has it, and datasets.mnist.source is 'mirror'") in findings
     nowhere = "cats_dogs: neither DATA_MIRROR nor a host has it, so a small stand-in is drawn, where there is one"

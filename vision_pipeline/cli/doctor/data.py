@@ -60,7 +60,13 @@ def _check_available(name: str, dataset: AnyDatasetConfig, offline: bool) -> lis
     with TemporaryDirectory() as folder:
         provenance = {"status": "stand-in", "source": "stand-in", "files": {}}
         write_json(Path(folder) / name / "provenance.json", provenance)
-        if find_better_source(name, read_entry(Path(dataset.path)), dataset.source, Path(folder), not offline):
+        if find_better_source(
+            name,
+            read_entry(Path(dataset.path)),
+            requested=dataset.source,
+            raw_dir=Path(folder),
+            probe_network=not offline,
+        ):
             return []
     message, fix = f"{name}: neither DATA_MIRROR nor a host has it", "name a folder that has it in DATA_MIRROR"
     if dataset.source == "auto":

@@ -1,6 +1,6 @@
-"""CIFAR-10's binary version (https://www.cs.toronto.edu/~kriz/cifar.html): the Python version is pickle.
+"""Read CIFAR-10's binary version (https://www.cs.toronto.edu/~kriz/cifar.html); the Python version is pickle.
 
-A `.tar.gz` of `data_batch_N.bin` and `test_batch.bin`, each a run of records: one byte of label, then
+The archive is a `.tar.gz` of `data_batch_N.bin` and `test_batch.bin`, each a run of records: one byte of label, then
 1024 bytes each of red, green and blue, row by row.
 """
 
@@ -15,21 +15,28 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from vision_pipeline.data.readers.raw import RawDataset, RawExample, SourceSplit, check_labels, corrupt_file_error
+from vision_pipeline.data.readers.raw import (
+    RawDataset,
+    RawExample,
+    SourceSplit,
+    check_labels,
+    corrupt_file_error,
+    find_single_file,
+)
 
 _RECORD_BYTES = 1 + 3 * 32 * 32
 _BATCH_NAME = re.compile(r"(data_batch_\d+|test_batch)\.bin")
-_BLOCK_BYTES = 1 << 20  # bytes
-_MAX_BYTES = 1 << 30  # unpacked; the official archive has 184 MB
+_BLOCK_BYTES = 1 << 20
+_MAX_BYTES = 1 << 30  # bytes unpacked; the official archive has 184 MB
 
 
 def read_cifar(folder: Path, class_names: list[str]) -> RawDataset:
-    """The one archive of `folder` as images (32, 32, 3), read in memory: nothing is ever extracted.
+    """Read the only archive of `folder` as images (32, 32, 3), in memory: nothing is extracted to disk.
 
     Raises:
         DataError: the archive is missing, cut off, too large, or a member's name leaves its folder.
     """
-    path = _find_archive(folder)
+    path = find_single_file(folder, "*.tar.gz")
     batches = dict(sorted(_read_batches(path).items()))
     if not batches:
         raise corrupt_file_error(path, "no data_batch_N.bin or test_batch.bin inside")
@@ -46,15 +53,8 @@ def read_cifar(folder: Path, class_names: list[str]) -> RawDataset:
     return RawDataset(class_names, sum(map(len, batches.values())), iter_examples)
 
 
-def _find_archive(folder: Path) -> Path:
-    archives = sorted(folder.glob("*.tar.gz"))
-    if len(archives) != 1:
-        raise corrupt_file_error(folder / "*.tar.gz", f"{len(archives)} such files, not one")
-    return archives[0]
-
-
 def _read_batches(path: Path) -> dict[str, np.ndarray]:
-    """Records uint8 (N, 3073) by member name."""
+    """Return records, uint8 (N, 3073), by member name."""
     batches: dict[str, np.ndarray] = {}
     try:
         with (
@@ -66,9 +66,8 @@ def _read_batches(path: Path) -> dict[str, np.ndarray]:
                 name = PurePosixPath(member.name).name
                 if _BATCH_NAME.fullmatch(name) and (file := archive.extractfile(member)):
                     batches[name] = _parse_records(path, name, file.read())
-            while bounded.read(
-                _BLOCK_BYTES
-            ):  # tarfile stops at a header that it cannot read; gzip's checksum comes last
+            # tarfile stops at a header that it cannot read; gzip's checksum comes last
+            while bounded.read(_BLOCK_BYTES):
                 pass
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise corrupt_file_error(path, error) from error
@@ -90,17 +89,17 @@ def _parse_records(path: Path, name: str, content: bytes) -> np.ndarray:
 
 
 class _BoundedReader(io.RawIOBase):
-    """A stream that fails once it has given more than `_MAX_BYTES`: what a small archive unpacks to has no bound."""
+    """A stream that fails once it has returned more than `_MAX_BYTES`: a small archive can unpack to any size."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
         self._remaining = _MAX_BYTES
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes.
+        """Return at most `size` bytes.
 
         Raises:
-            OSError: the bound is passed.
+            OSError: the bound is exceeded.
         """
         content = self._stream.read(min(size, self._remaining + 1) if size >= 0 else self._remaining + 1)
         self._remaining -= len(content)

@@ -1,8 +1,9 @@
-"""Which reader a raw folder needs."""
+"""Open a raw folder with the reader for its format."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+from vision_pipeline.core.logging import logger
 from vision_pipeline.data.readers.cifar import read_cifar
 from vision_pipeline.data.readers.idx import read_idx
 from vision_pipeline.data.readers.parquet import read_parquet
@@ -21,7 +22,7 @@ def open_raw_dataset(folder: Path) -> RawDataset:
     """Open the raw data set of `folder` with the reader for the format that its `provenance.json` names.
 
     Raises:
-        DataError: a file is missing or damaged, the format is not known, or two classes have one name.
+        DataError: a file is missing or damaged, the format is unknown, or two classes have one name.
     """
     provenance = read_raw_provenance(folder)
     reader = _READERS.get(provenance["format"])
@@ -31,4 +32,5 @@ def open_raw_dataset(folder: Path) -> RawDataset:
     raw = reader(folder, [str(name) for name in provenance.get("class_names") or []])
     if repeated := {name for name in raw.class_names if raw.class_names.count(name) > 1}:
         raise corrupt_file_error(folder / "provenance.json", f"two classes have the name {min(repeated)!r}")
+    logger.debug(f"{folder}: {raw.count} images in the format {provenance['format']}")
     return raw

@@ -1,4 +1,4 @@
-"""MNIST's own format: gzipped IDX files (http://yann.lecun.com/exdb/mnist/)."""
+"""Read MNIST's own format: gzipped IDX files (http://yann.lecun.com/exdb/mnist/)."""
 
 import gzip
 import struct
@@ -12,11 +12,11 @@ import numpy as np
 from vision_pipeline.data.readers.raw import RawDataset, RawExample, SourceSplit, check_labels, corrupt_file_error
 
 _FILE_STEMS: dict[SourceSplit, str] = {"train": "train", "test": "t10k"}
-_MAX_BYTES = 1 << 30  # unpacked; MNIST's largest file has 47 MB
+_MAX_BYTES = 1 << 30  # bytes unpacked; MNIST's largest file has 47 MB
 
 
 def read_idx(folder: Path, class_names: list[str]) -> RawDataset:
-    """The four files `{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz` as images (height, width, 1).
+    """Read the four files `{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz` as images (height, width, 1).
 
     Raises:
         DataError: a file is missing, cut off, longer than its header says, or not IDX.
@@ -43,7 +43,7 @@ def _read_split(folder: Path, stem: str, class_names: list[str]) -> tuple[np.nda
 
 
 def _read_idx_file(path: Path, dimensions: int) -> np.ndarray:
-    """An IDX file of unsigned bytes; its size is known from the header before anything is unpacked."""
+    """Return the array of an IDX file of unsigned bytes; its header declares the size before anything is unpacked."""
     try:
         with gzip.open(path) as file:
             magic, *shape = struct.unpack(f">{1 + dimensions}I", file.read(4 + 4 * dimensions))

@@ -1,4 +1,4 @@
-"""Parquet as the hub lays it out: encoded images in `struct<bytes, path>`, class names in the schema's metadata."""
+"""Read hub-layout Parquet: encoded images in `struct<bytes, path>`, class names in the schema's metadata."""
 
 import json
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from vision_pipeline.data.readers.raw import RawDataset, RawExample, SourceSplit
 
 _IMAGE_COLUMNS = ("image", "img")
 _LABEL_COLUMNS = ("label", "labels")
-_BATCH_ROWS = 64  # in memory at a time
-_BUFFER_BYTES = 1 << 20  # bytes read ahead of each column
-_PARQUET_ERRORS = (OSError, ValueError, pa.ArrowException)  # ValueError: of a name that is no UTF-8
-_MAX_GROUP_BYTES = 4 << 30  # of a row group, unpacked
+_BATCH_ROWS = 64  # rows in memory at a time
+_BUFFER_BYTES = 1 << 20  # read ahead of each column
+_PARQUET_ERRORS = (OSError, ValueError, pa.ArrowException)  # ValueError: a name is no UTF-8
+_MAX_GROUP_BYTES = 4 << 30  # bytes of a row group, unpacked
 
 
 def read_parquet(folder: Path, class_names: list[str]) -> RawDataset:
-    """The files `train-*.parquet` and `test-*.parquet` of `folder`, a few rows in memory at a time.
+    """Read the files `train-*.parquet` and `test-*.parquet` of `folder`, a few rows in memory at a time.
 
     Raises:
-        DataError: a file is cut off or not Parquet, lacks the columns, or names other classes than `load_class_names`.
+        DataError: a file is cut off or not Parquet, lacks the columns, or names other classes than `class_names`.
     """
     splits: tuple[SourceSplit, ...] = ("train", "test")
     files = [(split, path) for split in splits for path in sorted(folder.rglob(f"{split}-*.parquet"))]
@@ -50,7 +50,7 @@ def _open_file(path: Path) -> Any:
 
 
 def _check_and_count_rows(path: Path) -> int:
-    """The number of rows."""
+    """Return the number of rows of a file that has the columns, and no row group that is too large."""
     with _open_file(path) as file:
         _find_columns(path, file)
         for group in range(file.num_row_groups):
@@ -76,7 +76,7 @@ def _find_columns(path: Path, file: Any) -> tuple[str, str]:
 
 
 def _is_image_struct(column_type: Any) -> bool:
-    """Whether it is `struct<bytes, path>`; the path may be missing."""
+    """Return whether a column is `struct<bytes, path>`; the path may be missing."""
     if not pa.types.is_struct(column_type):
         return False
     fields = {field.name: field.type for field in column_type}
@@ -85,7 +85,7 @@ def _is_image_struct(column_type: Any) -> bool:
 
 
 def _read_class_names(path: Path, expected: list[str]) -> list[str]:
-    """The class names in the metadata, which must be the `expected` ones (but for case) where both are known."""
+    """Return the class names; those in the metadata must be the `expected` ones (in any case) where there are both."""
     with _open_file(path) as file:
         label = _find_columns(path, file)[1]
         metadata = (file.schema_arrow.metadata or {}).get(b"huggingface", b"{}")

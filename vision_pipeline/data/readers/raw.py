@@ -1,4 +1,4 @@
-"""A raw data set as a reader hands it over: labelled images in a fixed order, read one at a time."""
+"""The raw data set that a reader returns: labelled images in a fixed order, read one at a time."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -20,9 +20,9 @@ class RawExample:
 
     Attributes:
         label: index into the set's class names.
-        name: of the file inside the archive, or of the row.
-        split: of the source; sets without an official test set have "train" only.
-        read: gives an encoded image file, or pixels uint8 (height, width, 1 or 3). Not for several
+        name: name of the file inside the archive, or of the row.
+        split: split of the source; sets without an official test set have "train" only.
+        read: returns an encoded image file, or pixels uint8 (height, width, 1 or 3). Not safe for several
             threads at once.
     """
 
@@ -34,7 +34,7 @@ class RawExample:
 
 @dataclass(frozen=True)
 class RawDataset:
-    """A raw data set; `items()` starts anew each time and keeps its order."""
+    """A raw data set; each call of `iter_examples` starts at the first image and keeps the order."""
 
     class_names: list[str]
     count: int
@@ -42,10 +42,11 @@ class RawDataset:
 
 
 def read_raw_provenance(folder: Path) -> dict[str, Any]:
-    """What `provenance.json` of a raw folder says.
+    """Return the content of a raw folder's `provenance.json`.
 
     Raises:
-        DataError: it is missing, is not JSON or lacks its format.
+        UserError: the file is missing or is not JSON.
+        DataError: the file names no format.
     """
     provenance = read_json(folder / "provenance.json")
     if not isinstance(provenance, dict) or "format" not in provenance:
@@ -66,17 +67,33 @@ def read_left_out(folder: Path) -> list[tuple[str, str]]:
         with path.open(newline="", encoding="utf-8") as file:
             _, *rows = csv.reader(file)
         return [(name, reason) for name, reason in rows]
-    except (ValueError, csv.Error) as error:  # ValueError: of another number of columns, too
+    except (ValueError, csv.Error) as error:  # ValueError: also another number of columns
         raise corrupt_file_error(path, error) from error
 
 
+def find_single_file(folder: Path, pattern: str) -> Path:
+    """Return the only file of a raw folder that matches `pattern`.
+
+    Raises:
+        DataError: there is none, or there are several.
+    """
+    files = sorted(folder.glob(pattern))
+    if len(files) != 1:
+        raise corrupt_file_error(folder / pattern, f"{len(files)} such files, not one")
+    return files[0]
+
+
 def corrupt_file_error(path: Path, reason: object) -> DataError:
-    """The refusal of a raw file that is not what it should be; `path` lies in `data/raw/<data set>/`."""
+    """Return the error for a damaged raw file; `path` is in `data/raw/<data set>/`."""
     return DataError(f"{path} is damaged ({reason}); fetch it again: dvc repro -f -s download@{path.parent.name}")
 
 
 def check_labels(path: Path, labels: np.ndarray, class_names: list[str]) -> None:
-    """Refuse labels outside `load_class_names`."""
+    """Check that labels are indices into `class_names`.
+
+    Raises:
+        DataError: the message names the first label that is not.
+    """
     invalid = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
     if len(invalid):
         row = int(invalid[0])

@@ -1,4 +1,4 @@
-"""A zip of class folders, such as Microsoft's `PetImages/{Cat,Dog}/N.jpg`, read in place."""
+"""Read a zip of class folders, such as Microsoft's `PetImages/{Cat,Dog}/N.jpg`, in place."""
 
 import lzma
 import re
@@ -8,24 +8,24 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from vision_pipeline.data.decode import MAX_BYTES
-from vision_pipeline.data.readers.raw import RawDataset, RawExample, corrupt_file_error
+from vision_pipeline.core.limits import MAX_IMAGE_BYTES
+from vision_pipeline.data.readers.raw import RawDataset, RawExample, corrupt_file_error, find_single_file
 
 # CLASS/FILE.jpg, one folder down or not; Thumbs.db and read-me files do not match
 _IMAGE_NAME = re.compile(r"(?:[^/]+/)?(?P<name>(?P<folder>[^/]+)/[^/]+\.jpe?g)", re.IGNORECASE)
 _ENCRYPTED_FLAG = 0x1
-# of a name that is no UTF-8, zipfile says ValueError; of a compression or version that it does not know, RuntimeError
+# zipfile raises ValueError at a name that is no UTF-8, RuntimeError at a compression or version that it does not know
 _ZIP_ERRORS = (OSError, zipfile.BadZipFile, ValueError, RuntimeError)
 
 
 def read_zip(folder: Path, class_names: list[str]) -> RawDataset:
-    """The one zip of `folder`; its class folders are `load_class_names`, but for case.
+    """Open the only zip of `folder`; its class folders are `class_names`, in any case.
 
     Raises:
         DataError: the zip is missing, damaged or encrypted, a member's name leaves its folder, or an image
-            lies in another folder.
+            is in a folder that is no class.
     """
-    path = _find_archive(folder)
+    path = find_single_file(folder, "*.zip")
     archive = _open_zip(path)
     members = [(member, match) for member in archive.infolist() if (match := _match_image(path, member))]
     labels = {name.casefold(): label for label, name in enumerate(class_names)}
@@ -44,13 +44,6 @@ def read_zip(folder: Path, class_names: list[str]) -> RawDataset:
     return RawDataset(class_names, len(members), iter_examples)
 
 
-def _find_archive(folder: Path) -> Path:
-    archives = sorted(folder.glob("*.zip"))
-    if len(archives) != 1:
-        raise corrupt_file_error(folder / "*.zip", f"{len(archives)} such files, not one")
-    return archives[0]
-
-
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
@@ -59,7 +52,7 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def _match_image(path: Path, member: zipfile.ZipInfo) -> re.Match[str] | None:
-    """The parts of an image's name; None for what is no image in a class folder."""
+    """Return the parts of an image's name; None for a member that is no image in a class folder."""
     name = PurePosixPath(member.filename)
     if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
         raise corrupt_file_error(path, f"the name {member.filename!r} leaves its folder")
@@ -69,9 +62,9 @@ def _match_image(path: Path, member: zipfile.ZipInfo) -> re.Match[str] | None:
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """A member's bytes, at most one more than an image may have; `decode` rejects the rest by its length."""
+    """Return a member's bytes, at most one more than an image may have; `decode` rejects a longer one by its length."""
     try:
         with archive.open(member) as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(MAX_IMAGE_BYTES + 1)
     except (*_ZIP_ERRORS, EOFError, zlib.error, lzma.LZMAError) as error:
         raise corrupt_file_error(path, f"{member.filename!r}: {error}") from error

@@ -1,4 +1,4 @@
-"""Small stand-ins for the public data sets, made on the spot, so that the pipeline always has images to run on.
+"""Make small stand-ins for the public data sets, so that the pipeline always has images to run on.
 
 Every image is drawn from a generator seeded by its row, so the pixels are the same on every run.
 """
@@ -26,7 +26,7 @@ _WALL_COLORS: list[Color] = [(176, 160, 140), (120, 140, 160), (130, 150, 110), 
 
 
 def make_stand_in(name: str, class_names: list[str], target_dir: Path) -> "StandIn":
-    """Write the stand-in of a data set as hub-layout Parquet into a folder; returns what it is.
+    """Write the stand-in of a data set as hub-layout Parquet into a folder, and return its description.
 
     Raises:
         DataError: the project has no stand-in for this data set.
@@ -59,7 +59,7 @@ def _encode_png(image: np.ndarray) -> bytes:
 
 
 def iter_digits() -> LabeledImages:
-    """scikit-learn's 1,797 handwritten digits (8x8, 0 to 16), enlarged to 20x20 and centred in 28x28 as MNIST's are.
+    """Yield scikit-learn's 1,797 handwritten digits (8x8, 0 to 16), enlarged to 20x20, centred in 28x28.
 
     Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, 1998 (CC BY 4.0).
     """
@@ -72,7 +72,7 @@ def iter_digits() -> LabeledImages:
 
 
 def iter_objects() -> LabeledImages:
-    """Ten kinds of objects on varied sceneries, 32x32, colour, with grain; the classes take turns."""
+    """Yield ten kinds of objects on varied backgrounds, 32x32, colour, with noise; the classes take turns."""
     object_types = list(OBJECTS.values())
     for index in range(_CIFAR10_IMAGES):
         # blocks of ten rows, so that every sixth row meets all classes
@@ -80,19 +80,23 @@ def iter_objects() -> LabeledImages:
         rng = np.random.default_rng([10, index])
         draw_object, palettes = object_types[label]
         top, bottom = palettes[rng.integers(len(palettes))]
-        background = draw_background(rng, 32, jitter_color(rng, top, 40), jitter_color(rng, bottom, 40), patch_std=16)
+        background = draw_background(
+            rng, 32, top=jitter_color(rng, top, 40), bottom=jitter_color(rng, bottom, 40), patch_std=16
+        )
         canvas = Canvas(background, Placement.random(rng, 25, (0.5, 0.9), 0.28), supersampling=4)
         draw_object(canvas, rng)
         yield add_noise(rng, canvas.render(), 12), label
 
 
 def iter_pets() -> LabeledImages:
-    """Faces of cats and dogs, 224x224, colour, before soft sceneries with coloured blots."""
+    """Yield faces of cats and dogs, 224x224, colour, on soft backgrounds with coloured blots."""
     for index in range(_CATS_DOGS_IMAGES):
         rng = np.random.default_rng([2, index])
         label = index % 2
         top, bottom = (_WALL_COLORS[i] for i in rng.choice(len(_WALL_COLORS), 2, replace=False))
-        background = draw_background(rng, 224, jitter_color(rng, top, 30), jitter_color(rng, bottom, 30), patch_std=16)
+        background = draw_background(
+            rng, 224, top=jitter_color(rng, top, 30), bottom=jitter_color(rng, bottom, 30), patch_std=16
+        )
         clutter = Canvas(background, Placement(0, 1, 0, 0, False), supersampling=1)
         for _ in range(rng.integers(2, 6)):
             x, y, radius_x, radius_y = rng.uniform([-1, -1, 0.1, 0.1], [1, 1, 0.5, 0.5])
@@ -106,7 +110,7 @@ def iter_pets() -> LabeledImages:
 
 @dataclass(frozen=True)
 class StandIn:
-    """How a stand-in is made: its images, how many, whether some are for test, and what to say of it."""
+    """The images of a stand-in, their number, whether it has a test split, its licence and a note."""
 
     iter_images: Callable[[], LabeledImages]
     num_images: int

@@ -1,4 +1,4 @@
-"""Drawing small pictures: shapes in unit coordinates, posed, coloured and smoothed."""
+"""Draw small pictures: shapes in unit coordinates, placed, coloured and smoothed."""
 
 import math
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from PIL import Image, ImageDraw
 
 Color = tuple[int, int, int]
 Points = list[tuple[float, float]]
-_ELLIPSE_CORNERS = 40  # corners of an ellipse
+_ELLIPSE_CORNERS = 40  # an ellipse is drawn as a polygon
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the unit square (x right, y down, both -1 to 1) lies in the picture.
+    """The placement of the unit square (x right, y down, both -1 to 1) in the picture.
 
     Attributes:
         degrees: rotation, clockwise.
-        scale: of the drawing, 1 fills the picture.
+        scale: size of the drawing, 1 fills the picture.
         shift_x, shift_y: shift, in units.
         flip: mirrored left to right.
     """
@@ -30,7 +30,7 @@ class Placement:
 
     @classmethod
     def random(cls, rng: np.random.Generator, degrees: float, scale: tuple[float, float], shift: float) -> "Placement":
-        """A random pose: up to `degrees` either way, a scale from the range, shifts up to `shift`."""
+        """Return a random placement: up to `degrees` either way, a scale from the range, shifts up to `shift`."""
         return cls(
             degrees=rng.uniform(-degrees, degrees),
             scale=rng.uniform(*scale),
@@ -40,7 +40,7 @@ class Placement:
         )
 
     def to_pixels(self, points: Points, side: int) -> Points:
-        """Unit points to pixels of a picture of `side` pixels."""
+        """Return unit points as pixels of a picture of `side` pixels."""
         sine, cosine = math.sin(math.radians(self.degrees)), math.cos(math.radians(self.degrees))
         pixels = []
         for x, y in points:
@@ -52,7 +52,7 @@ class Placement:
 
 
 class Canvas:
-    """A picture of `size` pixels, drawn `finer` times larger and then averaged, which smooths its edges."""
+    """A picture that is drawn `supersampling` times larger and then averaged, which smooths its edges."""
 
     def __init__(self, background: np.ndarray, placement: Placement, supersampling: int) -> None:
         self._size = background.shape[0]
@@ -62,13 +62,13 @@ class Canvas:
         self._placement = placement
 
     def draw_polygon(self, points: Points, color: Color) -> None:
-        """A filled polygon."""
+        """Draw a filled polygon."""
         self._draw.polygon(self._placement.to_pixels(points, self._fine_size), fill=color)
 
     def draw_ellipse(
-        self, x: float, y: float, radius_x: float, radius_y: float, color: Color, degrees: float = 0
+        self, x: float, y: float, radius_x: float, radius_y: float, color: Color, *, degrees: float = 0
     ) -> None:
-        """A filled ellipse around (x, y) with half axes `radius_x` and `radius_y`, turned by `degrees`."""
+        """Draw a filled ellipse around (x, y) with half axes `radius_x` and `radius_y`, turned by `degrees`."""
         sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
         points = []
         for corner in range(_ELLIPSE_CORNERS):
@@ -78,21 +78,21 @@ class Canvas:
         self.draw_polygon(points, color)
 
     def draw_box(self, left: float, top: float, right: float, bottom: float, color: Color) -> None:
-        """A filled rectangle."""
+        """Draw a filled rectangle."""
         self.draw_polygon([(left, top), (right, top), (right, bottom), (left, bottom)], color)
 
     def draw_line(self, points: Points, width: float, color: Color) -> None:
-        """A line through `points`, `width` in units."""
+        """Draw a line through `points`, `width` in units."""
         line_width = max(1, round(width * self._placement.scale * self._fine_size / 2))
         self._draw.line(self._placement.to_pixels(points, self._fine_size), fill=color, width=line_width, joint="curve")
 
     def render(self) -> np.ndarray:
-        """The picture, uint8 (size, size, 3)."""
+        """Return the picture, uint8 (size, size, 3)."""
         return np.asarray(self._image.resize((self._size, self._size), Image.Resampling.BOX))
 
 
 def jitter_color(rng: np.random.Generator, color: Color, amount: int) -> Color:
-    """A colour near `color`: each channel up to `amount` away, and all of them lighter or darker together."""
+    """Return a colour near `color`: each channel up to `amount` away, and all of them lighter or darker together."""
     light = rng.integers(-amount, amount + 1)
     red, green, blue = (
         int(np.clip(channel + light + rng.integers(-amount // 2, amount // 2 + 1), 0, 255)) for channel in color
@@ -101,19 +101,19 @@ def jitter_color(rng: np.random.Generator, color: Color, amount: int) -> Color:
 
 
 def scale_brightness(color: Color, factor: float) -> Color:
-    """The colour made darker (below 1) or lighter (above)."""
+    """Return the colour made darker (`factor` below 1) or lighter (above 1)."""
     red, green, blue = (min(255, int(channel * factor)) for channel in color)
     return red, green, blue
 
 
-def draw_background(rng: np.random.Generator, size: int, top: Color, bottom: Color, patch_std: float) -> np.ndarray:
-    """A background, uint8 (size, size, 3): one colour running into another under soft patches of light.
+def draw_background(rng: np.random.Generator, size: int, *, top: Color, bottom: Color, patch_std: float) -> np.ndarray:
+    """Return a background, uint8 (size, size, 3): a gradient from one colour to another under soft patches of light.
 
     Args:
-        rng: draws the patches.
+        rng: generator of the patches.
         size: height and width.
         top, bottom: colours.
-        patch_std: their strength, standard deviation on the scale 0 to 255.
+        patch_std: strength of the patches, standard deviation on the scale 0 to 255.
     """
     ramp = np.linspace(0, 1, size)[:, None, None]
     gradient = np.asarray(top) * (1 - ramp) + np.asarray(bottom) * ramp

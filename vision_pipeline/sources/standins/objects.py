@@ -1,10 +1,12 @@
-"""Cats and dogs, drawn from the front."""
+"""Draw cats and dogs from the front, and the ten classes of CIFAR-10.
+
+The classes share their backgrounds, so that only the shape distinguishes them.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from vision_pipeline.sources.standins import objects as faces
 from vision_pipeline.sources.standins.drawing import Canvas, Color, Points, jitter_color, scale_brightness
 
 _CAT_FURS: list[Color] = [(214, 142, 74), (120, 120, 126), (52, 50, 54), (226, 214, 196), (150, 112, 80)]
@@ -12,10 +14,20 @@ _DOG_FURS: list[Color] = [(190, 140, 84), (110, 72, 46), (58, 52, 50), (232, 222
 _IRISES: list[Color] = [(150, 190, 70), (220, 180, 60), (90, 160, 190)]
 _DARK: Color = (24, 20, 22)
 _PINK: Color = (232, 140, 150)
+_TYRE: Color = (28, 28, 30)
+_GLASS: Color = (150, 190, 210)
+
+# the backgrounds' colours from top to bottom
+_SKY: tuple[Color, Color] = ((110, 160, 220), (200, 220, 240))
+_ROAD: tuple[Color, Color] = ((176, 190, 204), (104, 102, 100))
+_GRASS: tuple[Color, Color] = ((164, 190, 170), (92, 130, 66))
+_WOOD: tuple[Color, Color] = ((92, 116, 76), (124, 104, 72))
+_SEA: tuple[Color, Color] = ((170, 200, 226), (40, 90, 140))
+_ROOM: tuple[Color, Color] = ((190, 176, 160), (140, 116, 100))
 
 
 def draw_cat(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Pointed ears, slit pupils, a small nose, whiskers; some have stripes."""
+    """Draw pointed ears, slit pupils, a small nose, whiskers; some have stripes."""
     fur = jitter_color(rng, _CAT_FURS[rng.integers(len(_CAT_FURS))], 18)
     spread = rng.uniform(0.42, 0.52)
     for side in (-1, 1):
@@ -48,7 +60,7 @@ def _draw_cat_eyes(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_dog(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Floppy ears, round eyes, a long muzzle with a large nose; most show the tongue, some a patch on one eye."""
+    """Draw floppy ears, round eyes, a long muzzle with a large nose; most show the tongue, some a patch on one eye."""
     fur = jitter_color(rng, _DOG_FURS[rng.integers(len(_DOG_FURS))], 18)
     ears = scale_brightness(fur, rng.uniform(0.55, 0.8))
     canvas.draw_ellipse(0, 0, 0.6, rng.uniform(0.64, 0.74), fur)
@@ -73,25 +85,20 @@ def draw_dog(canvas: Canvas, rng: np.random.Generator) -> None:
     canvas.draw_line([(-0.2, 0.52), (0, 0.48), (0.2, 0.52)], 0.025, _DARK)
 
 
-# MERGED The ten classes of CIFAR-10, drawn, on sceneries that they share, so that shape must tell them apart.
-_TYRE: Color = (28, 28, 30)
-_GLASS: Color = (150, 190, 210)
-
-
 def _pick_paint(rng: np.random.Generator) -> Color:
-    """Any strong colour, as of cars and ships."""
+    """Return a strong colour, such as cars and ships have."""
     colors: list[Color] = [(190, 40, 40), (40, 70, 170), (220, 220, 220), (60, 60, 66), (210, 170, 50), (50, 130, 80)]
     return jitter_color(rng, colors[rng.integers(len(colors))], 20)
 
 
 def _pick_coat(rng: np.random.Generator) -> Color:
-    """Brown to grey, as of animals."""
+    """Return brown to grey, such as animals have."""
     coats: list[Color] = [(150, 104, 60), (110, 76, 48), (176, 146, 108), (90, 84, 80)]
     return jitter_color(rng, coats[rng.integers(len(coats))], 18)
 
 
 def draw_airplane(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A fuselage with swept wings and a tail fin."""
+    """Draw a fuselage with swept wings and a tail fin."""
     body = jitter_color(rng, (210, 214, 222), 25)
     canvas.draw_polygon([(0.1, 0), (-0.35, 0.62), (-0.15, 0.62), (0.35, 0.02)], scale_brightness(body, 0.75))
     canvas.draw_polygon([(0.05, -0.02), (-0.25, -0.5), (-0.1, -0.5), (0.3, -0.05)], scale_brightness(body, 0.85))
@@ -101,7 +108,7 @@ def draw_airplane(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_automobile(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A low body with a cabin and two wheels."""
+    """Draw a low body with a cabin and two wheels."""
     paint = _pick_paint(rng)
     roof = rng.uniform(-0.42, -0.3)
     canvas.draw_polygon([(-0.5, 0), (-0.3, roof), (0.25, roof), (0.5, 0)], scale_brightness(paint, 0.85))
@@ -113,7 +120,7 @@ def draw_automobile(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_bird(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A small body with a head, a beak, a tail and one wing, on thin legs."""
+    """Draw a small body with a head, a beak, a tail and one wing, on thin legs."""
     feathers = jitter_color(rng, ((170, 90, 60), (70, 110, 170), (150, 140, 110))[rng.integers(3)], 25)
     for x in (-0.05, 0.12):
         canvas.draw_line([(x, 0.4), (x + 0.04, 0.82)], 0.05, (190, 140, 60))
@@ -128,7 +135,7 @@ def draw_bird(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_deer(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A slender body on thin legs, a raised neck, antlers."""
+    """Draw a slender body on thin legs, a raised neck, antlers."""
     coat = _pick_coat(rng)
     _draw_four_legs(canvas, scale_brightness(coat, 0.8), 0.07, 0.9)
     canvas.draw_ellipse(-0.15, 0.12, 0.5, 0.22, coat)
@@ -142,7 +149,7 @@ def draw_deer(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_horse(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A strong body on thick legs, a lowered long head, a mane and a tail."""
+    """Draw a strong body on thick legs, a lowered long head, a mane and a tail."""
     coat = _pick_coat(rng)
     hair = scale_brightness(coat, 0.45)
     _draw_four_legs(canvas, scale_brightness(coat, 0.85), 0.13, 0.88)
@@ -160,7 +167,7 @@ def _draw_four_legs(canvas: Canvas, color: Color, width: float, floor: float) ->
 
 
 def draw_frog(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A wide green body with bent hind legs and eyes on top."""
+    """Draw a wide green body with bent hind legs and eyes on top."""
     skin = jitter_color(rng, ((70, 150, 60), (110, 140, 50), (60, 120, 90))[rng.integers(3)], 22)
     for side in (-1, 1):
         canvas.draw_ellipse(side * 0.6, 0.42, 0.34, 0.2, scale_brightness(skin, 0.75), degrees=side * -30)
@@ -176,7 +183,7 @@ def draw_frog(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_ship(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A hull with a bridge and a funnel, or with sails."""
+    """Draw a hull with a bridge and a funnel, or with sails."""
     hull = _pick_paint(rng)
     if rng.random() < 0.5:
         canvas.draw_line([(0, 0.3), (0, -0.9)], 0.05, (90, 64, 40))
@@ -193,7 +200,7 @@ def draw_ship(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_truck(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A tall box, a cab with a window, three wheels."""
+    """Draw a tall box, a cab with a window, three wheels."""
     cab = _pick_paint(rng)
     canvas.draw_box(-0.92, rng.uniform(-0.62, -0.48), 0.38, 0.32, jitter_color(rng, (214, 210, 202), 30))
     canvas.draw_polygon([(0.42, -0.3), (0.72, -0.3), (0.92, 0.02), (0.92, 0.36), (0.42, 0.36)], cab)
@@ -204,22 +211,14 @@ def draw_truck(canvas: Canvas, rng: np.random.Generator) -> None:
         canvas.draw_ellipse(x, 0.44, 0.07, 0.07, (170, 170, 172))
 
 
-# the sceneries' colours from top to bottom
-_SKY: tuple[Color, Color] = ((110, 160, 220), (200, 220, 240))
-_ROAD: tuple[Color, Color] = ((176, 190, 204), (104, 102, 100))
-_GRASS: tuple[Color, Color] = ((164, 190, 170), (92, 130, 66))
-_WOOD: tuple[Color, Color] = ((92, 116, 76), (124, 104, 72))
-_SEA: tuple[Color, Color] = ((170, 200, 226), (40, 90, 140))
-_ROOM: tuple[Color, Color] = ((190, 176, 160), (140, 116, 100))
-
 DrawFunction = Callable[[Canvas, np.random.Generator], None]
 OBJECTS: dict[str, tuple[DrawFunction, list[tuple[Color, Color]]]] = {
     "airplane": (draw_airplane, [_SKY, _SEA, _ROAD]),
     "automobile": (draw_automobile, [_ROAD, _GRASS, _SKY]),
     "bird": (draw_bird, [_SKY, _GRASS, _WOOD]),
-    "cat": (faces.draw_cat, [_ROOM, _GRASS, _WOOD]),
+    "cat": (draw_cat, [_ROOM, _GRASS, _WOOD]),
     "deer": (draw_deer, [_WOOD, _GRASS, _ROAD]),
-    "dog": (faces.draw_dog, [_ROOM, _GRASS, _WOOD]),
+    "dog": (draw_dog, [_ROOM, _GRASS, _WOOD]),
     "frog": (draw_frog, [_WOOD, _GRASS, _SEA]),
     "horse": (draw_horse, [_GRASS, _WOOD, _ROAD]),
     "ship": (draw_ship, [_SEA, _SKY, _ROAD]),

@@ -38,8 +38,8 @@ def test_random_weights_say_so_and_are_the_same_every_time(workspace: Path) -> N
     torch.rand(3)
     weights.main("densenet121")
     assert first == ((folder / "weights.safetensors").read_bytes(), (folder / "provenance.json").read_bytes())
-    about = json.loads(first[1])
-    assert (about["status"], about["source"]) == ("random", "random")
+    provenance = json.loads(first[1])
+    assert (provenance["status"], provenance["source"]) == ("random", "random")
     assert sorted(path.name for path in folder.iterdir()) == FILES
     load_backbone("torchvision", "densenet121", folder / "weights.safetensors")
 
@@ -68,9 +68,9 @@ def test_any_network_of_a_library_from_the_mirror(workspace: Path, monkeypatch: 
     monkeypatch.setattr(weights, "lookup_weights", lambda library, name: entry)
     weights.main("small")
     folder = workspace / "data/weights/small"
-    found = load_file(folder / "weights.safetensors")
-    assert network.state_dict().keys() - found.keys() == {"fc.weight", "fc.bias"}
-    assert torch.equal(found["layer4.1.bn2.weight"], network.layer4[1].bn2.weight)
+    weights_file = load_file(folder / "weights.safetensors")
+    assert network.state_dict().keys() - weights_file.keys() == {"fc.weight", "fc.bias"}
+    assert torch.equal(weights_file["layer4.1.bn2.weight"], network.layer4[1].bn2.weight)
     assert json.loads((folder / "backbone.json").read_text()) == {
         "name": "small",
         "library": "torchvision",

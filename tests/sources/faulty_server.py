@@ -45,8 +45,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def start(self) -> int:
         """The first byte that the Range header asks for."""
-        asked = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        return int(asked[1]) if asked else 0
+        requested = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        return int(requested[1]) if requested else 0
 
     def ranged(self, until: int = SIZE) -> None:
         """The rest of the content up to byte `until`, as an honest server sends it, cut off there."""

@@ -1,4 +1,4 @@
-"""Which source a data set is taken from, and what is said of it."""
+"""A data set is taken from the first source that has it, and its provenance is recorded."""
 
 import gzip
 import hashlib
@@ -24,16 +24,16 @@ def put(folder: Path, files: dict[str, bytes] = ARCHIVES) -> None:
         (folder / name).write_bytes(content)
 
 
-def names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("place", ["", "tiny"])
 def test_official_archives_of_the_mirror(tiny: Tiny, into: Path, mirror: Path, place: str) -> None:
     put(mirror / place)
-    about = acquire_dataset(tiny.entry(), "auto", into)
+    provenance = acquire_dataset(tiny.entry(), "auto", into)
     listing = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in ARCHIVES.items())
-    assert about == {
+    assert provenance == {
         "name": "tiny",
         "status": "official",
         "source": "mirror",
@@ -44,7 +44,7 @@ def test_official_archives_of_the_mirror(tiny: Tiny, into: Path, mirror: Path, p
         "class_names": ["a", "b"],
         "note": "",
     }
-    assert names(into) == ["one.gz", "two.gz"]
+    assert file_names(into) == ["one.gz", "two.gz"]
     assert (into / "one.gz").stat().st_nlink == 1  # a copy: DVC write-protects what it is given
 
 
@@ -54,9 +54,9 @@ def test_parquet_with_the_official_pixels(
     tiny: Tiny, into: Path, mirror: Path, place: str, order: list[int] | None
 ) -> None:
     tiny.write(mirror / place, order)
-    about = acquire_dataset(tiny.entry(), "mirror", into)
-    assert (about["status"], about["format"], about["note"]) == ("official", "parquet", "")
-    assert names(into) == [
+    provenance = acquire_dataset(tiny.entry(), "mirror", into)
+    assert (provenance["status"], provenance["format"], provenance["note"]) == ("official", "parquet", "")
+    assert file_names(into) == [
         "test-00000-of-00001.parquet",
         "train-00000-of-00002.parquet",
         "train-00001-of-00002.parquet",
@@ -68,18 +68,18 @@ def test_one_other_pixel_makes_a_variant(tiny: Tiny, into: Path, mirror: Path) -
     tiny.images["train"][3, 0, 0] ^= 1
     tiny.labels["test"][0] ^= 1
     tiny.write(mirror / "tiny/plain")
-    about = acquire_dataset(entry, "auto", into)
-    assert about["status"] == "variant"
-    assert about["note"] == (
+    provenance = acquire_dataset(entry, "auto", into)
+    assert provenance["status"] == "variant"
+    assert provenance["note"] == (
         "pixels of train differ from the official release's; labels of test differ from the official release's"
     )
 
 
 def test_another_row_count_makes_a_variant(tiny: Tiny, into: Path, mirror: Path) -> None:
     tiny.write(mirror / "tiny/plain")
-    about = acquire_dataset(tiny.entry(rows={"train": 23_410, "test": 4}), "auto", into)
-    assert about["status"] == "variant"
-    assert about["note"] == "train has 10 images, the official release 23,410"
+    provenance = acquire_dataset(tiny.entry(rows={"train": 23_410, "test": 4}), "auto", into)
+    assert provenance["status"] == "variant"
+    assert provenance["note"] == "train has 10 images, the official release 23,410"
 
 
 def test_images_that_cannot_be_read_make_a_variant(tiny: Tiny, into: Path, mirror: Path) -> None:
@@ -98,7 +98,7 @@ def test_swapped_classes_are_not_used(tiny: Tiny, into: Path, mirror: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         ({"one.gz": ARCHIVES["one.gz"]}, "lacks two.gz"),
         ({**ARCHIVES, "two.gz": b"short"}, "has 5 bytes, expected 14"),
@@ -106,12 +106,12 @@ def test_swapped_classes_are_not_used(tiny: Tiny, into: Path, mirror: Path) -> N
     ],
 )
 def test_a_damaged_archive_is_not_used(
-    tiny: Tiny, into: Path, mirror: Path, files: dict[str, bytes], told: str
+    tiny: Tiny, into: Path, mirror: Path, files: dict[str, bytes], message: str
 ) -> None:
     put(mirror, files)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         acquire_dataset(tiny.entry(), "mirror", into)
-    assert names(into) == []
+    assert file_names(into) == []
     tiny.write(mirror / "tiny/plain")
     assert acquire_dataset(tiny.entry(), "mirror", into)["format"] == "parquet"
 
@@ -152,10 +152,10 @@ def test_a_relative_mirror_counts_from_the_repository(
 
 def test_official_archives_from_the_second_mirror(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
     internet.update({f"https://two.invalid/{name}": content for name, content in ARCHIVES.items()})
-    about = acquire_dataset(tiny.entry(), "auto", into)
-    assert (about["status"], about["source"]) == ("official", "official")
-    assert about["url"] == "https://one.invalid/"  # whichever mirror answered, the same bytes are written
-    assert names(into) == ["one.gz", "two.gz"]
+    provenance = acquire_dataset(tiny.entry(), "auto", into)
+    assert (provenance["status"], provenance["source"]) == ("official", "official")
+    assert provenance["url"] == "https://one.invalid/"  # whichever mirror answered, the same bytes are written
+    assert file_names(into) == ["one.gz", "two.gz"]
 
 
 def test_an_empty_mirror_falls_through_and_says_so(
@@ -171,8 +171,8 @@ def test_hub_parquet_where_the_archives_cannot_be_had(
 ) -> None:
     tiny.write(tmp_path / "hub")
     internet.update({HUB + path.name: path.read_bytes() for path in (tmp_path / "hub").iterdir()})
-    about = acquire_dataset(tiny.entry(), "official", into)
-    assert (about["status"], about["format"], about["url"]) == ("official", "parquet", HUB)
+    provenance = acquire_dataset(tiny.entry(), "official", into)
+    assert (provenance["status"], provenance["format"], provenance["url"]) == ("official", "parquet", HUB)
 
 
 def test_a_web_page_instead_of_parquet_is_not_used(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
@@ -180,7 +180,7 @@ def test_a_web_page_instead_of_parquet_is_not_used(tiny: Tiny, into: Path, inter
         internet[HUB + file.name] = b"<html>Please log in</html>"
     with pytest.raises(UserError, match="is not a Parquet file"):
         acquire_dataset(tiny.entry(), "official", into)
-    assert names(into) == []
+    assert file_names(into) == []
 
 
 def test_what_was_fetched_is_kept_when_the_rest_fails(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
@@ -202,7 +202,7 @@ def clothes() -> tuple[CatalogEntry, dict[str, bytes]]:
         np.arange(10, dtype=np.uint8),
     ]  # fmt: skip
     release = entry.releases[0]
-    files = {file.name: gzip.compress(idx_bytes(one)) for file, one in zip(release.files, arrays, strict=True)}
+    files = {file.name: gzip.compress(idx_bytes(array)) for file, array in zip(release.files, arrays, strict=True)}
     remote = [
         RemoteFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
         for name, content in files.items()
@@ -214,12 +214,16 @@ def clothes() -> tuple[CatalogEntry, dict[str, bytes]]:
 def test_fashion_mnist_comes_from_its_publisher_and_is_read(into: Path, internet: dict[str, bytes]) -> None:
     entry, pages = clothes()
     internet.update(pages)
-    about = acquire_dataset(entry, "official", into)
-    assert (about["status"], about["source"], about["licence"]) == ("official", "official", "MIT (Zalando SE)")
-    write_json(into / "provenance.json", about)
-    found = open_raw_dataset(into)
-    assert found.class_names[:2] == ["t-shirt", "trouser"]
-    items = list(found.iter_examples())
+    provenance = acquire_dataset(entry, "official", into)
+    assert (provenance["status"], provenance["source"], provenance["licence"]) == (
+        "official",
+        "official",
+        "MIT (Zalando SE)",
+    )
+    write_json(into / "provenance.json", provenance)
+    raw = open_raw_dataset(into)
+    assert raw.class_names[:2] == ["t-shirt", "trouser"]
+    items = list(raw.iter_examples())
     assert ([item.split for item in items].count("train"), len(items)) == (20, 30)
     assert items[29].label == 9
 
@@ -240,9 +244,9 @@ def test_fashion_mnist_has_no_stand_in(into: Path, internet: dict[str, bytes]) -
 
 def test_the_last_resort_is_the_stand_in(tiny: Tiny, into: Path, internet: dict[str, bytes]) -> None:
     entry = tiny.entry(name="cifar10", class_names=[str(number) for number in range(10)])
-    about = acquire_dataset(entry, "auto", into)
-    assert (about["status"], about["source"], about["format"]) == ("stand-in", "stand-in", "parquet")
-    assert about["note"] == "1,800 images drawn by this project"
+    provenance = acquire_dataset(entry, "auto", into)
+    assert (provenance["status"], provenance["source"], provenance["format"]) == ("stand-in", "stand-in", "parquet")
+    assert provenance["note"] == "1,800 images drawn by this project"
     assert internet == {}
 
 
@@ -271,5 +275,5 @@ def test_the_real_images(
 
     monkeypatch.setenv("DATA_MIRROR", str(real_data))
     entry: CatalogEntry = read_entry(repository / f"data/catalog/{name}.yaml")
-    about = acquire_dataset(entry, "auto", into)
-    assert (about["status"], about["source"], about["note"]) == (status, "mirror", note)
+    provenance = acquire_dataset(entry, "auto", into)
+    assert (provenance["status"], provenance["source"], provenance["note"]) == (status, "mirror", note)

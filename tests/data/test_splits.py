@@ -82,7 +82,7 @@ def test_a_split_is_kept_when_images_of_another_class_come_in() -> None:
 
 def test_rows_are_mixed() -> None:
     labels = [row.label for row in stratified_split(rows_of([500, 500, 500]), 0.1, 0.1)["train"]]
-    changes = sum(one != other for one, other in pairwise(labels))
+    changes = sum(first != second for first, second in pairwise(labels))
     assert 700 < changes < 900  # two in three of 1,199 neighbours differ in a fair order
 
 

@@ -41,7 +41,7 @@ def test_weights_hold_the_published_facts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("https://ossci", "http://ossci", r"releases\.0\.urls\.0"),
         ("sha256: 440f", "sha256: 44", r"releases\.0\.files\.0\.sha256"),
@@ -52,11 +52,11 @@ def test_weights_hold_the_published_facts() -> None:
         ("name: mnist", "name: [", "not a readable catalogue entry"),
     ],
 )
-def test_a_wrong_entry_is_refused_with_its_key(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_wrong_entry_is_refused_with_its_key(tmp_path: Path, old: str, new: str, message: str) -> None:
     text = (CATALOG / "mnist.yaml").read_text()
     assert old in text
     (tmp_path / "entry.yaml").write_text(text.replace(old, new))
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         read_entry(tmp_path / "entry.yaml")
 
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from vision_pipeline.data import decode as module
+from vision_pipeline.data import decode as decode_module
 from vision_pipeline.data.decode import ImageDecodeError, decode
 
 
 @pytest.fixture
 def small_giants(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundredth of the pixels is a giant already, so that the tests are quick."""
-    monkeypatch.setattr(module, "MAX_PIXELS", 500_000)
-    monkeypatch.setattr(module, "_MAX_JPEG_PIXELS", 2_500_000)
+    monkeypatch.setattr(decode_module, "MAX_PIXELS", 500_000)
+    monkeypatch.setattr(decode_module, "_MAX_JPEG_PIXELS", 2_500_000)
 
 
 def photo(width: int, height: int, kind: str = "JPEG", mode: str = "RGB", **options: object) -> bytes:
@@ -79,14 +79,14 @@ def test_giants_are_decoded_one_at_a_time(small_giants: None, monkeypatch: pytes
     load = ImageFile.ImageFile.load
 
     def noted(image: ImageFile.ImageFile) -> object:
-        alone.append(module._LARGE_JPEG_LOCK.locked())
+        alone.append(decode_module._LARGE_JPEG_LOCK.locked())
         return load(image)
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", noted)
     decode(photo(400, 400))
     assert not any(alone)
     decode(photo(1000, 800))
-    assert any(alone) and not module._LARGE_JPEG_LOCK.locked()
+    assert any(alone) and not decode_module._LARGE_JPEG_LOCK.locked()
 
 
 _PEAK = """

@@ -26,7 +26,7 @@ def test_each_reason() -> None:
         row(9, "test", 1, "test twice"),
     ]
     kept, rejects = drop_duplicates_and_leaks(rows)
-    assert [one.index for one in kept] == [0, 1, 7, 8, 9]
+    assert [entry.index for entry in kept] == [0, 1, 7, 8, 9]
     assert rejects == [
         RejectedImage("train-2", "twice in train: train-1", "train", 0),
         RejectedImage("train-3", "also in test: test-7", "train", 0),
@@ -52,7 +52,7 @@ def test_what_stays_does_not_depend_on_order_or_names(
     def kept(order: list[tuple[SourceSplit, int, str]]) -> list[tuple[str, str, int]]:
         rows, rejects = drop_duplicates_and_leaks([row(index, *spec) for index, spec in enumerate(order)])
         assert len(rows) + len(rejects) == len(order)
-        return sorted((one.source_split, one.hash, one.label) for one in rows)
+        return sorted((entry.source_split, entry.hash, entry.label) for entry in rows)
 
     assert kept(specs) == kept(shuffled)
 
@@ -62,7 +62,9 @@ def test_what_stays_does_not_depend_on_order_or_names(
 def test_train_is_free_of_twins_and_leaks_and_test_is_whole(specs: list[tuple[SourceSplit, int, str]]) -> None:
     rows = [row(index, *spec) for index, spec in enumerate(specs)]
     kept, _ = drop_duplicates_and_leaks(rows)
-    train = [one.hash for one in kept if one.source_split == "train"]
+    train = [entry.hash for entry in kept if entry.source_split == "train"]
     assert len(train) == len(set(train))
-    assert not set(train) & {one.hash for one in kept if one.source_split == "test"}
-    assert [one for one in kept if one.source_split == "test"] == [one for one in rows if one.source_split == "test"]
+    assert not set(train) & {entry.hash for entry in kept if entry.source_split == "test"}
+    assert [entry for entry in kept if entry.source_split == "test"] == [
+        entry for entry in rows if entry.source_split == "test"
+    ]

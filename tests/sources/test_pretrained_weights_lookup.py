@@ -1,4 +1,4 @@
-"""What torchvision and timm say of their weights."""
+"""Entries of weights from torchvision, timm and the catalogue."""
 
 import pytest
 from torchvision.models import get_model_weights, list_models
@@ -9,11 +9,11 @@ from vision_pipeline.sources.pretrained_weights import lookup_weights
 
 
 def test_torchvision() -> None:
-    found = lookup_weights("torchvision", "regnet_y_1_6gf.IMAGENET1K_V1")
-    assert (found.file, found.sha256) == ("regnet_y_1_6gf-b11a554e.pth", "b11a554e")
-    assert found.url == "https://download.pytorch.org/models/regnet_y_1_6gf-b11a554e.pth"
-    assert (found.mean, found.std) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    assert lookup_weights("torchvision", "regnet_y_1_6gf").file != found.file  # the default ones are newer
+    entry = lookup_weights("torchvision", "regnet_y_1_6gf.IMAGENET1K_V1")
+    assert (entry.file, entry.sha256) == ("regnet_y_1_6gf-b11a554e.pth", "b11a554e")
+    assert entry.url == "https://download.pytorch.org/models/regnet_y_1_6gf-b11a554e.pth"
+    assert (entry.mean, entry.std) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    assert lookup_weights("torchvision", "regnet_y_1_6gf").file != entry.file  # the default ones are newer
 
 
 def test_timm() -> None:
@@ -36,9 +36,9 @@ def test_timm() -> None:
     ],
 )
 def test_the_catalogue_comes_first(library: str, network: str, file: str) -> None:
-    found = lookup_weights(library, network)
-    assert found.file == file
-    assert found.limit == 64_000_000
+    entry = lookup_weights(library, network)
+    assert entry.file == file
+    assert entry.limit == 64_000_000
 
 
 def test_every_file_of_torchvision_has_its_checksum_in_its_name() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.data.token_datasets import read_text
-from vision_pipeline.sources import text_files as text
+from vision_pipeline.sources import text_files
 from vision_pipeline.sources.acquire import acquire_dataset
 from vision_pipeline.sources.catalog import read_copy_entry, read_entry
 from vision_pipeline.sources.text_files import import_text
@@ -29,10 +29,15 @@ def into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_file_is_copied_as_it_is(into: Path) -> None:
     Path("mine.txt").write_bytes(b"a\r\nb")
-    about = import_text("mine", "mine.txt", into)
+    provenance = import_text("mine", "mine.txt", into)
     assert (into / "text.txt").read_bytes() == b"a\r\nb"
-    assert (about["status"], about["source"], about["format"], about["class_names"]) == ("own", "file", "text", [])
-    assert about["files"] == {"text.txt": hashlib.sha256(b"a\r\nb").hexdigest()}
+    assert (provenance["status"], provenance["source"], provenance["format"], provenance["class_names"]) == (
+        "own",
+        "file",
+        "text",
+        [],
+    )
+    assert provenance["files"] == {"text.txt": hashlib.sha256(b"a\r\nb").hexdigest()}
 
 
 def test_an_address_is_fetched_and_its_digest_recorded(into: Path) -> None:
@@ -43,7 +48,7 @@ def test_an_address_is_fetched_and_its_digest_recorded(into: Path) -> None:
     thread.start()
     try:
         url = f"http://127.0.0.1:{server.server_port}/mine.txt"
-        about = import_text("mine", url, into)
+        provenance = import_text("mine", url, into)
         with pytest.raises(UserError, match=r"datasets\.mine\.path: .*none\.txt: .*404"):
             import_text("mine", url.replace("mine.txt", "none.txt"), into)
     finally:
@@ -51,8 +56,8 @@ def test_an_address_is_fetched_and_its_digest_recorded(into: Path) -> None:
         thread.join()
         server.server_close()
     assert (into / "text.txt").read_bytes() == b"hello"
-    assert (about["source"], about["url"]) == ("address", url)
-    assert about["files"] == {"text.txt": hashlib.sha256(b"hello").hexdigest()}
+    assert (provenance["source"], provenance["url"]) == ("address", url)
+    assert provenance["files"] == {"text.txt": hashlib.sha256(b"hello").hexdigest()}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_an_address_is_fetched_and_its_digest_recorded(into: Path) -> None:
     ],
 )
 def test_what_is_no_text(into: Path, content: bytes | None, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "_MAX_TEXT_BYTES", 12)
+    monkeypatch.setattr(text_files, "_MAX_TEXT_BYTES", 12)
     if content is not None:
         Path("mine.txt").write_bytes(content)
     with pytest.raises(UserError, match=message):
@@ -74,13 +79,13 @@ def test_what_is_no_text(into: Path, content: bytes | None, message: str, monkey
 
 
 def test_shakespeares_stand_in_is_sonnets(into: Path) -> None:
-    about = acquire_dataset(read_entry(CATALOG / "shakespeare.yaml"), "stand-in", into)
-    assert (about["status"], about["format"]) == ("stand-in", "text")
-    said = read_text(into)
-    assert said.startswith("Shall I compare thee to a summer's day?\n")
-    assert 8_000 < len(said) < 10_000
-    assert said.isascii()
-    assert said.count("\n\n") + 1 == 14
+    provenance = acquire_dataset(read_entry(CATALOG / "shakespeare.yaml"), "stand-in", into)
+    assert (provenance["status"], provenance["format"]) == ("stand-in", "text")
+    text = read_text(into)
+    assert text.startswith("Shall I compare thee to a summer's day?\n")
+    assert 8_000 < len(text) < 10_000
+    assert text.isascii()
+    assert text.count("\n\n") + 1 == 14
 
 
 def test_shakespeare_from_a_mirror_must_be_the_published_file(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vision_pipeline.data import parallel as workers
+from vision_pipeline.data import parallel
 from vision_pipeline.data.parallel import map_chunks
 
 
@@ -15,7 +15,7 @@ def test_results_keep_their_order() -> None:
 
 
 def test_reading_stays_few_chunks_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "count_available_cpus", lambda: 2)
+    monkeypatch.setattr(parallel, "count_available_cpus", lambda: 2)
     read = 0
 
     def images() -> Iterator[tuple[int, bytes]]:

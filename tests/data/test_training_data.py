@@ -16,9 +16,9 @@ def test_every_class_keeps_its_share_and_at_least_one(targets, fraction, seed):
     rows = stratified_subset(targets, fraction, seed, "toy")
     assert rows.dtype == np.int64
     assert (np.diff(rows) > 0).all()
-    for one in np.unique(targets):
-        expected = max(1, round(fraction * int((targets == one).sum())))
-        assert (targets[rows] == one).sum() == expected
+    for label in np.unique(targets):
+        expected = max(1, round(fraction * int((targets == label).sum())))
+        assert (targets[rows] == label).sum() == expected
 
 
 @given(labels, fractions, fractions, seeds)

@@ -28,7 +28,9 @@ def prepared(raw: Path, content: bytes, validation: float = 0.0, test: float = 0
     (raw / "text.txt").write_bytes(content)
     folder = raw.parent / "prepared"
     folder.mkdir(exist_ok=True)
-    prepare_text(folder, raw, PrepareTextConfig(validation=validation, test=test), limit, ABOUT)
+    prepare_text(
+        folder, raw, settings=PrepareTextConfig(validation=validation, test=test), limit=limit, provenance=ABOUT
+    )
     return open_dataset(folder)
 
 
@@ -112,7 +114,7 @@ def test_a_copy_task_asks_for_the_first_symbol(tmp_path: Path, length: int) -> N
     rows = {"train": 500, "val": 40, "test": 30}
     (tmp_path / "copy.json").write_text(json.dumps({"rows": rows}))
     (tmp_path / "set").mkdir()
-    prepare_copy_task(tmp_path / "set", tmp_path, length, 0, ["a", "b", "c"], ABOUT)
+    prepare_copy_task(tmp_path / "set", tmp_path, length=length, limit=0, vocabulary=["a", "b", "c"], provenance=ABOUT)
     data = open_dataset(tmp_path / "set")
     assert (data.info.kind, data.info.shape) == ("sequences", [length])
     for split in SPLITS:

@@ -33,9 +33,9 @@ def cifar(folder: Path) -> Path:
 def archive(folder: Path) -> Path:
     folder.mkdir(parents=True)
     methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-    with zipfile.ZipFile(folder / "images.zip", "w") as made:
+    with zipfile.ZipFile(folder / "images.zip", "w") as zip_file:
         for label, method in zip([*CLASSES, "ant"], methods, strict=True):
-            made.writestr(zipfile.ZipInfo(f"pets/{label}/é{method}.jpg"), bytes(40), method)
+            zip_file.writestr(zipfile.ZipInfo(f"pets/{label}/é{method}.jpg"), bytes(40), method)
     return folder / "images.zip"
 
 
@@ -44,7 +44,7 @@ def parquet(folder: Path) -> Path:
     return write_parquet(folder, "train", photos, LABELS.tolist(), CLASSES, paths=[f"é{row}.png" for row in range(10)])
 
 
-def changed(content: bytes) -> Iterator[bytes]:
+def iter_changed(content: bytes) -> Iterator[bytes]:
     """`content` with one byte changed, at `_CHANGES` places."""
     draw = random.Random(0)
     for _ in range(_CHANGES):
@@ -53,8 +53,8 @@ def changed(content: bytes) -> Iterator[bytes]:
         yield content[:place] + bytes([value]) + content[place + 1 :]
 
 
-def refusals(file: Path, contents: Iterator[bytes]) -> int:
-    """How many are refused, each by the file's name or another's of its folder."""
+def count_refused(file: Path, contents: Iterator[bytes]) -> int:
+    """Return the number of refused contents; each error names a file of the folder."""
     refused = 0
     for content in contents:
         file.write_bytes(content)
@@ -73,7 +73,7 @@ def refusals(file: Path, contents: Iterator[bytes]) -> int:
 def test_raw_file(kind: str, make, raw: Path) -> None:
     file = make(raw)
     write_provenance(raw, kind, CLASSES)
-    assert 0 < refusals(file, changed(file.read_bytes())) < _CHANGES
+    assert 0 < count_refused(file, iter_changed(file.read_bytes())) < _CHANGES
 
 
 @pytest.mark.parametrize(("kind", "make"), [("idx", idx), ("cifar-binary", cifar)])
@@ -81,7 +81,7 @@ def test_what_gzip_packs(kind: str, make, raw: Path) -> None:
     file = make(raw)
     write_provenance(raw, kind, CLASSES)
     inner = gzip.decompress(file.read_bytes())
-    assert 0 < refusals(file, (gzip.compress(content, 1) for content in changed(inner))) < _CHANGES
+    assert 0 < count_refused(file, (gzip.compress(content, 1) for content in iter_changed(inner))) < _CHANGES
 
 
 @pytest.mark.parametrize("make", [idx, cifar])
@@ -90,13 +90,13 @@ def test_gzips_own_checksum_is_looked_at(make, raw: Path) -> None:
     write_provenance(raw, {idx: "idx", cifar: "cifar-binary"}[make], CLASSES)
     content = bytearray(file.read_bytes())
     content[-8] ^= 1
-    assert refusals(file, iter([bytes(content)])) == 1
+    assert count_refused(file, iter([bytes(content)])) == 1
 
 
 def test_array(tmp_path: Path) -> None:
     file, refused = tmp_path / "inputs.npy", 0
     write_array(file, np.arange(6).reshape(2, 3))
-    for content in changed(file.read_bytes()):
+    for content in iter_changed(file.read_bytes()):
         file.unlink()  # the array before it is a view of the file
         file.write_bytes(content)
         try:

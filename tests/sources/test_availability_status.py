@@ -1,4 +1,4 @@
-"""What is said of the data at hand."""
+"""Stand-ins, random weights and better sources are reported."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from vision_pipeline.config.data import AnyDatasetConfig, BackboneConfig
-from vision_pipeline.sources import availability as notices
+from vision_pipeline.sources import availability
 from vision_pipeline.sources.availability import iter_data_status, iter_weight_status
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def _dataset(source: str = "auto", kind: str = "catalog") -> dict[str, AnyDatasetConfig]:
     prepare = {"size": 28, "channels": 1, "validation": 0.1, "test": 0.1}
     path = str(ROOT / "data/catalog/mnist.yaml")
-    asked = {"kind": kind, "path": path, "source": source, "prepare": prepare}
-    return {"mnist": TypeAdapter(AnyDatasetConfig).validate_python(asked)}
+    settings = {"kind": kind, "path": path, "source": source, "prepare": prepare}
+    return {"mnist": TypeAdapter(AnyDatasetConfig).validate_python(settings)}
 
 
 def _at_hand(folder: Path, status: str, source: str) -> None:
@@ -27,16 +27,16 @@ def _at_hand(folder: Path, status: str, source: str) -> None:
 
 
 def _better(monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
-    def better(*args: Any) -> str | None:
-        assert args[-1] is True
+    def better(*args: Any, **kwargs: Any) -> str | None:
+        assert [*args, *kwargs.values()][-1] is True
         return answer
 
-    monkeypatch.setattr(notices, "find_better_source", better)
-    monkeypatch.setattr(notices, "find_better_weights", better)
+    monkeypatch.setattr(availability, "find_better_source", better)
+    monkeypatch.setattr(availability, "find_better_weights", better)
 
 
 @pytest.mark.parametrize(
-    ("status", "source", "wanted", "better", "line"),
+    ("status", "source", "requested", "better", "line"),
     [
         ("stand-in", "stand-in", "auto", "mirror", "mnist is a stand-in, but the mirror has real images"),
         (
@@ -58,11 +58,11 @@ def _better(monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
     ],
 )
 def test_one_line_with_the_command(
-    status: str, source: str, wanted: str, better: str | None, line: str, tmp_path: Path, monkeypatch: Any
+    status: str, source: str, requested: str, better: str | None, line: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
     _at_hand(tmp_path / "mnist", status, source)
     _better(monkeypatch, better)
-    (notice,) = iter_data_status(_dataset(wanted), tmp_path, probe_network=True)
+    (notice,) = iter_data_status(_dataset(requested), tmp_path, probe_network=True)
     assert str(notice) == f"{line}: dvc repro -f -s download@mnist"
     assert notice.better_available == (better is not None)
 
@@ -87,7 +87,7 @@ def test_a_folder_of_ones_own_has_no_other_source(tmp_path: Path, monkeypatch: p
 
 def test_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backbones = {"densenet121": BackboneConfig(library="torchvision", network="densenet121", source="auto")}
-    wanted = {"densenet121": BackboneConfig(library="torchvision", network="densenet121", source="random")}
+    requested = {"densenet121": BackboneConfig(library="torchvision", network="densenet121", source="random")}
     _better(monkeypatch, None)
     assert list(iter_weight_status(backbones, tmp_path, probe_network=True)) == []
     _at_hand(tmp_path / "densenet121", "random", "random")
@@ -98,4 +98,4 @@ def test_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (notice,) = iter_weight_status(backbones, tmp_path, probe_network=True)
     assert notice.message == "densenet121 has random weights, but an installed package has real ones"
     _better(monkeypatch, None)
-    assert list(iter_weight_status(wanted, tmp_path, probe_network=True)) == []
+    assert list(iter_weight_status(requested, tmp_path, probe_network=True)) == []

@@ -1,4 +1,4 @@
-"""What the stage prepare wrote."""
+"""Read the outputs of the stage prepare."""
 
 import csv
 from collections.abc import Callable

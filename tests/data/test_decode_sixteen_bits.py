@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from preparing import Prepare, raw, rejects, rows_of
+from prepared_data import Prepare, raw, rejects, rows_of
 from raw_folders import encoded, random_images, write_parquet, write_provenance
 
 from vision_pipeline.core.errors import UserError
-from vision_pipeline.data import ingest as scan
+from vision_pipeline.data import ingest
 from vision_pipeline.data.decode import ImageDecodeError, decode, get_grey_bits
 from vision_pipeline.data.format import SPLITS, PreparedDataset
 from vision_pipeline.data.ingest import hash_pixels
@@ -78,7 +78,7 @@ def test_one_scale_serves_every_split(
     prepare: Prepare, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, keep: bool
 ) -> None:
     if not keep:
-        monkeypatch.setattr(scan, "_KEEP_BYTES", 0)
+        monkeypatch.setattr(ingest, "_KEEP_BYTES", 0)
     images = [deep(4095 if index % 2 else 200, index) for index in range(20)]
     prepared = prepared_from(prepare, images, [deep(3000, 100), deep(100, 101)])
     assert rejects("cats_dogs") == []  # dim images do not become equal
@@ -104,8 +104,8 @@ def test_the_order_of_rows_stays_with_a_second_decoding(prepare: Prepare) -> Non
 
 def test_without_such_images_nothing_is_added(prepare: Prepare, capsys: pytest.CaptureFixture[str]) -> None:
     prepared_from(prepare, [encoded(image) for image in random_images(20, 20, 20)])
-    about = json.loads(Path("data/prepared/cats_dogs/dataset.json").read_text())
-    assert "grey_bits" not in about["provenance"]
+    info = json.loads(Path("data/prepared/cats_dogs/dataset.json").read_text())
+    assert "grey_bits" not in info["provenance"]
     assert "16 bits" not in capsys.readouterr().out
 
 

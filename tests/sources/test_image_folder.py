@@ -50,7 +50,7 @@ def test_what_is_no_image_is_left_out_and_named(root: Path, into: Path, capsys: 
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         ([], "is not a folder"),
         (["readme.txt"], "too few class folders .found: none"),
@@ -62,9 +62,9 @@ def test_what_is_no_image_is_left_out_and_named(root: Path, into: Path, capsys: 
         (["train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png", "test/c/5.png"], "c is a class that"),
     ],
 )
-def test_a_folder_that_makes_no_data_set_is_refused(tmp_path: Path, into: Path, files: list[str], told: str) -> None:
+def test_a_folder_that_makes_no_data_set_is_refused(tmp_path: Path, into: Path, files: list[str], message: str) -> None:
     fill(tmp_path / "own", *files)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         pack_image_folder(tmp_path / "own", into)
 
 
