@@ -32,7 +32,7 @@ Split = tuple[np.ndarray, np.ndarray]
 
 def setup_and_print_runtime(precision: str = "auto", device: str = "auto", convolutions: bool = True) -> Runtime:
     """This machine as a training sets it up, described on the terminal."""
-    runtime = setup_runtime(device, precision, 0, convolutions)
+    runtime = setup_runtime(device, precision, 0, has_convolutions=convolutions)
     print(
         f"{runtime.device_name}, {runtime.device.type}, {runtime.precision}, {runtime.threads} threads; {get_library_versions()}",
         flush=True,
