@@ -32,7 +32,7 @@ Split = tuple[np.ndarray, np.ndarray]
 
 def setup_and_print_runtime(precision: str = "auto", device: str = "auto", convolutions: bool = True) -> Runtime:
     """Set up this machine as a training does, and print its description."""
-    runtime = setup_runtime(device, precision, 0, convolutions)
+    runtime = setup_runtime(device, precision, 0, has_convolutions=convolutions)
     description = f"{runtime.device_name}, {runtime.device.type}, {runtime.precision}, {runtime.threads} threads"
     print(f"{description}; {get_library_versions()}", flush=True)
     return runtime

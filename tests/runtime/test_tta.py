@@ -28,14 +28,14 @@ class Corner(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("views", "num_calls", "said"),
+    ("views", "num_calls", "expected"),
     [
         ("mirror", 2, (0 + 2) / 2),
         ("shift", 3, 0 / 2 + (4 + 4) / 4),
         ("mirror-shift", 6, (0 + 2) / 2 / 2 + ((4 + 4) / 2 + (4 + 4) / 2) / 4),
     ],
 )
-def test_logits_are_averaged_with_the_sources_weights(views, num_calls, said):
+def test_logits_are_averaged_with_the_sources_weights(views, num_calls, expected):
     network = Corner()
-    assert TTAModel(network, views)(IMAGE).tolist() == [[said]]
+    assert TTAModel(network, views)(IMAGE).tolist() == [[expected]]
     assert network.num_calls == num_calls

@@ -1,4 +1,4 @@
-"""Random numbers keyed by what they are for, so that a resumed training draws the same, on every device."""
+"""Seeds and generators keyed by their purpose, so that a resumed training draws the same numbers on every device."""
 
 import torch
 

@@ -1,12 +1,14 @@
 """DVC's repository and output for the commands: an obstacle is one line, with the fix."""
 
 import getpass
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
 
-from vision_pipeline.cli.pipeline.dvc import open_repository, prefix_lines
+from vision_pipeline.cli.pipeline.dvc import dvc_env, open_repository, prefix_lines
 from vision_pipeline.core.errors import UserError
 
 
@@ -71,3 +73,17 @@ def test_lines_carry_the_name_of_the_stage_that_says_them():
         "evaluate@a | 97 %",
         "evaluate@a | ERROR: failed to reproduce 'evaluate@a'",
     ]
+
+
+def test_stages_are_found_whatever_python_safe_path_says(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    monkeypatch.delenv("PYTHONPATH")
+    shutil.copytree(repository / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "vision_pipeline").symlink_to(repository / "vision_pipeline")
+    command = ["python", "-m", "stages.download", "--help"]
+    assert subprocess.run(command, cwd=tmp_path, env=dvc_env(), capture_output=True).returncode == 0
+    assert subprocess.run(
+        command, cwd=tmp_path, env=dvc_env() | {"PYTHONSAFEPATH": "1"}, capture_output=True
+    ).returncode

@@ -51,9 +51,12 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
 
 def dvc_env() -> dict[str, str]:
-    """Return the environment of a `dvc` process, which runs stages by the `python` that it finds on PATH."""
+    """Return the environment variables of a `dvc` process, which runs stages by the `python` that it finds on PATH.
+
+    PYTHONSAFEPATH is left out: with it, `python -m stages.NAME` would not look for the stages in the working folder.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, "PATH": path}
+    return {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"} | {"PATH": path}
 
 
 def stage_graph(repo: Any) -> Graph:
