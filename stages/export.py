@@ -1,6 +1,6 @@
-"""Export a trained model: one file of each format in exports/MODEL, run over the whole test set, and a card.
+"""Export a trained model: a file of each format in exports/MODEL, checked over the whole test set, and a model card.
 
-A stage of dvc.yaml: `dvc repro export@MODEL`. A transfer model's head is joined with its backbone first.
+A stage of dvc.yaml: `dvc repro export@MODEL`. The head of a transfer model is attached to its backbone first.
 """
 
 from collections.abc import Callable
@@ -48,26 +48,36 @@ def main(name: str) -> None:
         save_checkpoint(folder / "checkpoint.pth", checkpoint)
         write_formats(folder, network, checkpoint.state_dict, metadata)
         formats = _format_loaders(checkpoint, folder, runtime)
-        parity_report = check_parity(network, formats, inputs, data.targets("test"), runtime, settings.max_logit_gap)
+        parity_report = check_parity(
+            network, formats, inputs, data.targets("test"), runtime=runtime, max_logit_gap=settings.max_logit_gap
+        )
         write_json(folder / "parity.json", parity_report)
         sizes = {file: (folder / file).stat().st_size for file in formats}
+        logger.debug(f"{name}: bytes of each file: {sizes}")
         write_text(folder / "card.md", render_model_card(metadata, metrics, parity_report, sizes))
-    gap, item_name = (
-        max(comparison["max_logit_gap"] for comparison in parity_report["formats"].values()),
-        data.info.item_name,
-    )
+    gap = max(comparison["max_logit_gap"] for comparison in parity_report["formats"].values())
     logger.info(
-        f"{name}: {len(formats)} formats agree on {len(inputs):,} test {item_name}; a logit differs by {gap:.2g} at most"
+        f"{name}: {len(formats)} formats agree on {len(inputs):,} test {data.info.item_name}; "
+        f"a logit differs by {gap:.2g} at most"
     )
 
     with reopen_run(name) as run:
         run.log_record(export_record(EXPORTS / name, settings.model_dump()))
-        onnx_and_inputs = EXPORTS / name / "model.onnx", inputs
-        run.submit("the model to serve", lambda client: log_served_model(client, str(run.id), name, *onnx_and_inputs))
+        onnx_file = EXPORTS / name / "model.onnx"
+        run.submit(
+            "the model to serve",
+            lambda client: log_served_model(client, str(run.id), name=name, onnx_file=onnx_file, inputs=inputs),
+        )
 
 
 def _attach_backbone(head: Checkpoint, features: Path, image_shape: list[int]) -> Checkpoint:
-    """Backbone and head as one network from pixels; `features` is the folder that the head was trained on."""
+    """Return a checkpoint of backbone and head as one network from pixels.
+
+    Args:
+        head: checkpoint of the head.
+        features: folder of the features that the head was trained on, with the backbone.
+        image_shape: [H, W, C] of the images.
+    """
     from vision_pipeline.models.transfer import join_backbone  # only transfer models depend on it
 
     backbone_metadata = read_json(features / "backbone.json")
@@ -88,7 +98,7 @@ def _attach_backbone(head: Checkpoint, features: Path, image_shape: list[int]) -
 
 
 def _format_loaders(checkpoint: Checkpoint, folder: Path, runtime: Runtime) -> dict[str, Callable[[], nn.Module]]:
-    """By file, what loads it as a user would: as a module from stored inputs to logits."""
+    """Return functions that load each file as a user would, as a module from stored inputs to logits."""
     pth, safetensors, onnx, pt2 = (
         folder / file for file in ("checkpoint.pth", "model.safetensors", "model.onnx", "model.pt2")
     )

@@ -72,7 +72,8 @@ def test_a_model_is_tested_in_its_turn(architecture: str, taken: bool, seen: lis
 @pytest.mark.parametrize(("architecture", "taken"), [("cnn", True), ("mlp", False)])
 def test_all_formats_are_run_in_one_turn(architecture: str, taken: bool, seen: list[bool]) -> None:
     network, (pixels, targets) = build_pixel_model(tiny_checkpoint(architecture)), images(5)
-    check_parity(network, {"one": lambda: network, "two": lambda: network}, pixels, targets, ALL_CORES, 1e-3)
+    formats = {"one": lambda: network, "two": lambda: network}
+    check_parity(network, formats, pixels, targets, runtime=ALL_CORES, max_logit_gap=1e-3)
     assert seen == [taken] * 3
 
 

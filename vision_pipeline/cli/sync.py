@@ -80,5 +80,6 @@ def _log_served_model(client: Any, run_id: str, name: str) -> bool:
     folder = PREPARED / read_json(MODELS / name / "training.json")["settings"]["model"]["dataset"]
     if not (folder / "dataset.json").exists():
         return False
-    log_served_model(client, run_id, name, EXPORTS / name / "model.onnx", open_dataset(folder).inputs("test"))
+    inputs = open_dataset(folder).inputs("test")
+    log_served_model(client, run_id, name=name, onnx_file=EXPORTS / name / "model.onnx", inputs=inputs)
     return True
