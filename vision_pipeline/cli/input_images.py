@@ -7,12 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-<<<<<<< HEAD:vision_pipeline/cli/input_images.py
 from vision_pipeline.core.errors import DataError, UserError
-=======
-from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.limits import IMAGE_SUFFIXES
->>>>>>> w-b:vision_pipeline/cli/predict/input_images.py
 from vision_pipeline.core.logging import logger
 from vision_pipeline.data.decode import ImageDecodeError, get_range_bits, read_image_exact, resize_center_crop, to_uint8
 from vision_pipeline.data.format import open_dataset
