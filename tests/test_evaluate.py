@@ -217,7 +217,7 @@ def test_the_layers_are_logged_with_the_run(workspace: Path, monkeypatch: pytest
     logged: list[str] = []
 
     class Watched(Run):
-        def artifacts(self, *paths: Path, folder: str = "") -> None:
+        def log_artifacts(self, *paths: Path, folder: str = "") -> None:
             logged.extend(f"{folder}/{path.name}" for path in paths)
 
     monkeypatch.setattr("vision_pipeline.tracking.lifecycle.reopen_run", lambda name: nullcontext(Watched(None, None)))

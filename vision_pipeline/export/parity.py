@@ -42,19 +42,14 @@ def check_parity(
             format, the gap and the index of the image.
     """
 
-    def predict(network: nn.Module, label: str) -> np.ndarray:
-        # by default, convolutions on CUDA multiply in TF32, which has 10 of fp32's 23 bits
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            return predict_logits(network.to(runtime.device), inputs, runtime, description=label).numpy()
-
     with cpu_slot_for(reference, runtime):
-        reference_logits = predict(reference, "reference")
+        reference_logits = _predict_fp32(reference, inputs, runtime, "reference")
         if not np.isfinite(reference_logits).all():
             raise ArtifactError("the model gives scores that are not finite; train it with a lower lr")
         comparisons = {
             name: compare_logits(
                 name,
-                predict(load(), name),
+                _predict_fp32(load(), inputs, runtime, name),
                 reference_logits=reference_logits,
                 targets=targets,
                 max_logit_gap=max_logit_gap,
@@ -70,6 +65,12 @@ def check_parity(
         "reference": {"accuracy": compute_accuracy(reference_logits, targets)},
         "formats": comparisons,
     }
+
+
+def _predict_fp32(network: nn.Module, inputs: np.ndarray, runtime: Runtime, label: str) -> np.ndarray:
+    """Return the logits; by default, convolutions on CUDA multiply in TF32, which has 10 of fp32's 23 bits."""
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        return predict_logits(network.to(runtime.device), inputs, runtime, description=label).numpy()
 
 
 def compare_logits(
