@@ -212,7 +212,7 @@ KILLED = """
 import os
 from tests.cli.sweep.test_trials import make_runner, sweep
 from vision_pipeline.cli.sweep import trials as sweep_trials
-sweep_trials.run_temp_experiment = lambda *a: os._exit(9)
+sweep_trials.run_temp_experiment = lambda *a, **k: os._exit(9)
 make_runner(sweep()).run()
 """
 
