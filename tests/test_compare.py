@@ -1,10 +1,10 @@
-"""The stage compare, on reports of models that never were."""
+"""The stage compare, on fake reports."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-from made_up_reports import write_reports
+from fake_reports import write_reports
 
 from stages import compare
 from vision_pipeline.core.errors import UserError
@@ -35,12 +35,12 @@ def test_four_files_are_written_and_the_leaderboard_is_printed(
     rows = (workspace / "reports/leaderboard.csv").read_text().splitlines()
     assert rows[0].startswith("model,dataset,provenance,accuracy,accuracy_low,accuracy_high,parameters,")
     assert [row.split(",")[0] for row in rows[1:]] == ["mnist-cnn", "mnist-mlp", "cifar10-cnn"]
-    shown = capsys.readouterr()
-    assert "mnist-cnn" in shown.out
-    assert "reports/index.html" in shown.out
-    assert "make ui" in shown.out
-    assert "Not evaluated yet: mnist-logistic, mnist-mlp-wide" in shown.out
-    assert "stand-in data" in shown.err
+    output = capsys.readouterr()
+    assert "mnist-cnn" in output.out
+    assert "reports/index.html" in output.out
+    assert "make ui" in output.out
+    assert "Not evaluated yet: mnist-logistic, mnist-mlp-wide" in output.out
+    assert "stand-in data" in output.err
     assert "no-longer-in-params" not in (workspace / "reports/index.html").read_text()
 
 

@@ -1,4 +1,4 @@
-"""The stage evaluate, on a tiny data set and a network whose answers are known."""
+"""The stage evaluate, on a tiny data set and a network whose predictions can be computed by hand."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from made_up_reports import write_training
+from fake_reports import write_training
 
 from stages import evaluate
 from vision_pipeline.core.errors import UserError
@@ -45,7 +45,7 @@ RANDOM_BACKBONE = {"backbone": {"name": "densenet121", "weights": {"status": "ra
 
 
 def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray = TARGETS) -> None:
-    """The same rows in every split."""
+    """Write a data set with the same rows in every split."""
     for split in SPLITS:
         create_memmap(folder, split, num_rows=len(inputs), shape=list(inputs.shape[1:]), kind=kind)[:] = inputs
         write_targets(folder, split, targets)
@@ -70,7 +70,7 @@ def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray =
 def write_model(
     name: str, architecture: str, shape: list[int], mean: float, std: float, key: str = "0123456789abcdef"
 ) -> None:
-    """A linear network: the second class's score is 10 times the mean of its inputs, the first's is 0."""
+    """Write a linear model: the logit of the second class is 10 times the mean of the inputs, the first is 0."""
     dimensions = int(np.prod(shape))
     settings = {"hidden": [], "activation": "relu", "dropout": 0.0}
     settings |= {"batch_norm": False} if architecture == "mlp" else {}
@@ -99,7 +99,7 @@ def write_model(
     save_checkpoint(Path("models") / name / "checkpoint.pth", checkpoint)
 
 
-def images() -> np.ndarray:
+def make_images() -> np.ndarray:
     return np.repeat(PIXELS, 16).reshape(5, 4, 4, 1)
 
 
@@ -108,7 +108,7 @@ def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch)
     shutil.copy(repository / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRACKING", "off")
-    write_set(Path("data/prepared/mnist"), "images", images())
+    write_set(Path("data/prepared/mnist"), "images", make_images())
     write_model("mnist-mlp", "mlp", [4, 4, 1], mean=0.5, std=0.5)
     write_training(Path("reports/models/mnist-mlp"), {"parameters": 34, "trainable_parameters": 34})
     return tmp_path / "reports/models/mnist-mlp"
@@ -216,22 +216,24 @@ def test_the_layers_are_written_for_programs_and_for_people(workspace: Path) -> 
 def test_the_layers_are_logged_with_the_run(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
 
-    class Watched(Run):
+    class RecordingRun(Run):
         def log_artifacts(self, *paths: Path, folder: str = "") -> None:
             logged.extend(f"{folder}/{path.name}" for path in paths)
 
-    monkeypatch.setattr("vision_pipeline.tracking.lifecycle.reopen_run", lambda name: nullcontext(Watched(None, None)))
+    monkeypatch.setattr(
+        "vision_pipeline.tracking.lifecycle.reopen_run", lambda name: nullcontext(RecordingRun(None, None))
+    )
     evaluate.main("mnist-mlp")
     assert {"/summary.csv", "/summary.txt", "test/metrics.json"} < set(logged)
 
 
-def test_facts_of_the_data(workspace: Path) -> None:
+def test_the_summary_of_the_data(workspace: Path) -> None:
     evaluate.main("mnist-mlp")
-    facts = json.loads((workspace / "data.json").read_text())
-    assert facts["rejected"] == 1
-    assert facts["rejects"] == [{"file": "Cat/666.jpg", "reason": "not an image"}]
-    assert facts["counts"]["test"] == {"dark": 2, "bright": 3}
-    assert facts["backbone"] is None
+    summary = json.loads((workspace / "data.json").read_text())
+    assert summary["rejected"] == 1
+    assert summary["rejects"] == [{"file": "Cat/666.jpg", "reason": "not an image"}]
+    assert summary["counts"]["test"] == {"dark": 2, "bright": 3}
+    assert summary["backbone"] is None
 
 
 def test_a_second_run_writes_the_same_bytes(workspace: Path) -> None:
@@ -255,9 +257,9 @@ def test_a_model_on_features_is_fed_standardised_features_and_shown_the_images(w
     assert (metrics["correct"], metrics["parameters"]) == (4, 7216770)
     table = pd.read_csv(report / "predictions.csv")
     assert table["p(bright)"][2] == pytest.approx(1 / (1 + np.exp(-(2.5 - 16) / 16 * 10)), abs=1e-6)
-    facts = json.loads((report / "data.json").read_text())
-    assert facts["shape"] == [32, 32, 3]
-    assert facts["backbone"]["weights"]["status"] == "random"
+    summary = json.loads((report / "data.json").read_text())
+    assert summary["shape"] == [32, 32, 3]
+    assert summary["backbone"]["weights"]["status"] == "random"
     layers = pd.read_csv(report / "summary.csv")
     assert layers["name"].iloc[[0, -1]].tolist() == ["backbone.conv1", "head.output"]
     assert layers[["weights", "biases"]].to_numpy().sum() == 11_176_512 + 512 * 2 + 2
@@ -271,7 +273,7 @@ def test_a_checkpoint_of_other_data_is_refused(workspace: Path) -> None:
 
 def test_features_whose_rows_are_not_the_images_rows_are_refused(workspace: Path) -> None:
     name = "cats_dogs-densenet121"
-    write_set(Path("data/prepared/cats_dogs"), "images", images(), TARGETS[::-1].copy())
+    write_set(Path("data/prepared/cats_dogs"), "images", make_images(), TARGETS[::-1].copy())
     write_set(Path("data/features") / name, "features", PIXELS.astype(np.float16)[:, None])
     write_model(name, "transfer", [1], mean=0.0, std=1.0)
     with pytest.raises(UserError, match="test rows"):
@@ -285,7 +287,7 @@ def test_scores_that_are_not_finite_are_refused(workspace: Path) -> None:
 
 
 def test_an_empty_test_split_is_refused(workspace: Path) -> None:
-    write_set(Path("data/prepared/mnist"), "images", images())
+    write_set(Path("data/prepared/mnist"), "images", make_images())
     folder = Path("data/prepared/mnist/test")
     np.save(folder / "inputs.npy", np.zeros((0, 4, 4, 1), np.uint8))
     np.save(folder / "targets.npy", np.zeros(0, np.int64))

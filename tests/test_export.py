@@ -1,4 +1,4 @@
-"""The export stage over tiny models: its outs, the joined transfer model, and what it refuses."""
+"""The stage export on tiny models: its files, a transfer model with its backbone, and what it refuses."""
 
 import shutil
 from collections.abc import Callable
@@ -23,45 +23,47 @@ METRICS = {"accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6, "loss": 0
 
 
 @pytest.fixture
-def place(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with params.yaml and the trained model `mnist-mlp`."""
+def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a workspace with params.yaml and the trained model `mnist-mlp`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRACKING", "off")
     text = (repository / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text.replace("\nthreads: 0", "\nthreads: 1").replace(": auto ", ": cpu  ", 1))
     write_set(Path("data/prepared/mnist"))
-    trained("mnist-mlp")
+    write_trained_model("mnist-mlp")
     return tmp_path
 
 
-def trained(name: str, **changes: Any) -> None:
+def write_trained_model(name: str, **changes: Any) -> None:
     save_checkpoint(Path(f"models/{name}/checkpoint.pth"), replace(tiny_checkpoint(), name=name, **changes))
     write_json(Path(f"reports/models/{name}/metrics.json"), METRICS | {"images": 40, "parameters": 9})
 
 
-def contents(folder: str) -> dict[str, bytes]:
+def read_contents(folder: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-def test_all_files_are_written_and_again_with_the_same_bytes(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_files_are_written_and_again_with_the_same_bytes(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main("mnist-mlp")
-    first = contents("exports/mnist-mlp")
+    first = read_contents("exports/mnist-mlp")
     assert list(first) == FILES
-    found = read_json(Path("exports/mnist-mlp/parity.json"))
-    assert list(found["formats"]) == ["checkpoint.pth", "model.safetensors", "model.onnx", "model.pt2"]
-    assert found["images"] == 40
-    assert found["formats"]["checkpoint.pth"]["max_logit_gap"] == 0
-    assert found["formats"]["model.safetensors"]["max_logit_gap"] == 0
+    parity = read_json(Path("exports/mnist-mlp/parity.json"))
+    assert list(parity["formats"]) == ["checkpoint.pth", "model.safetensors", "model.onnx", "model.pt2"]
+    assert parity["images"] == 40
+    assert parity["formats"]["checkpoint.pth"]["max_logit_gap"] == 0
+    assert parity["formats"]["model.safetensors"]["max_logit_gap"] == 0
     assert "mnist-mlp: 4 formats agree on 40 test images" in capsys.readouterr().out
     main("mnist-mlp")
-    assert contents("exports/mnist-mlp") == first
+    assert read_contents("exports/mnist-mlp") == first
 
 
-def test_the_checkpoint_rebuilds_the_model_elsewhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkpoint_rebuilds_the_model_elsewhere(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     main("mnist-mlp")
-    (place / "elsewhere").mkdir()
-    monkeypatch.chdir(place / "elsewhere")
-    checkpoint = load_checkpoint(place / "exports/mnist-mlp/checkpoint.pth")
+    (workspace / "elsewhere").mkdir()
+    monkeypatch.chdir(workspace / "elsewhere")
+    checkpoint = load_checkpoint(workspace / "exports/mnist-mlp/checkpoint.pth")
     pixels = torch.from_numpy(images(9)[0])
     assert torch.equal(build_pixel_model(checkpoint)(pixels), build_pixel_model(tiny_checkpoint())(pixels))
     assert checkpoint.metrics["accuracy"] == 0.5
@@ -78,7 +80,7 @@ class Backbone(nn.Module):
         return self.features(pixels).mean((2, 3))
 
 
-def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transfer_model_is_joined_with_its_backbone(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vision_pipeline.models.transfer.create_backbone", lambda library, network: Backbone())
     name, features = "cats_dogs-densenet121", Path("data/features/cats_dogs-densenet121")
     write_set(Path("data/prepared/cats_dogs"), channels=3)
@@ -88,18 +90,18 @@ def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: 
     save_file(body.state_dict(), features / "backbone.safetensors")
     weights = {"name": "densenet121", "status": "random", "source": "random", "licence": "none"}
     scaling = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.25]}
-    known = {"name": "mine", "library": "torchvision", "network": "densenet121", "weights": weights}
-    write_json(features / "backbone.json", known | scaling)
+    metadata = {"name": "mine", "library": "torchvision", "network": "densenet121", "weights": weights}
+    write_json(features / "backbone.json", metadata | scaling)
     settings, scale = {"hidden": [3], "activation": "relu", "dropout": 0.2}, {"mean": [0.1] * 4, "std": [0.5] * 4}
     head = build_model("transfer", settings, [4], 2).eval()
     kind: dict[str, Any] = {"architecture": "transfer", "settings": settings, "input_shape": [4], "normalize": scale}
-    trained(name, **kind, state_dict=head.state_dict())
+    write_trained_model(name, **kind, state_dict=head.state_dict())
 
     main(name)
 
     joined = load_checkpoint(Path(f"exports/{name}/checkpoint.pth"))
     assert joined.input_shape == [8, 8, 3]
-    assert joined.backbone == known | scale
+    assert joined.backbone == metadata | scale
     pixels = torch.from_numpy(images(6, 3)[0])
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in scaling.values())
     with torch.inference_mode():
@@ -109,17 +111,17 @@ def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("damage", [lambda raw: raw[:-400], lambda raw: raw.replace(b"\x3f", b"\x3e")])
-def test_a_damaged_checkpoint_leaves_the_last_export_alone(place: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_checkpoint_leaves_the_last_export_alone(workspace: Path, damage: Callable[[bytes], bytes]) -> None:
     Path("exports/mnist-mlp").mkdir(parents=True)
     Path("exports/mnist-mlp/card.md").write_text("the last one")
     checkpoint = Path("models/mnist-mlp/checkpoint.pth")
     checkpoint.write_bytes(damage(checkpoint.read_bytes()))
     with pytest.raises(UserError, match=r"models/mnist-mlp/checkpoint\.pth is damaged"):
         main("mnist-mlp")
-    assert contents("exports/mnist-mlp") == {"card.md": b"the last one"}
+    assert read_contents("exports/mnist-mlp") == {"card.md": b"the last one"}
 
 
-def test_a_format_that_says_something_else_fails_the_stage(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_format_that_says_something_else_fails_the_stage(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(path: Path, threads: int) -> nn.Module:
         return build_pixel_model(tiny_checkpoint(seed=1))
 
@@ -129,7 +131,7 @@ def test_a_format_that_says_something_else_fails_the_stage(place: Path, monkeypa
     assert not Path("exports/mnist-mlp").exists()
 
 
-def test_missing_metrics_name_the_file(place: Path) -> None:
+def test_missing_metrics_name_the_file(workspace: Path) -> None:
     shutil.rmtree("reports")
     with pytest.raises(UserError, match=r"reports/models/mnist-mlp/metrics\.json is missing"):
         main("mnist-mlp")

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import onnx
 import pytest
-from made_up_reports import write_reports
+from fake_reports import write_reports
 from mlflow.exceptions import MlflowException
 
 from vision_pipeline.cli.champion import champion

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
-from made_up_reports import write_reports
+from fake_reports import write_reports
 from tiny_project import git
 
 from vision_pipeline.cli.diff import diff

@@ -19,6 +19,10 @@ def test_values_by_dotted_keys() -> None:
     assert flatten_dict({"a": {"b": 1, "c": {"d": [2]}}, "e": 3}) == {"a.b": 1, "a.c.d": [2], "e": 3}
 
 
+def test_lists_are_values() -> None:
+    assert flatten_dict({"hidden": [1], "train": {"lr": 0.1}}) == {"hidden": [1], "train.lr": 0.1}
+
+
 def test_a_difference_names_old_and_new_value() -> None:
     before, after = {"a": {"b": 1, "c": 2}, "gone": 3}, {"a": {"b": 1, "c": 5}, "new": {"x": 4}}
     assert diff_dicts(before, after) == {"a.c": (2, 5), "new.x": (None, 4), "gone": (3, None)}

@@ -125,3 +125,10 @@ def test_names_are_cut_by_their_width() -> None:
     assert truncate("猫" * 8, 16) == "猫" * 8
     assert truncate("猫" * 9, 16) == "猫" * 7 + "…"
     assert cut_to_width("a猫", 2) == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "expected"), [("cat", 3, "cat"), ("catfish", 4, "cat…"), ("a\n b", 9, "a b"), ("", 3, "")]
+)
+def test_a_text_is_cut_to_its_length(text: str, length: int, expected: str) -> None:
+    assert truncate(text, length) == expected

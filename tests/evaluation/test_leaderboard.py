@@ -1,4 +1,4 @@
-"""The ranking, and how it is written."""
+"""The leaderboard: ranking, warnings, and its text forms."""
 
 import json
 from pathlib import Path
@@ -17,30 +17,32 @@ HEADER = (
 )
 
 
-def report(folder: Path, name: str, dataset: str, accuracy: float, status: str = "official", made: int = 0) -> None:
+def write_report(
+    folder: Path, name: str, dataset: str, accuracy: float, *, status: str = "official", synthetic: int = 0
+) -> None:
     (folder / name).mkdir(parents=True)
     metrics = {"dataset": dataset, "provenance": status, "accuracy": accuracy, "parameters": 7850, "device": "mps"}
     interval = {"accuracy_low": accuracy - 0.01, "accuracy_high": accuracy + 0.01}
     more = {"loss": 0.25, "ece": 0.02, "macro_f1": 0.9, "images": 100, "seeds": 1}
     train = {"device": "cuda", "precision": "bf16", "deterministic": True, "epochs": 5}
-    train |= {"trainable_parameters": 7850, "synthetic_images": made}
+    train |= {"trainable_parameters": 7850, "synthetic_images": synthetic}
     (folder / name / "metrics.json").write_text(json.dumps(metrics | interval | more))
     (folder / name / "train.json").write_text(json.dumps(train))
 
 
 @pytest.fixture
 def reports(tmp_path: Path) -> Path:
-    report(tmp_path, "a-slow", "mnist", 0.9)
-    report(tmp_path, "pets", "cats_dogs", 0.99, "stand-in")
-    report(tmp_path, "b-fast", "mnist", 0.95)
-    report(tmp_path, "c-fast", "mnist", 0.95)
+    write_report(tmp_path, "a-slow", "mnist", 0.9)
+    write_report(tmp_path, "pets", "cats_dogs", 0.99, status="stand-in")
+    write_report(tmp_path, "b-fast", "mnist", 0.95)
+    write_report(tmp_path, "c-fast", "mnist", 0.95)
     return tmp_path
 
 
 NAMES = ["a-slow", "pets", "c-fast", "b-fast"]
 
 
-def facts(**backbones: Any) -> dict[str, dict[str, Any]]:
+def make_summaries(**backbones: Any) -> dict[str, dict[str, Any]]:
     return {name: {"backbone": backbones.get(name), "not_held_out": []} for name in NAMES}
 
 
@@ -69,7 +71,7 @@ def test_a_report_without_a_figure_is_refused_by_name(reports: Path) -> None:
 
 def test_warnings_name_stand_ins_and_random_weights(reports: Path) -> None:
     weights = {"name": "densenet121", "weights": {"status": "random"}}
-    lines = caveats(build_leaderboard(NAMES, reports), facts(pets=weights))
+    lines = caveats(build_leaderboard(NAMES, reports), make_summaries(pets=weights))
     assert lines == [
         "cats_dogs: the figures are from stand-in data, not from the real ones; compare them with nothing published.",
         "pets: its backbone densenet121 has random weights, not pretrained ones.",
@@ -82,14 +84,14 @@ def test_figures_that_may_not_come_again_are_told(reports: Path) -> None:
     for name in ("a-slow", "pets"):
         train = json.loads((reports / name / "train.json").read_text())
         (reports / name / "train.json").write_text(json.dumps(train | {"deterministic": False}))
-    assert caveats(build_leaderboard(NAMES, reports), facts())[1:] == [
+    assert caveats(build_leaderboard(NAMES, reports), make_summaries())[1:] == [
         "a-slow, pets: trained with `deterministic: false`; trained again, the figures may be others."
     ]
 
 
 def test_a_test_text_that_was_trained_on_is_told(reports: Path) -> None:
-    learnt = facts() | {"pets": {"backbone": None, "not_held_out": ["val", "test"]}}
-    lines = caveats(build_leaderboard(NAMES, reports), learnt)
+    summaries = make_summaries() | {"pets": {"backbone": None, "not_held_out": ["val", "test"]}}
+    lines = caveats(build_leaderboard(NAMES, reports), summaries)
     assert lines[1] == (
         "cats_dogs: the test text is the training text itself, so the figures say how well it was learnt by heart."
     )
@@ -97,8 +99,8 @@ def test_a_test_text_that_was_trained_on_is_told(reports: Path) -> None:
 
 
 def test_markdown_starts_with_the_warning(reports: Path) -> None:
-    against = {"a-slow": "", "b-fast": "best", "pets": ""}
-    text = to_markdown(build_leaderboard(["a-slow", "pets"], reports), against, ["Mind this."], ["new"])
+    gaps = {"a-slow": "", "b-fast": "best", "pets": ""}
+    text = to_markdown(build_leaderboard(["a-slow", "pets"], reports), gaps, ["Mind this."], ["new"])
     assert text == (
         "# Leaderboard\n\n> **Warning.** Mind this.\n\n"
         "| Rank | Model | Data set | Data | Accuracy | 95 % interval | Points to the best "
@@ -115,7 +117,7 @@ def test_markdown_starts_with_the_warning(reports: Path) -> None:
 
 
 def test_the_mean_over_seeds_stands_beside_the_models_own_accuracy(tmp_path: Path) -> None:
-    report(tmp_path, "thrice", "mnist", 0.9)
+    write_report(tmp_path, "thrice", "mnist", 0.9)
     file = tmp_path / "thrice/metrics.json"
     mean = {"accuracy_mean": 0.91, "accuracy_mean_sd": 0.01, "accuracy_mean_low": 0.885, "accuracy_mean_high": 0.935}
     file.write_text(json.dumps(json.loads(file.read_text()) | {"seeds": 3} | mean))
@@ -124,9 +126,9 @@ def test_the_mean_over_seeds_stands_beside_the_models_own_accuracy(tmp_path: Pat
 
 
 def test_synthetic_images_stand_beside_the_status_of_the_real_ones(tmp_path: Path) -> None:
-    report(tmp_path, "plain", "mnist", 0.9)
-    report(tmp_path, "helped", "mnist", 0.8, made=1000)
-    report(tmp_path, "pets", "cats_dogs", 0.7, "stand-in", made=20)
+    write_report(tmp_path, "plain", "mnist", 0.9)
+    write_report(tmp_path, "helped", "mnist", 0.8, synthetic=1000)
+    write_report(tmp_path, "pets", "cats_dogs", 0.7, status="stand-in", synthetic=20)
     names = ["plain", "helped", "pets"]
     lines = to_markdown(build_leaderboard(names, tmp_path), dict.fromkeys(names, ""), [], []).splitlines()
     assert [line.split(" | ")[3] for line in lines if line.startswith("| 1") or line.startswith("| 2")] == [
@@ -137,8 +139,8 @@ def test_synthetic_images_stand_beside_the_status_of_the_real_ones(tmp_path: Pat
 
 
 def test_terminal_columns_are_aligned(reports: Path) -> None:
-    against = {"b-fast": "best", "c-fast": "-1.00 (-2.00 to +0.10), not told apart", "a-slow": "best", "pets": ""}
-    lines = to_text(build_leaderboard(NAMES, reports), against).splitlines()
+    gaps = {"b-fast": "best", "c-fast": "-1.00 (-2.00 to +0.10), not told apart", "a-slow": "best", "pets": ""}
+    lines = to_text(build_leaderboard(NAMES, reports), gaps).splitlines()
     assert [line.split()[:2] for line in lines if line] == [
         ["Rank", "Model"],
         ["1", "b-fast"],

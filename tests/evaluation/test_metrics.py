@@ -1,4 +1,4 @@
-"""Metrics against cases computed by hand, and the laws they obey."""
+"""Metrics: cases computed by hand, and laws that they obey."""
 
 import math
 
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vision_pipeline.evaluation.metrics import (
+    bits_per_token,
     compute_per_class,
     compute_reliability,
     make_predictions,
@@ -20,7 +21,7 @@ TARGETS = np.array([0, 0, 1, 1, 2, 2])
 PREDICTED = [0, 1, 1, 1, 0, 2]
 
 
-def one_hot(predictions: list[int], classes: int, height: float) -> np.ndarray:
+def one_hot_logits(predictions: list[int], classes: int, height: float) -> np.ndarray:
     return height * np.eye(classes)[predictions]
 
 
@@ -57,16 +58,16 @@ def test_the_interval_contains_the_accuracy(images: int, data: st.DataObject) ->
 
 
 def test_scores_of_a_case_by_hand() -> None:
-    scores = make_predictions(one_hot(PREDICTED, 3, 2.0), TARGETS)
-    assert scores.confusion.tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
+    predictions = make_predictions(one_hot_logits(PREDICTED, 3, 2.0), TARGETS)
+    assert predictions.confusion.tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
     sure = math.exp(2) / (math.exp(2) + 2)
-    assert scores.confidence == pytest.approx([sure] * 6)
+    assert predictions.confidence == pytest.approx([sure] * 6)
     wrong = -math.log((1 - sure) / 2)
-    assert scores.loss == pytest.approx((-4 * math.log(sure) + 2 * wrong) / 6)
+    assert predictions.loss == pytest.approx((-4 * math.log(sure) + 2 * wrong) / 6)
 
 
 def test_per_class_of_a_case_by_hand() -> None:
-    classes = compute_per_class(make_predictions(one_hot(PREDICTED, 3, 2.0), TARGETS).confusion)
+    classes = compute_per_class(make_predictions(one_hot_logits(PREDICTED, 3, 2.0), TARGETS).confusion)
     assert classes.precision == pytest.approx([1 / 2, 2 / 3, 1])
     assert classes.recall == pytest.approx([1 / 2, 1, 1 / 2])
     assert classes.f1 == pytest.approx([1 / 2, 4 / 5, 2 / 3])
@@ -80,7 +81,7 @@ def test_per_class_agrees_with_scikit_learn() -> None:
     random = np.random.default_rng(1)
     truth, predicted = random.integers(0, 4, 200), random.integers(0, 3, 200)  # class 3 is never predicted
     classes = compute_per_class(
-        make_predictions(one_hot(predicted.tolist(), 5, 1.0), truth).confusion
+        make_predictions(one_hot_logits(predicted.tolist(), 5, 1.0), truth).confusion
     )  # class 4 is not there at all
     expected = precision_recall_fscore_support(truth, predicted, labels=range(5), zero_division=0)
     assert classes.precision == pytest.approx(expected[0])
@@ -91,7 +92,7 @@ def test_per_class_agrees_with_scikit_learn() -> None:
 
 
 def test_a_class_only_predicted_wrongly_lowers_the_macro_f1() -> None:
-    classes = compute_per_class(make_predictions(one_hot([0, 1], 2, 1.0), np.array([0, 0])).confusion)
+    classes = compute_per_class(make_predictions(one_hot_logits([0, 1], 2, 1.0), np.array([0, 0])).confusion)
     assert classes.f1 == pytest.approx([2 / 3, 0])
     assert classes.macro_f1 == pytest.approx(1 / 3)
 
@@ -113,37 +114,37 @@ def test_empty_bins_count_for_nothing() -> None:
 
 
 def test_a_perfect_and_sure_model() -> None:
-    figures = summary_metrics(make_predictions(one_hot(TARGETS.tolist(), 3, 50.0), TARGETS), 15)
-    assert figures["accuracy"] == figures["accuracy_high"] == figures["macro_f1"] == 1.0
-    assert figures["accuracy_low"] == 0.609666
-    assert figures["loss"] == figures["ece"] == 0.0
-    assert (figures["images"], figures["correct"]) == (6, 6)
+    metrics = summary_metrics(make_predictions(one_hot_logits(TARGETS.tolist(), 3, 50.0), TARGETS), 15)
+    assert metrics["accuracy"] == metrics["accuracy_high"] == metrics["macro_f1"] == 1.0
+    assert metrics["accuracy_low"] == 0.609666
+    assert metrics["loss"] == metrics["ece"] == 0.0
+    assert (metrics["images"], metrics["correct"]) == (6, 6)
 
 
 def test_a_model_that_knows_nothing() -> None:
-    figures = summary_metrics(make_predictions(np.zeros((6, 3)), TARGETS), 15)
-    assert figures["accuracy"] == 0.333333
-    assert figures["loss"] == pytest.approx(math.log(3), abs=1e-6)
-    assert figures["ece"] == 0.0
+    metrics = summary_metrics(make_predictions(np.zeros((6, 3)), TARGETS), 15)
+    assert metrics["accuracy"] == 0.333333
+    assert metrics["loss"] == pytest.approx(math.log(3), abs=1e-6)
+    assert metrics["ece"] == 0.0
 
 
 def test_a_single_image() -> None:
-    figures = summary_metrics(make_predictions(np.array([[1.0, 2.0]]), np.array([0])), 15)
-    assert (figures["accuracy"], figures["accuracy_high"]) == (0.0, 0.793451)
-    assert figures["macro_f1"] == 0.0
+    metrics = summary_metrics(make_predictions(np.array([[1.0, 2.0]]), np.array([0])), 15)
+    assert (metrics["accuracy"], metrics["accuracy_high"]) == (0.0, 0.793451)
+    assert metrics["macro_f1"] == 0.0
 
 
 def test_enormous_scores_do_not_overflow() -> None:
-    scores = make_predictions(np.array([[1e30, -1e30]]), np.array([0]))
-    assert scores.loss == 0.0
-    assert scores.probabilities.tolist() == [[1.0, 0.0]]
+    predictions = make_predictions(np.array([[1e30, -1e30]]), np.array([0]))
+    assert predictions.loss == 0.0
+    assert predictions.probabilities.tolist() == [[1.0, 0.0]]
 
 
 def test_worst_are_wrong_and_the_surest_first() -> None:
     logits = np.array([[0.0, 1.0], [0.0, 3.0], [2.0, 0.0], [0.0, 3.0]])
-    scores = make_predictions(logits, np.array([0, 0, 0, 0]))
-    assert scores.worst_rows(9).tolist() == [1, 3, 0]
-    assert scores.worst_rows(1).tolist() == [1]
+    predictions = make_predictions(logits, np.array([0, 0, 0, 0]))
+    assert predictions.worst_rows(9).tolist() == [1, 3, 0]
+    assert predictions.worst_rows(1).tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -161,33 +162,38 @@ def test_what_cannot_be_scored_is_refused(logits: np.ndarray, targets: np.ndarra
 
 
 @st.composite
-def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+def logits_and_targets(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     images, classes = draw(st.integers(1, 40)), draw(st.integers(2, 6))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     return random.normal(scale=3, size=(images, classes)), random.integers(0, classes, images)
 
 
-@given(scored(), st.integers(2, 20))
+@given(logits_and_targets(), st.integers(2, 20))
 def test_laws(case: tuple[np.ndarray, np.ndarray], bins: int) -> None:
     logits, targets = case
-    scores = make_predictions(logits, targets)
-    curve = compute_reliability(scores.confidence, scores.correct, bins)
-    assert scores.confusion.sum() == curve.count.sum() == len(targets)
-    assert np.trace(scores.confusion) == scores.correct.sum()
-    assert scores.confusion.sum(axis=1).tolist() == np.bincount(targets, minlength=logits.shape[1]).tolist()
-    assert scores.probabilities.sum(axis=1) == pytest.approx(np.ones(len(targets)))
+    predictions = make_predictions(logits, targets)
+    curve = compute_reliability(predictions.confidence, predictions.correct, bins)
+    assert predictions.confusion.sum() == curve.count.sum() == len(targets)
+    assert np.trace(predictions.confusion) == predictions.correct.sum()
+    assert predictions.confusion.sum(axis=1).tolist() == np.bincount(targets, minlength=logits.shape[1]).tolist()
+    assert predictions.probabilities.sum(axis=1) == pytest.approx(np.ones(len(targets)))
     assert 0 <= curve.ece <= 1
-    assert scores.loss >= 0
+    assert predictions.loss >= 0
     # accuracy and mean confidence differ by at most the calibration error (triangle inequality)
-    assert abs(scores.correct.mean() - scores.confidence.mean()) <= curve.ece + 1e-12
+    assert abs(predictions.correct.mean() - predictions.confidence.mean()) <= curve.ece + 1e-12
     filled = np.flatnonzero(curve.count)
     assert (curve.confidence[filled] <= (filled + 1) / bins + 1e-12).all()
     assert (curve.confidence[filled] >= filled / bins - 1e-12).all()
 
 
-@given(scored(), st.floats(-100, 100))
+@given(logits_and_targets(), st.floats(-100, 100))
 def test_a_constant_added_to_all_scores_changes_nothing(case: tuple[np.ndarray, np.ndarray], constant: float) -> None:
     logits, targets = case
     plain, shifted = make_predictions(logits, targets), make_predictions(logits + constant, targets)
     assert shifted.loss == pytest.approx(plain.loss, abs=1e-9)
     assert shifted.probabilities == pytest.approx(plain.probabilities, abs=1e-9)
+
+
+def test_a_coin_costs_a_bit() -> None:
+    assert bits_per_token(np.log(2)) == 1.0
+    assert bits_per_token(np.log(4) / 2) == 1.0

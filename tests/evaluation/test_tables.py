@@ -17,12 +17,12 @@ from vision_pipeline.evaluation.tables import (
     write_table,
 )
 
-SCORES = make_predictions(np.array([[0.0, 2.0], [3.0, 0.0], [1.0, 0.0]]), np.array([1, 0, 1]))
+PREDICTIONS = make_predictions(np.array([[0.0, 2.0], [3.0, 0.0], [1.0, 0.0]]), np.array([1, 0, 1]))
 NAMES = ["cat", 'dog, "big"']
 
 
 def test_confusion_has_one_row_for_each_image_sorted_by_class(tmp_path: Path) -> None:
-    write_table(tmp_path / "c.csv", confusion_table(SCORES, NAMES))
+    write_table(tmp_path / "c.csv", confusion_table(PREDICTIONS, NAMES))
     expected = 'actual,predicted\ncat,cat\n"dog, ""big""",cat\n"dog, ""big""","dog, ""big"""\n'
     assert (tmp_path / "c.csv").read_text() == expected
 
@@ -34,7 +34,7 @@ def test_reliability_leaves_empty_bins_out(tmp_path: Path) -> None:
 
 
 def test_per_class(tmp_path: Path) -> None:
-    write_table(tmp_path / "p.csv", per_class_table(compute_per_class(SCORES.confusion), ["cat", "dog"]))
+    write_table(tmp_path / "p.csv", per_class_table(compute_per_class(PREDICTIONS.confusion), ["cat", "dog"]))
     assert (tmp_path / "p.csv").read_text() == (
         "class,precision,recall,f1,support\ncat,0.500000,1.000000,0.666667,1\ndog,1.000000,0.500000,0.666667,2\n"
     )
@@ -42,7 +42,7 @@ def test_per_class(tmp_path: Path) -> None:
 
 def test_predictions_name_every_image(tmp_path: Path) -> None:
     rows = pd.DataFrame({"hash": ["a1", "b2", "c3"], "name": ["x.png", "y.png", "z.png"]})
-    write_table(tmp_path / "p.csv", predictions_table(SCORES, ["cat", "dog"], rows, with_probabilities=True))
+    write_table(tmp_path / "p.csv", predictions_table(PREDICTIONS, ["cat", "dog"], rows, with_probabilities=True))
     lines = (tmp_path / "p.csv").read_text().splitlines()
     assert lines[0] == "name,hash,actual,predicted,confidence,p(cat),p(dog)"
     assert lines[1] == "x.png,a1,dog,dog,0.880797,0.119203,0.880797"

@@ -1,4 +1,4 @@
-"""The exported files: what they take and give, what they tell of themselves, and that nothing else changes a byte."""
+"""The exported files: inputs and outputs, metadata, and bytes that depend on the model alone."""
 
 import json
 import os
@@ -28,8 +28,8 @@ from vision_pipeline.export.formats import write_formats
 from vision_pipeline.models.checkpoint import build_pixel_model, save_checkpoint
 assert vision_pipeline.__file__.startswith(sys.argv[1])
 checkpoint = tiny_checkpoint("cnn", 3)
-about = {field: value for field, value in vars(checkpoint).items() if field != "state_dict"}
-write_formats(Path(), build_pixel_model(checkpoint), checkpoint.state_dict, about)
+metadata = {field: value for field, value in vars(checkpoint).items() if field != "state_dict"}
+write_formats(Path(), build_pixel_model(checkpoint), checkpoint.state_dict, metadata)
 save_checkpoint(Path("checkpoint.pth"), checkpoint)
 """
 
@@ -37,12 +37,12 @@ save_checkpoint(Path("checkpoint.pth"), checkpoint)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint, folder = tiny_checkpoint("cnn", 3), tmp_path_factory.mktemp("formats")
-    write_formats(folder, build_pixel_model(checkpoint), checkpoint.state_dict, about())
+    write_formats(folder, build_pixel_model(checkpoint), checkpoint.state_dict, make_metadata())
     save_checkpoint(folder / "checkpoint.pth", checkpoint)
     return folder
 
 
-def about() -> dict[str, Any]:
+def make_metadata() -> dict[str, Any]:
     return {field: value for field, value in vars(tiny_checkpoint("cnn", 3)).items() if field != "state_dict"}
 
 
@@ -52,10 +52,10 @@ def test_any_number_of_pixel_images_gives_the_models_logits(folder: Path, file: 
     network = read_onnx(folder / file, 1) if file == "model.onnx" else read_pt2(folder / file, torch.device("cpu"))
     pixels = torch.from_numpy(images(batch, 3)[0])
     with torch.inference_mode():
-        found, expected = network(pixels), build_pixel_model(tiny_checkpoint("cnn", 3))(pixels)
-    assert found.dtype == torch.float32
-    assert found.shape == (batch, 2)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+        logits, expected = network(pixels), build_pixel_model(tiny_checkpoint("cnn", 3))(pixels)
+    assert logits.dtype == torch.float32
+    assert logits.shape == (batch, 2)
+    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-5)
 
 
 def test_onnx_names_its_ends_and_carries_its_weights(folder: Path) -> None:
@@ -69,9 +69,9 @@ def test_onnx_names_its_ends_and_carries_its_weights(folder: Path) -> None:
     assert shapes == [["batch", 8, 8, 3], ["batch", 2]]
     assert pixels.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in model.graph.initializer)
-    told = {entry.key: entry.value for entry in model.metadata_props}
-    assert told.keys() == about().keys()
-    assert (told["name"], told["class_names"], told["normalize"]) == (
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert metadata.keys() == make_metadata().keys()
+    assert (metadata["name"], metadata["class_names"], metadata["normalize"]) == (
         "small",
         '["dark", "light"]',
         '{"mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}',
@@ -80,11 +80,11 @@ def test_onnx_names_its_ends_and_carries_its_weights(folder: Path) -> None:
 
 
 def test_safetensors_holds_the_bare_networks_tensors_and_how_they_are_used(folder: Path) -> None:
-    wanted, found = tiny_checkpoint("cnn", 3).state_dict, read_safetensors(folder / "model.safetensors")
-    assert found.keys() == wanted.keys()
-    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    expected, tensors = tiny_checkpoint("cnn", 3).state_dict, read_safetensors(folder / "model.safetensors")
+    assert tensors.keys() == expected.keys()
+    assert all(torch.equal(tensors[name], expected[name]) for name in expected)
     with safe_open(folder / "model.safetensors", "pt") as file:
-        assert json.loads(file.metadata()["about"]) == about()
+        assert json.loads(file.metadata()["about"]) == make_metadata()
 
 
 def test_bytes_do_not_tell_where_the_code_or_the_files_lay(folder: Path, repository: Path) -> None:
@@ -103,7 +103,7 @@ def test_another_process_in_another_clone_writes_the_same_bytes(folder: Path, tm
     out.mkdir()
     environment = os.environ | {"PYTHONHASHSEED": "1"}
     subprocess.run([sys.executable, "-c", SCRIPT, str(clone)], cwd=out, env=environment, check=True)
-    first, second = ({path.name: path.read_bytes() for path in place.iterdir()} for place in (folder, out))
+    first, second = ({path.name: path.read_bytes() for path in parent.iterdir()} for parent in (folder, out))
     assert sorted(second) == ["checkpoint.pth", "model.onnx", "model.pt2", "model.safetensors"]
     assert [name for name in second if first[name] != second[name]] == []
 

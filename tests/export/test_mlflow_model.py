@@ -1,4 +1,4 @@
-"""The model in MLflow, loaded again as its server loads it, and served."""
+"""The model that MLflow serves: logged, loaded as the server loads it, and served."""
 
 import http.client
 import json
@@ -21,20 +21,20 @@ from vision_pipeline.export.mlflow_model import log_served_model
 from vision_pipeline.models.checkpoint import build_pixel_model
 
 
-def logged_model(folder: Path, network: torch.nn.Module, pixels: np.ndarray) -> tuple[Any, str]:
-    """MLflow's client, and the run under which `network` is logged."""
+def log_model(folder: Path, network: torch.nn.Module, pixels: np.ndarray) -> tuple[Any, str]:
+    """Log `network`; return the MLflow client and the id of the run."""
     write_onnx(folder / "model.onnx", export_program(network, [8, 8, 1], 2), {"class_names": CLASSES})
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.create_experiment("any", (folder / "artifacts").as_uri())
     run = client.create_run(experiment).info.run_id
     client.set_terminated(run)
-    log_served_model(client, run, "small", folder / "model.onnx", pixels)
+    log_served_model(client, run, name="small", onnx_file=folder / "model.onnx", inputs=pixels)
     return client, run
 
 
 def test_the_model_is_logged_under_its_run_and_takes_any_number_of_images(tmp_path: Path) -> None:
     network, (pixels, _) = build_pixel_model(tiny_checkpoint()), images(5)
-    client, run = logged_model(tmp_path, network, pixels)
+    client, run = log_model(tmp_path, network, pixels)
     experiment = client.get_run(run).info.experiment_id
     assert mlflow.active_run() is None
     assert client.get_run(run).info.status == "FINISHED"
@@ -57,32 +57,32 @@ def test_the_model_is_logged_under_its_run_and_takes_any_number_of_images(tmp_pa
 
 
 def test_the_logged_model_names_its_classes_in_the_order_of_the_logits(tmp_path: Path) -> None:
-    client, run = logged_model(tmp_path, build_pixel_model(tiny_checkpoint()), images(5)[0])
+    client, run = log_model(tmp_path, build_pixel_model(tiny_checkpoint()), images(5)[0])
     (model,) = client.search_logged_models([client.get_run(run).info.experiment_id])
     folder = Path(model.artifact_location.removeprefix("file://"))
     assert json.loads((folder / "classes.json").read_text()) == CLASSES
 
 
 def test_a_served_model_reports_to_nobody_where_this_project_is_not(tmp_path: Path) -> None:
-    client, run = logged_model(tmp_path, build_pixel_model(tiny_checkpoint()), images(5)[0])
+    client, run = log_model(tmp_path, build_pixel_model(tiny_checkpoint()), images(5)[0])
     (model,) = client.search_logged_models([client.get_run(run).info.experiment_id])
     script = (
         "import mlflow, numpy, sys\n"
         f"mlflow.pyfunc.load_model({model.artifact_location!r}).predict(numpy.zeros((1, 8, 8, 1), 'uint8'))\n"
-        "assert 'onnxruntime' in sys.modules and 'stages' not in sys.modules"
+        "assert 'onnxruntime' in sys.modules and not {'stages', 'vision_pipeline'} & set(sys.modules)"
     )
     cache = tmp_path / "cache"
     quiet = {"XDG_CACHE_HOME": str(cache), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    asked = tmp_path / "hosts"
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=without_network(asked, **quiet), check=True)
-    assert hosts(asked) == set()
+    hosts_file = tmp_path / "hosts"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=without_network(hosts_file, **quiet), check=True)
+    assert hosts(hosts_file) == set()
     assert not (cache / "Microsoft").exists()
 
 
 @pytest.mark.slow
 def test_the_server_answers_good_and_bad_requests_and_stays_up(tmp_path: Path) -> None:
     network, (pixels, _) = build_pixel_model(tiny_checkpoint()), images(5)
-    client, run = logged_model(tmp_path, network, pixels)
+    client, run = log_model(tmp_path, network, pixels)
     (model,) = client.search_logged_models([client.get_run(run).info.experiment_id])
     with torch.inference_mode():
         expected = network(torch.from_numpy(pixels)).numpy()
@@ -100,8 +100,8 @@ def test_the_server_answers_good_and_bad_requests_and_stays_up(tmp_path: Path) -
     with serve_model(f"models:/{model.model_id}", f"sqlite:///{tmp_path / 'mlflow.db'}") as port:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         for body, (status, message) in bad.items():
-            found = post_request(connection, body)
-            assert (found[0], message in found[1]["message"]) == (status, True), found
+            response = post_request(connection, body)
+            assert (response[0], message in response[1]["message"]) == (status, True), response
         assert post_request(connection, b"GIF89a", "image/gif")[0] == 415
         for wrong in (pixels[:, :4], pixels / 255, pixels.astype(int) + 300):
             assert post_request(connection, encode_parquet(wrong), PARQUET_TYPE)[0] == 400

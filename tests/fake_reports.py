@@ -1,4 +1,4 @@
-"""Reports of models that never were, for the tests of the leaderboard and of the page."""
+"""Fake reports of models, for the tests of the leaderboard and of the HTML report."""
 
 from pathlib import Path
 from typing import Any
@@ -22,27 +22,28 @@ HISTORY = pd.DataFrame(
 )
 
 
-def logits_for(targets: np.ndarray, classes: int, ease: float, seed: int = 0) -> np.ndarray:
-    """Random scores, float64 (N, classes), higher by `ease` for the true class."""
-    logits = np.random.default_rng(seed).normal(size=(len(targets), classes))
+def random_logits(targets: np.ndarray, num_classes: int, ease: float, seed: int = 0) -> np.ndarray:
+    """Return random logits, float64 (N, num_classes), higher by `ease` for the true class."""
+    logits = np.random.default_rng(seed).normal(size=(len(targets), num_classes))
     logits[np.arange(len(targets)), targets] += ease
     return logits
 
 
 def write_training(folder: Path, more: dict[str, Any]) -> None:
-    """What train writes: `train.json` and `history.csv`."""
+    """Write the report of the stage train: `train.json`, with `more` values, and `history.csv`."""
     folder.mkdir(parents=True, exist_ok=True)
     HISTORY.to_csv(folder / "history.csv", index=False)
-    figures = {"seed": 0, "key": "0123456789abcdef", "epochs": 3, "best_epoch": 2, "val_accuracy": 0.75}
+    metrics = {"seed": 0, "key": "0123456789abcdef", "epochs": 3, "best_epoch": 2, "val_accuracy": 0.75}
     sizes = {"parameters": 7850, "trainable_parameters": 7850, "synthetic": "none", "synthetic_images": 0}
-    ran_on = {"device": "cpu", "precision": "fp32", "threads": 1, "deterministic": True}
-    write_json(folder / "train.json", figures | sizes | ran_on | more)
+    runtime = {"device": "cpu", "precision": "fp32", "threads": 1, "deterministic": True}
+    write_json(folder / "train.json", metrics | sizes | runtime | more)
 
 
 def write_reports(
     folder: Path,
     dataset: str = "mnist",
     status: str = "official",
+    *,
     class_names: tuple[str, ...] = ("cat", "dog"),
     ease: float = 2.0,
     images: np.ndarray | None = None,
@@ -50,36 +51,36 @@ def write_reports(
     backbone: dict[str, Any] | None = None,
     train: dict[str, Any] | None = None,
 ) -> EvaluationResult:
-    """What train and evaluate write of one model, the pictures as mere words.
+    """Write the reports of the stages train and evaluate for one model, with text in the place of plots.
 
-    There are 60 images of 8 x 8 unless `images` and `targets` are given.
+    There are 60 images of 8 x 8 pixels by default.
     """
-    classes = len(class_names)
-    targets = np.arange(60) % classes if targets is None else targets
+    num_classes = len(class_names)
+    targets = np.arange(60) % num_classes if targets is None else targets
     images = np.full((len(targets), 8, 8, 1), 99, np.uint8) if images is None else images
     write_training(folder, train or {})
-    scores = make_predictions(logits_for(targets, classes, ease), targets)
+    predictions = make_predictions(random_logits(targets, num_classes, ease), targets)
     rows = pd.DataFrame(
         {"hash": [f"{i:064x}" for i in range(len(targets))], "name": [f"{i}.png" for i in range(len(targets))]}
     )
-    evaluated = EvaluationResult(scores, class_names, images, rows, "images")
-    about = {
+    result = EvaluationResult(predictions=predictions, class_names=class_names, inputs=images, rows=rows, kind="images")
+    metadata = {
         "parameters": 7850,
         "trainable_parameters": 7850,
         "dataset": dataset,
         "provenance": status,
         "device": "cpu",
     }
-    write_json(folder / "metrics.json", summary_metrics(scores, 10) | {"seeds": 1} | about | (train or {}))
-    write_json(folder / "data.json", _facts(status, class_names, images, backbone))
+    write_json(folder / "metrics.json", summary_metrics(predictions, 10) | {"seeds": 1} | metadata | (train or {}))
+    write_json(folder / "data.json", _make_data_summary(status, class_names, images, backbone))
     (folder / "summary.csv").write_text("layer,name,multiply_adds\n1,hidden,7840\n2,output,1000\n")
-    write_tables(folder, evaluated, 10)
-    for name in PLOTS:  # drawing them takes a second
+    write_tables(folder, result, 10)
+    for name in PLOTS:  # real plots take a second
         (folder / name).write_bytes(b"PNG of " + name.encode())
-    return evaluated
+    return result
 
 
-def _facts(
+def _make_data_summary(
     status: str, class_names: tuple[str, ...], images: np.ndarray, backbone: dict[str, Any] | None
 ) -> dict[str, Any]:
     counts = {name: len(images) // len(class_names) for name in class_names}

@@ -1,4 +1,4 @@
-"""What is read again from exported files, and damaged ones."""
+"""Readers of exported files: equal tensors, damaged files, other devices."""
 
 from pathlib import Path
 
@@ -19,19 +19,19 @@ from vision_pipeline.models.checkpoint import build_pixel_model
 
 
 def test_one_other_bit_is_named() -> None:
-    wanted = tiny_checkpoint().state_dict
-    name = next(name for name in wanted if name.endswith("weight"))
-    found = {key: tensor.clone() for key, tensor in wanted.items()}
-    check_same_tensors("file", found, wanted)
-    found[name].view(torch.int32).view(-1)[0] ^= 1
+    expected = tiny_checkpoint().state_dict
+    name = next(name for name in expected if name.endswith("weight"))
+    loaded = {key: tensor.clone() for key, tensor in expected.items()}
+    check_same_tensors("file", loaded, expected)
+    loaded[name].view(torch.int32).view(-1)[0] ^= 1
     with pytest.raises(UserError, match=rf"^file does not hold the model's tensors: {name} differs$"):
-        check_same_tensors("file", found, wanted)
+        check_same_tensors("file", loaded, expected)
 
 
-@pytest.mark.parametrize(("found", "said"), [(["a"], "it lacks b"), (["a", "b", "c"], "it should not have c")])
-def test_a_tensor_too_few_or_too_many_is_named(found: list[str], said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        check_same_tensors("file", {name: torch.zeros(1) for name in found}, {"a": torch.zeros(1), "b": torch.zeros(1)})
+@pytest.mark.parametrize(("names", "message"), [(["a"], "it lacks b"), (["a", "b", "c"], "it should not have c")])
+def test_a_tensor_too_few_or_too_many_is_named(names: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_same_tensors("file", {name: torch.zeros(1) for name in names}, {"a": torch.zeros(1), "b": torch.zeros(1)})
 
 
 @pytest.mark.parametrize("keep", [0, 4, 60, -1])

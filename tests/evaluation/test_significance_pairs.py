@@ -1,10 +1,10 @@
-"""Which models of a data set are told apart."""
+"""Comparisons of all pairs of models, of models before and after a change, and the gap to the best."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_up_reports import write_reports
+from fake_reports import write_reports
 
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.evaluation.leaderboard import build_leaderboard
@@ -20,45 +20,45 @@ def reports(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def compared(reports: Path, *names: str) -> tuple[pd.DataFrame, dict[str, str]]:
+def compare(reports: Path, *names: str) -> tuple[pd.DataFrame, dict[str, str]]:
     board = build_leaderboard(names, reports)
-    found = compare_all(board, reports)
-    return found, gap_to_best(board, found)
+    table = compare_all(board, reports)
+    return table, gap_to_best(board, table)
 
 
 def test_every_pair_of_a_data_set_is_a_row(reports: Path) -> None:
-    found, _ = compared(reports, "alone", "weak", "fair", "sure")
-    assert tuple(found.columns) == COMPARISON_COLUMNS
-    assert list(found["pair"]) == ["sure - fair", "sure - weak", "fair - weak"]
-    assert set(found["items"]) == {60}
-    assert (found[["both_right", "only_model", "only_other", "both_wrong"]].sum(axis=1) == 60).all()
-    assert (found["p_holm"] >= found["p"]).all()
-    assert list(found["told_apart"]) == [True, True, False]
+    table, _ = compare(reports, "alone", "weak", "fair", "sure")
+    assert tuple(table.columns) == COMPARISON_COLUMNS
+    assert list(table["pair"]) == ["sure - fair", "sure - weak", "fair - weak"]
+    assert set(table["items"]) == {60}
+    assert (table[["both_right", "only_model", "only_other", "both_wrong"]].sum(axis=1) == 60).all()
+    assert (table["p_holm"] >= table["p"]).all()
+    assert list(table["told_apart"]) == [True, True, False]
 
 
 def test_the_words_say_how_far_behind_and_whether_it_is_told_apart(reports: Path) -> None:
-    _, words = compared(reports, "sure", "weak", "alone")
-    assert words["sure"] == "best"
-    assert words["alone"] == ""
+    _, gaps = compare(reports, "sure", "weak", "alone")
+    assert gaps["sure"] == "best"
+    assert gaps["alone"] == ""
     board = build_leaderboard(["sure", "weak"], reports).set_index("model")["accuracy"]
-    assert words["weak"].startswith(f"{100 * (board['weak'] - board['sure']):+.2f} (-")
-    assert "not told apart" not in words["weak"]
-    _, close = compared(reports, "fair", "weak")
-    assert close["weak"].endswith("), not told apart")
+    assert gaps["weak"].startswith(f"{100 * (board['weak'] - board['sure']):+.2f} (-")
+    assert "not told apart" not in gaps["weak"]
+    _, close_gaps = compare(reports, "fair", "weak")
+    assert close_gaps["weak"].endswith("), not told apart")
 
 
 def test_models_that_were_tested_on_other_items_are_no_pair(reports: Path) -> None:
     path = reports / "weak/predictions.csv"
     path.write_text(path.read_text().replace("59.png", "60.png"))
-    found, words = compared(reports, "sure", "fair", "weak")
-    assert list(found["pair"]) == ["sure - fair"]
-    assert words["weak"] == "tested on other items"
+    table, gaps = compare(reports, "sure", "fair", "weak")
+    assert list(table["pair"]) == ["sure - fair"]
+    assert gaps["weak"] == "tested on other items"
 
 
 def test_missing_predictions_are_named(reports: Path) -> None:
     (reports / "weak/predictions.csv").unlink()
     with pytest.raises(UserError, match=r"weak/predictions\.csv is missing"):
-        compared(reports, "sure", "weak")
+        compare(reports, "sure", "weak")
 
 
 def test_what_became_of_models_is_after_less_before_and_corrected_for_all(reports: Path) -> None:
@@ -74,5 +74,5 @@ def test_what_became_of_models_is_after_less_before_and_corrected_for_all(report
 
 
 def test_what_was_tested_on_other_items_is_no_change(reports: Path) -> None:
-    one = read_csv_str(reports / "sure/predictions.csv")
-    assert compare_before_after({"a": (one, one[1:])}) == []
+    predictions = read_csv_str(reports / "sure/predictions.csv")
+    assert compare_before_after({"a": (predictions, predictions[1:])}) == []
