@@ -8,7 +8,7 @@ from vision_pipeline.sources.pretrained_weights import acquire_weights, lookup_w
 
 
 def main(name: str) -> None:
-    """Write data/weights/NAME/: the weights, `backbone.json`, `provenance.json` and, as `published.json`, their entry."""
+    """Write data/weights/NAME/: weights, `backbone.json`, `provenance.json`, and their entry as `published.json`."""
     (settings,) = load_params(f"backbones.{name}")
 
     from safetensors.torch import save
