@@ -1,4 +1,4 @@
-"""Measurements that a person can run again; see README.md."""
+"""Measurements that anybody can repeat; see README.md."""
 
 from vision_pipeline.core.process import setup_process
 

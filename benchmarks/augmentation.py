@@ -43,7 +43,7 @@ ENGINE = {name: {name: step} for name, step in _STEPS.items()} | {"all": _STEPS}
 
 
 class TransformedImages(Dataset):
-    """One image at a time, uint8 (C, H, W), transformed."""
+    """A data set of single images, uint8 (C, H, W), transformed."""
 
     def __init__(self, pixels: Tensor, transform: Callable[[Tensor], Tensor]) -> None:
         self._pixels, self._transform = pixels, transform
@@ -56,34 +56,32 @@ class TransformedImages(Dataset):
 
 
 def make_transform(name: str) -> v2.Compose:
-    """What torchvision does to an image, or to a batch, for an operation."""
+    """Return torchvision's transform of an image, or of a batch, for an operation."""
     noise = [v2.GaussianNoise(0.0, 0.1)] if "noise" in ENGINE[name] else []
     return v2.Compose([*TORCHVISION[name], v2.ToDtype(torch.float32, scale=True), *noise])
 
 
 def iter_torchvision_per_image(name: str, pixels: Tensor, workers: int) -> Iterable[Tensor]:
-    """Batches of torchvision, each image transformed alone."""
-    return DataLoader(
-        TransformedImages(pixels.permute(0, 3, 1, 2), make_transform(name)), BATCH_SIZE, num_workers=workers
-    )
+    """Yield batches of torchvision, each image transformed alone."""
+    dataset = TransformedImages(pixels.permute(0, 3, 1, 2), make_transform(name))
+    return DataLoader(dataset, BATCH_SIZE, num_workers=workers)
 
 
 def iter_torchvision_per_batch(name: str, pixels: Tensor) -> Iterator[Tensor]:
-    """Batches of torchvision, one draw for all images of each."""
+    """Yield batches of torchvision, one draw for all images of each."""
     return map(make_transform(name), pixels.permute(0, 3, 1, 2).split(BATCH_SIZE))
 
 
 def iter_engine(name: str, pixels: Tensor) -> Iterator[Tensor]:
-    """Batches of this engine."""
-    policy = AugmentationPolicy(
-        name=name, dataset=None, steps=TransformConfig.model_validate({**ENGINE[name], "fill": "zeros"})
-    )
-    rows = torch.arange(len(pixels)).split(BATCH_SIZE)
-    return (policy.apply(pixels[batch_rows], batch_rows, 0, 1, step) for step, batch_rows in enumerate(rows))
+    """Yield batches of this engine."""
+    steps = TransformConfig.model_validate({**ENGINE[name], "fill": "zeros"})
+    policy = AugmentationPolicy(name=name, dataset=None, steps=steps)
+    batches = enumerate(torch.arange(len(pixels)).split(BATCH_SIZE))
+    return (policy.apply(pixels[rows], rows, seed=0, epoch=1, step=step) for step, rows in batches)
 
 
 def measure_throughput(batches: Callable[[], Iterable[Tensor]], runtime: Runtime) -> float:
-    """Images per second of all batches, each on the device."""
+    """Return the images per second of all batches, each moved to the device."""
     count, started = 0, time.perf_counter()
     for batch in batches():
         count += len(batch.to(runtime.device))
@@ -93,7 +91,7 @@ def measure_throughput(batches: Callable[[], Iterable[Tensor]], runtime: Runtime
 
 
 def compare(name: str, pixels: Tensor, runtime: Runtime) -> None:
-    """Measure an operation both ways in turns; `pixels` uint8 (N, H, W, C) on the CPU."""
+    """Measure an operation by torchvision and by this engine in turns, on uint8 (N, H, W, C) of the CPU."""
     print(name)
     torchvision_variants = {
         f"torchvision, {n} workers": partial(iter_torchvision_per_image, name, pixels, n) for n in (0, runtime.threads)
@@ -106,14 +104,10 @@ def compare(name: str, pixels: Tensor, runtime: Runtime) -> None:
     throughputs = measure_in_turns(
         ROUNDS, **{label: partial(measure_throughput, batches, runtime) for label, batches in variants.items()}
     )
-    ratio, batch_ratio = (
-        throughputs["engine"] / baseline
-        for baseline in (max(throughputs[n] for n in torchvision_variants), throughputs["one draw per batch"])
-    )
-    print(
-        f"{name}: {ratio:.1f} times torchvision image by image, {batch_ratio:.1f} times its one draw per batch",
-        flush=True,
-    )
+    ratio = throughputs["engine"] / max(throughputs[label] for label in torchvision_variants)
+    batch_ratio = throughputs["engine"] / throughputs["one draw per batch"]
+    comparison = f"{ratio:.1f} times torchvision image by image, {batch_ratio:.1f} times its one draw per batch"
+    print(f"{name}: {comparison}", flush=True)
 
 
 def main() -> None:

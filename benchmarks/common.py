@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, made-up images, a task of the engine."""
+"""Shared parts of the benchmarks: the runtime, random images, a training task of the engine."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,18 +31,16 @@ Split = tuple[np.ndarray, np.ndarray]
 
 
 def setup_and_print_runtime(precision: str = "auto", device: str = "auto", convolutions: bool = True) -> Runtime:
-    """This machine as a training sets it up, described on the terminal."""
-    runtime = setup_runtime(device, precision, 0, convolutions)
-    print(
-        f"{runtime.device_name}, {runtime.device.type}, {runtime.precision}, {runtime.threads} threads; {get_library_versions()}",
-        flush=True,
-    )
+    """Set up this machine as a training does, and print its description."""
+    runtime = setup_runtime(device, precision, 0, has_convolutions=convolutions)
+    description = f"{runtime.device_name}, {runtime.device.type}, {runtime.precision}, {runtime.threads} threads"
+    print(f"{description}; {get_library_versions()}", flush=True)
     return runtime
 
 
 @contextmanager
 def allow_nondeterminism() -> Iterator[None]:
-    """Inside the block torch may choose the fastest way, also one that gives other last bits each time."""
+    """Let torch use the fastest algorithms inside the block, also nondeterministic ones."""
     set_determinism(deterministic=False)
     try:
         yield
@@ -51,13 +49,13 @@ def allow_nondeterminism() -> Iterator[None]:
 
 
 def make_random_images(count: int, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 (N, size, size, 3) and int64 (N,) of 10 classes."""
+    """Return images, uint8 (N, size, size, 3), and targets of 10 classes, int64 (N,)."""
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8), rng.integers(0, 10, count)
 
 
 def load_model_config(name: str, changes: Sequence[str] = ()) -> Any:
-    """A model of params.yaml, with `changes` such as `train.epochs=2`."""
+    """Return a model of params.yaml, with `changes` such as `train.epochs=2`."""
     settings = load_params(f"models.{name}", path=PARAMS)[0].model_dump()
     for change in changes:
         key, _, value = change.partition("=")
@@ -70,10 +68,10 @@ def load_model_config(name: str, changes: Sequence[str] = ()) -> Any:
 
 
 def setup_runtime_for(name: str, model: Any, device: str = "auto") -> Runtime:
-    """This machine as the training of a model sets it up, described on the terminal.
+    """Set up this machine as the training of a model does, and print its description.
 
     Raises:
-        UserError: it is trained in a way that the benchmarks do not know.
+        UserError: the benchmarks do not support the way in which the model is trained.
     """
     if model.architecture in ("finetune", "transfer") or isinstance(model.train, LbfgsConfig):
         raise UserError(f"{name} is trained from a backbone or by L-BFGS; name a model of images with a `train.lr`")
@@ -83,7 +81,7 @@ def setup_runtime_for(name: str, model: Any, device: str = "auto") -> Runtime:
 
 
 def load_policy(name: str) -> AugmentationPolicy:
-    """A policy of params.yaml, as training applies it; `none` does nothing."""
+    """Return a policy of params.yaml, as training applies it; `none` does nothing."""
     if name == "none":
         return AugmentationPolicy(name=name, dataset=None, steps=TransformConfig())
     (settings,) = load_params(f"policies.{name}", path=PARAMS)
@@ -91,21 +89,32 @@ def load_policy(name: str) -> AugmentationPolicy:
 
 
 def build_random_task(model: Any, count: int, runtime: Runtime) -> TrainTask:
-    """The task of a model on `count` made-up images, with its augmentation."""
+    """Return the task of a model on `count` random images, with its augmentation."""
     pixels, targets = make_random_images(count)
-    return build_task(model, (pixels, targets), (pixels[:1000], targets[:1000]), NORMALIZATION, runtime)
+    train, val = (pixels, targets), (pixels[:1000], targets[:1000])
+    return build_task(model, train, val, normalization=NORMALIZATION, runtime=runtime)
 
 
 def build_task(
     model: Any,
     train: Split,
     val: Split,
+    *,
     normalization: dict[str, list[float]],
     runtime: Runtime,
     classes: int = 10,
     seed: int = 0,
 ) -> TrainTask:
-    """The task of a model on images, uint8 (N, H, W, C) and int64 (N,), with its augmentation, as stages/train.py."""
+    """Return the task of a model on images, with its augmentation, as stages/train.py builds it.
+
+    Args:
+        model: the model's section of params.yaml.
+        train, val: images, uint8 (N, H, W, C), and targets, int64 (N,).
+        normalization: `mean` and `std` per channel, on the scale 0 to 1.
+        runtime: device and precision.
+        classes: number of classes.
+        seed: of the initial weights, order, augmentation, mixing and dropout.
+    """
     inputs = ImageTransform(load_policy(model.augmentation).apply, **normalization, seed=seed, device=runtime.device)
     torch.manual_seed(seed)
     network = build_model(model.architecture, architecture_config(model), list(train[0].shape[1:]), classes)
@@ -116,12 +125,6 @@ def build_task(
     counts = np.bincount(train[1], minlength=classes).tolist()
     weights = compute_class_weights(counts, model.train.class_weights, runtime.device)
     return TrainTask(
-        name=model.architecture,
-        network=network,
-        train=train_data,
-        val=val_data,
-        train_transform=inputs.apply_train,
-        eval_transform=inputs.apply_eval,
-        class_weights=weights,
-        seed=seed,
-    )
+        name=model.architecture, network=network, train=train_data, val=val_data, train_transform=inputs.apply_train,
+        eval_transform=inputs.apply_eval, class_weights=weights, seed=seed,
+    )  # fmt: skip

@@ -1,8 +1,8 @@
 """Seconds of a training step on the GPU and on the CPU: forward, backward, update, of a model of params.yaml.
 
-A GPU works on while Python goes on, so the clock is read when the device is done (`torch.cuda.synchronize`); the first
-steps, in which kernels are chosen and memory is taken, are not counted. Each device has the precision that a training
-there has. Images are made up.
+A GPU works while Python continues, so the clock is read when the device is done (`torch.cuda.synchronize`); the first
+steps, in which kernels are chosen and memory is allocated, are not counted. Each device has the precision that a
+training on it has. The images are random.
 """
 
 import argparse
@@ -21,16 +21,12 @@ WARM_UP, STEPS = 5, 20
 
 
 def make_step(name: str, batch_size: int, runtime: Runtime) -> Callable[[], None]:
-    """A training step on the machine's device, always of the same batch; it returns when the device is done."""
+    """Return a training step on the runtime's device, always of the same batch; it returns when the device is done."""
     model = load_model_config(name)
-    task, settings = (
-        build_random_task(model, batch_size, runtime),
-        model.train.model_copy(update={"batch_size": batch_size}),
-    )
-    train_step, batch = (
-        TrainStep(task, settings, runtime, SINGLE_PROCESS),
-        next(task.train.iter_batches(batch_size, 0, 1)),
-    )
+    task = build_random_task(model, batch_size, runtime)
+    settings = model.train.model_copy(update={"batch_size": batch_size})
+    train_step = TrainStep(task, settings, runtime, SINGLE_PROCESS)
+    batch = next(task.train.iter_batches(batch_size, 0, 1))
 
     def step() -> None:
         train_step.run(batch, settings.lr, 0)
@@ -42,7 +38,7 @@ def make_step(name: str, batch_size: int, runtime: Runtime) -> Callable[[], None
 
 
 def measure_steps(name: str, batch_size: int, runtimes: list[Runtime]) -> dict[str, float]:
-    """The median seconds of `STEPS` steps by kind of device, taken in turns."""
+    """Return the median seconds of `STEPS` steps by kind of device, measured in turns."""
     steps = {runtime.device.type: make_step(name, batch_size, runtime) for runtime in runtimes}
     for step in steps.values():
         for _ in range(WARM_UP):
@@ -51,15 +47,13 @@ def measure_steps(name: str, batch_size: int, runtimes: list[Runtime]) -> dict[s
 
 
 def print_report(name: str, batch_size: int, runtimes: list[Runtime], seconds_by_device: dict[str, float]) -> None:
-    """Print each device's figure, and the ratio where there are two."""
+    """Print each device's seconds, and the ratio where there are two."""
     for runtime in runtimes:
-        print(
-            f"{name}, {batch_size} images a step, {runtime.device_name} ({runtime.device.type}): {seconds_by_device[runtime.device.type]:.3g} s"
-        )
+        kind = runtime.device.type
+        print(f"{name}, {batch_size} images a step, {runtime.device_name} ({kind}): {seconds_by_device[kind]:.3g} s")
     if "cuda" in seconds_by_device:
-        print(
-            f"{runtimes[-1].device_name}: {seconds_by_device['cpu'] / seconds_by_device['cuda']:.1f} times as fast as {runtimes[0].device_name}"
-        )
+        ratio = seconds_by_device["cpu"] / seconds_by_device["cuda"]
+        print(f"{runtimes[-1].device_name}: {ratio:.1f} times as fast as {runtimes[0].device_name}")
     else:
         print("no GPU here: there is nothing to compare with")
 

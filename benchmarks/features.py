@@ -1,4 +1,4 @@
-"""Seconds of training a head on a frozen backbone: features computed once and kept, or anew in every epoch.
+"""Seconds of training a head on a frozen backbone: features computed once and cached, or in every epoch.
 
 Both ways end with the same head, that of params.yaml's DenseNet121: same images, same folded backbone, same order, same
 engine. The backbone is EfficientNet-Lite0 with random weights: its speed does not depend on them.
@@ -29,11 +29,11 @@ from vision_pipeline.training.trainer import fit
 
 BACKBONE, MODEL, SIZE, BATCH_SIZE, ROUNDS = "tf_efficientnet_lite0", "cats_dogs-densenet121", 224, 16, 2
 BACKBONE_INFO: dict[str, Any] = {"name": BACKBONE, "mean": [127 / 255] * 3, "std": [128 / 255] * 3}
-NUM_CLASSES = 10  # of made-up images
+NUM_CLASSES = 10  # random images have so many
 
 
 class HeadTrainings:
-    """The two ways of training the same head on `count` made-up images; a tenth of them validate, too."""
+    """Two ways of training the same head on `count` random images; a tenth of them are also the validation split."""
 
     def __init__(self, count: int, epochs: int, runtime: Runtime) -> None:
         self._model, self._runtime = load_model_config(MODEL), runtime
@@ -43,47 +43,37 @@ class HeadTrainings:
         torch.manual_seed(0)
         self._backbone = create_backbone("timm", BACKBONE).requires_grad_(False).eval()
         self._num_features = infer_feature_size(self._backbone, SIZE, SIZE)
-        self._mean, self._std = (
-            [0.0] * self._num_features,
-            [1.0] * self._num_features,
-        )  # the head takes features as they are
 
     def train_on_cached_features(self) -> TrainResult:
-        """As the stages featurize and train do: the backbone sees every image once."""
-        extractor = FeatureExtractor(self._backbone, BACKBONE_INFO, self._runtime, BATCH_SIZE, [SIZE, SIZE, 3])
+        """Train as the stages featurize and train do: the backbone sees every image once."""
+        extractor = FeatureExtractor(
+            self._backbone, BACKBONE_INFO, runtime=self._runtime, batch_size=BATCH_SIZE, shape=[SIZE, SIZE, 3]
+        )
         features = np.empty((len(self._pixels), self._num_features), np.float16)
         with progress_bar(len(features), "features") as pbar:
             extractor.extract_into(self._pixels, lambda pixels, rows, step: uint8_to_float(pixels), features, pbar)
-        return self._train_head(
-            self._build_head(), features, FeatureTransform(self._mean, self._std, self._runtime.device).apply_eval
-        )
+        transform = FeatureTransform([0.0], [1.0], self._runtime.device)  # the head takes features as they are
+        return self._train_head(self._build_head(), features, transform.apply_eval)
 
     def train_with_backbone(self) -> TrainResult:
-        """Backbone and head as one network: the backbone sees every image in every epoch."""
-        network = attach_head(
-            fuse_conv_bn(self._backbone, torch.rand(1, 3, SIZE, SIZE)), self._mean, self._std, self._build_head()
-        )
+        """Train backbone and head as one network: the backbone sees every image in every epoch."""
+        network = attach_head(fuse_conv_bn(self._backbone, torch.rand(1, 3, SIZE, SIZE)), self._build_head())
         normalize = Normalize(BACKBONE_INFO["mean"], BACKBONE_INFO["std"]).to(self._runtime.device)
         network = network.to(memory_format=torch.channels_last)
         return self._train_head(network, self._pixels, lambda pixels: normalize(uint8_to_float(pixels)))
 
     def _build_head(self) -> nn.Module:
         torch.manual_seed(0)
-        return build_model(
-            self._model.architecture, architecture_config(self._model), [self._num_features], NUM_CLASSES
-        )
+        settings = architecture_config(self._model)
+        return build_model(self._model.architecture, settings, [self._num_features], NUM_CLASSES)
 
     def _train_head(self, network: nn.Module, inputs: np.ndarray, prepare: Callable[[Tensor], Tensor]) -> TrainResult:
         device, num_val = self._runtime.device, len(inputs) // 10
-        train, val = (
-            ArrayDataset(inputs, self._targets, device),
-            ArrayDataset(inputs[:num_val], self._targets[:num_val], device),
-        )
         task = TrainTask(
             name="head",
             network=network.to(device),
-            train=train,
-            val=val,
+            train=ArrayDataset(inputs, self._targets, device),
+            val=ArrayDataset(inputs[:num_val], self._targets[:num_val], device),
             train_transform=lambda batch, rows: prepare(batch.inputs[rows]),
             eval_transform=prepare,
             class_weights=None,

@@ -16,7 +16,7 @@ WIDTHS, NUM_IMAGES, BATCH_SIZE, SIZE, ROUNDS = [64, 256, 256], 5_000, 500, 2048,
 
 
 def measure_matmul(dtype: torch.dtype, runtime: Runtime) -> float:
-    """Floating-point operations per second of a square product."""
+    """Return the floating-point operations per second of a square matrix product."""
     left, right = (torch.randn(SIZE, SIZE, device=runtime.device, dtype=dtype) for _ in range(2))
     left @ right
     repeats, started = 20, time.perf_counter()
@@ -28,9 +28,10 @@ def measure_matmul(dtype: torch.dtype, runtime: Runtime) -> float:
 
 
 def count_operations(task: TrainTask) -> int:
-    """Of a forward and a backward pass of one image: twice the multiply-adds, three times (forward, two gradients).
+    """Count the operations of a forward and a backward pass of one image.
 
-    The first layer's input needs no gradient, nor do its frozen weights: it counts once.
+    They are twice the multiply-adds, three times: forward, and the gradients of weights and inputs. A layer with frozen
+    weights, here the first one, counts once.
     """
     total = 0
 
@@ -67,13 +68,11 @@ def main() -> None:
         "fp32": lambda: measure_matmul(torch.float32, runtime),
     }
     throughputs = measure_in_turns(ROUNDS, **matmul_variants, training=measure_training)
-    print(
-        f"SpeedNet {WIDTHS}: {per_image / 1e9:.3f} GFLOP an image, {throughputs['training'] / per_image:,.0f} images/s"
-    )
+    training, per_second = throughputs["training"], throughputs["training"] / per_image
+    print(f"SpeedNet {WIDTHS}: {per_image / 1e9:.3f} GFLOP an image, {per_second:,.0f} images/s")
     for name in matmul_variants:
-        print(
-            f"  {throughputs['training'] / throughputs[name]:.1%} of the {name} matmul rate of {throughputs[name] / 1e9:,.0f} GFLOP/s"
-        )
+        matmul = throughputs[name]
+        print(f"  {training / matmul:.1%} of the {name} matmul rate of {matmul / 1e9:,.0f} GFLOP/s")
 
 
 if __name__ == "__main__":

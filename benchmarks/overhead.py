@@ -1,8 +1,8 @@
-"""What MLflow, DVC and deterministic mode cost.
+"""The cost of MLflow, DVC and deterministic mode.
 
-MLflow and DVC: the stage `train` of mnist-mlp, on made-up images, in a clone of the last commit: bare, with tracking,
-and by `dvc repro`. Both cost mostly a fixed time, so the seconds say more than their ratio to a short training.
-Deterministic mode: epochs with it, as every training here, and without.
+MLflow and DVC: the stage `train` of mnist-mlp, on random images, in a clone of the last commit: bare, with tracking,
+and by `dvc repro`. Both cost mostly a fixed time, so the seconds mean more than their ratio to a short training.
+Deterministic mode: epochs with it, as in every training here, and without it.
 """
 
 import os
@@ -12,6 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -32,15 +33,13 @@ from vision_pipeline.training.trainer import fit
 
 NUM_IMAGES, ROUNDS = 10_000, 3
 MODEL = "mnist-mlp"
-BARE_COMMAND, DVC_COMMAND = (
-    ("python", "-m", "stages.train", MODEL),
-    ("dvc", "repro", "--force", "--single-item", f"train@{MODEL}"),
-)
-MODELS = {"cifar10-cnn": 10_000, "cifar10-speednet": 3_000}  # and images of an epoch
+BARE_COMMAND = ("python", "-m", "stages.train", MODEL)
+DVC_COMMAND = ("dvc", "repro", "--force", "--single-item", f"train@{MODEL}")
+MODELS = {"cifar10-cnn": 10_000, "cifar10-speednet": 3_000}  # images of an epoch by model
 
 
 def clone_repository(folder: Path, count: int) -> None:
-    """Make `folder` a clone of the last commit, with `count` made-up images in each split; the model has one seed."""
+    """Make `folder` a clone of the last commit, with `count` random images in each split; the model has one seed."""
     subprocess.run(["git", "clone", "--quiet", str(PARAMS.parent), str(folder)], check=True)
     params = YAML().load(file := folder / "params.yaml")
     params["models"][MODEL]["seeds"] = []
@@ -50,18 +49,17 @@ def clone_repository(folder: Path, count: int) -> None:
         create_memmap(data, split, num_rows=count, shape=list(pixels.shape[1:]), kind="images")[:] = pixels
         write_targets(data, split, targets)
     provenance = {"name": "mnist", "status": "stand-in", "source": "made-up"}
-    write_info(data, "images", [str(digit) for digit in range(10)], mean=MEAN, std=STD, provenance=provenance)
+    class_names = [str(digit) for digit in range(10)]
+    write_info(data, "images", class_names, mean=MEAN, std=STD, provenance=provenance)
 
 
 def time_training(folder: Path, command: tuple[str, ...], tracking: str) -> float:
-    """Seconds of a training from its beginning, as a command in a clone; `tracking`: off or strict."""
-    shutil.rmtree(folder / ".ckpt", ignore_errors=True)  # else it would have nothing left to do
+    """Return the seconds of a training that is not resumed, by a command in a clone; `tracking` is off or strict."""
+    shutil.rmtree(folder / ".ckpt", ignore_errors=True)  # else the training would be resumed at its end
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     overrides = {"PATH": path, "TRACKING": tracking, "PYTHONPATH": "", "MLFLOW_TRACKING_URI": "", "DVC_ROOT": ""}
-    run = partial(
-        subprocess.run, command, cwd=folder, env=os.environ | overrides, stdout=subprocess.DEVNULL, check=True
-    )
-    return measure_seconds(run)
+    options: dict[str, Any] = {"cwd": folder, "env": os.environ | overrides, "stdout": subprocess.DEVNULL}
+    return measure_seconds(lambda: subprocess.run(command, check=True, **options))
 
 
 def measure_mlflow_and_dvc(count: int, rounds: int) -> None:
@@ -69,7 +67,7 @@ def measure_mlflow_and_dvc(count: int, rounds: int) -> None:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "clone"
         clone_repository(folder, count)
-        time_training(folder, BARE_COMMAND, "strict")  # the first makes MLflow's database
+        time_training(folder, BARE_COMMAND, "strict")  # the first training creates MLflow's database
         seconds = measure_in_turns(
             rounds,
             bare=lambda: time_training(folder, BARE_COMMAND, "off"),
@@ -78,27 +76,25 @@ def measure_mlflow_and_dvc(count: int, rounds: int) -> None:
         )
     for name in ("mlflow", "dvc"):
         extra = seconds[name] - seconds["bare"]
-        print(
-            f"{name}: {extra:+.1f} s, {extra / seconds['bare']:+.0%} of a training of {seconds['bare']:.1f} s",
-            flush=True,
-        )
+        share = f"{extra / seconds['bare']:+.0%} of a training of {seconds['bare']:.1f} s"
+        print(f"{name}: {extra:+.1f} s, {share}", flush=True)
 
 
 def time_epoch(name: str, count: int, runtime: Runtime) -> float:
-    """Seconds of an epoch of this engine."""
+    """Return the seconds of an epoch of this engine."""
     model = load_model_config(name)
     task, settings = build_random_task(model, count, runtime), model.train.model_copy(update={"epochs": 1})
     return measure_seconds(lambda: fit(task, settings, runtime, lambda epoch: None))
 
 
 def time_nondeterministic_epoch(name: str, count: int, runtime: Runtime) -> float:
-    """The same where torch may choose the fastest way."""
+    """Return the seconds of an epoch where torch may use nondeterministic algorithms."""
     with allow_nondeterminism():
         return time_epoch(name, count, runtime)
 
 
 def main() -> None:
-    """Measure all three."""
+    """Measure MLflow, DVC and deterministic mode."""
     runtime = setup_and_print_runtime()
     measure_mlflow_and_dvc(NUM_IMAGES, ROUNDS)
     for name, count in MODELS.items():

@@ -1,4 +1,4 @@
-"""What saving the state of a training costs: the same epochs with and without it."""
+"""The cost of saving the state of a training: the same epochs with and without it."""
 
 import time
 from pathlib import Path
@@ -34,12 +34,8 @@ def main() -> None:
                 )
                 return time.perf_counter() - started
 
-        seconds_by_variant = measure_in_turns(
-            ROUNDS, without=lambda: time_training(False), kept=lambda: time_training(True)
-        )
-        print(
-            f"{name}: saving its state costs {seconds_by_variant['kept'] / seconds_by_variant['without'] - 1:+.1%} of the time"
-        )
+        seconds = measure_in_turns(ROUNDS, without=lambda: time_training(False), kept=lambda: time_training(True))
+        print(f"{name}: saving its state costs {seconds['kept'] / seconds['without'] - 1:+.1%} of the time")
 
 
 if __name__ == "__main__":

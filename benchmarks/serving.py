@@ -1,8 +1,8 @@
-"""Requests per second that MLflow's server answers for a data set's champion, against onnxruntime called directly.
+"""Requests per second of MLflow's server for a data set's champion, compared with onnxruntime called directly.
 
 The server is `mlflow models serve models:/DATASET@champion`, on a free port of this machine; each request is one test
-image, as JSON or as Parquet; each client sends its next when the last is answered, over one connection. Directly, the
-same images go through the same ONNX file one by one. Run `vision champion` first.
+image, as JSON or as Parquet; each client sends the next request after the last response, over one connection. Directly,
+the same images go through the same ONNX file one by one. Run `vision champion` first.
 """
 
 import argparse
@@ -35,12 +35,12 @@ JSON_TYPE, PARQUET_TYPE = "application/json", "application/vnd.apache.parquet"
 
 
 def encode_json(images: np.ndarray) -> bytes:
-    """A request's body of uint8 (N, H, W, C), as nested lists."""
+    """Return a request's body of uint8 (N, H, W, C), as nested lists."""
     return json.dumps({"inputs": images.tolist()}).encode()
 
 
 def encode_parquet(images: np.ndarray) -> bytes:
-    """A request's body of uint8 (N, H, W, C), a row each, flat."""
+    """Return a request's body of uint8 (N, H, W, C), a flat row for each image."""
     file = io.BytesIO()
     pd.DataFrame({"pixels": list(images.reshape(len(images), -1))}).to_parquet(file)
     return file.getvalue()
@@ -48,7 +48,7 @@ def encode_parquet(images: np.ndarray) -> bytes:
 
 @contextmanager
 def serve_model(model: str, store: str) -> Iterator[int]:
-    """MLflow's server of a model, such as `models:/mnist@champion`, as long as the block lasts; gives its port."""
+    """Run MLflow's server of a model, such as `models:/mnist@champion`, inside the block; yield its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -70,7 +70,7 @@ def serve_model(model: str, store: str) -> Iterator[int]:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
-    """Until the server answers."""
+    """Wait until the server responds."""
     for _ in range(SECONDS_TO_START * 10):
         if process.poll() is not None:
             raise SystemExit(f"MLflow's server ended with {process.returncode}; is there a champion? `vision champion`")
@@ -84,7 +84,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def post_request(connection: http.client.HTTPConnection, body: bytes, content_type: str = JSON_TYPE) -> tuple[int, Any]:
-    """Status and answer; what is not JSON as text."""
+    """Return status and response; a response that is not JSON as text."""
     connection.request("POST", "/invocations", body, {"Content-Type": content_type})
     response = connection.getresponse()
     text = response.read().decode()
@@ -92,7 +92,7 @@ def post_request(connection: http.client.HTTPConnection, body: bytes, content_ty
 
 
 def send_in_turn(port: int, bodies: Sequence[bytes], content_type: str = JSON_TYPE) -> tuple[list[float], np.ndarray]:
-    """Of one client: each request's seconds, and the logits (N, classes)."""
+    """Send requests as one client; return each request's seconds, and the logits (N, classes)."""
     connection, seconds, logits = http.client.HTTPConnection("127.0.0.1", port), [], []
     for body in bodies:
         started = time.perf_counter()
@@ -104,19 +104,20 @@ def send_in_turn(port: int, bodies: Sequence[bytes], content_type: str = JSON_TY
     return seconds, np.array(logits)
 
 
-def measure_clients(port: int, bodies: Sequence[bytes], content_type: str, count: int, latencies: list[float]) -> float:
-    """Requests per second of `count` clients at once; each request's seconds are added to `latencies`."""
+def measure_clients(
+    port: int, bodies: Sequence[bytes], *, content_type: str, count: int, latencies: list[float]
+) -> float:
+    """Return the requests per second of `count` clients at once; append each request's seconds to `latencies`."""
     started = time.perf_counter()
     with ThreadPoolExecutor(count) as pool:
-        for seconds, _ in pool.map(
-            lambda client: send_in_turn(port, bodies[client::count], content_type), range(count)
-        ):
+        shares = [bodies[client::count] for client in range(count)]
+        for seconds, _ in pool.map(lambda share: send_in_turn(port, share, content_type), shares):
             latencies += seconds
     return len(bodies) / (time.perf_counter() - started)
 
 
 def open_onnx_session(model: str, store: str) -> Any:
-    """The model's ONNX file as a session of onnxruntime."""
+    """Open the model's ONNX file as a session of onnxruntime."""
     import mlflow
     from onnxruntime import InferenceSession
 
@@ -125,7 +126,7 @@ def open_onnx_session(model: str, store: str) -> Any:
 
 
 def measure_onnxruntime(session: Any, images: np.ndarray, latencies: list[float]) -> float:
-    """Images per second through `session`, uint8 (N, H, W, C), one at a time."""
+    """Return the images per second through `session`, uint8 (N, H, W, C), one at a time."""
     started = time.perf_counter()
     for image in images:
         run_started = time.perf_counter()
@@ -135,7 +136,7 @@ def measure_onnxruntime(session: Any, images: np.ndarray, latencies: list[float]
 
 
 def measure_champion(dataset: str, images: np.ndarray) -> None:
-    """Print the figures of each kind of request and number of clients, and of onnxruntime."""
+    """Print throughput and latency of each kind of request and number of clients, and of onnxruntime."""
     model, store = f"models:/{dataset}@champion", tracking_uri()
     session, latencies = open_onnx_session(model, store), defaultdict[str, list[float]](list)
     variants: dict[str, Callable[[], float]] = {
@@ -147,7 +148,9 @@ def measure_champion(dataset: str, images: np.ndarray) -> None:
             send_in_turn(port, bodies[:10], content_type)
             for count in CLIENT_COUNTS:
                 label = f"{content_type.split('.')[-1].split('/')[-1]}, {count} at once"
-                variants[label] = partial(measure_clients, port, bodies, content_type, count, latencies[label])
+                variants[label] = partial(
+                    measure_clients, port, bodies, content_type=content_type, count=count, latencies=latencies[label]
+                )
         throughputs = measure_in_turns(ROUNDS, **variants)
     for label, throughput in throughputs.items():
         p50, p95 = 1000 * np.percentile(latencies[label], [50, 95])

@@ -1,7 +1,7 @@
 """A champion under load: many clients at once, some of whose requests are bad, for minutes.
 
-Every answer is compared with what onnxruntime says of the same image, every bad request must be refused by 400 or 415,
-and the memory of the server's processes is watched. Run `vision champion` first.
+Every response is compared with onnxruntime's logits of the same image, every bad request must be refused by 400 or
+415, and the memory of the server's processes is sampled. Run `vision champion` first.
 """
 
 import argparse
@@ -43,13 +43,13 @@ REFUSAL_STATUSES = (400, 415)
 
 @dataclass
 class ClientStats:
-    """What clients saw.
+    """The responses that a client got.
 
     Attributes:
-        seconds: of each good request.
-        wrong: good requests whose answer was none, or not that of onnxruntime.
-        refused: bad requests that were refused.
-        accepted: bad requests that were not.
+        seconds: seconds of each good request.
+        wrong: number of good requests that got an error, or other logits than onnxruntime's.
+        refused: number of bad requests that were refused.
+        accepted: number of bad requests that were not.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -60,7 +60,7 @@ class ClientStats:
 
 @dataclass(frozen=True)
 class RequestSet:
-    """What is asked: each image's body, the logits it must get, float (N, classes), and the bodies' content type."""
+    """Good requests: each image's body, its expected logits, float (N, classes), and the bodies' content type."""
 
     bodies: Sequence[bytes]
     logits: np.ndarray
@@ -68,7 +68,7 @@ class RequestSet:
 
 
 def run_client(port: int, requests: RequestSet, seed: int, end: float) -> ClientStats:
-    """Ask until `end`, of `time.monotonic()`; a share of `BAD` is bad."""
+    """Send requests until `end`, of `time.monotonic()`; a share of `BAD_SHARE` is bad."""
     stats, rng = ClientStats(), np.random.default_rng(seed)
     connection = http.client.HTTPConnection("127.0.0.1", port)
     while time.monotonic() < end:
@@ -91,18 +91,18 @@ def _is_correct(response: object, expected: np.ndarray) -> bool:
 
 
 def run_clients(port: int, requests: RequestSet, clients: int, seconds: float) -> list[ClientStats]:
-    """What each of `clients` saw, that asked at once for so many seconds."""
+    """Run several clients at once for some seconds; return the statistics of each."""
     end = time.monotonic() + seconds
     with ThreadPoolExecutor(clients) as pool:
         return list(pool.map(lambda seed: run_client(port, requests, seed, end), range(clients)))
 
 
 def format_stats(client_stats: Sequence[ClientStats], seconds: float) -> str:
-    """The figures in a line."""
-    latencies_ms = 1000 * np.array([entry for stats in client_stats for entry in stats.seconds])
+    """Return throughput, latencies and errors in a line."""
+    latencies_ms = 1000 * np.array([latency for stats in client_stats for latency in stats.seconds])
     p50, p99 = np.percentile(latencies_ms, [50, 99])
     wrong, refused, accepted = (
-        sum(getattr(entry, key) for entry in client_stats) for key in ("wrong", "refused", "accepted")
+        sum(getattr(stats, key) for stats in client_stats) for key in ("wrong", "refused", "accepted")
     )
     return (
         f"{len(latencies_ms) / seconds:,.0f} images/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms; "
@@ -111,14 +111,14 @@ def format_stats(client_stats: Sequence[ClientStats], seconds: float) -> str:
 
 
 class MemoryWatcher(threading.Thread):
-    """Watches the memory of this process's children, MiB, once in a second."""
+    """A thread that samples the memory of this process's children, MiB, once a second."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.samples: list[float] = []
 
     def run(self) -> None:
-        """Watch."""
+        """Append samples until the process ends."""
         while True:
             children = psutil.Process().children(recursive=True)
             self.samples.append(sum(child.memory_info().rss for child in children if child.is_running()) / 2**20)
@@ -126,24 +126,22 @@ class MemoryWatcher(threading.Thread):
 
 
 def measure_under_load(dataset: str, images: np.ndarray, content_type: str, seconds: float) -> None:
-    """Print the figures for each number of clients."""
+    """Print throughput, latencies, errors and memory for each number of clients."""
     model, store = f"models:/{dataset}@champion", tracking_uri()
     session = open_onnx_session(model, store)
     logits = np.concatenate([session.run(None, {"pixels": image[np.newaxis]})[0] for image in images])
     encode = encode_parquet if content_type == PARQUET_TYPE else encode_json
     requests = RequestSet([encode(image[np.newaxis]) for image in images], logits, content_type)
     with serve_model(model, store) as port:
-        run_clients(port, requests, 4, min(5.0, seconds))  # to begin with, every worker has answered
+        run_clients(port, requests, 4, min(5.0, seconds))  # so that every worker has answered before the measurement
         memory = MemoryWatcher()
         memory.start()
         for clients in CLIENT_COUNTS:
             num_before = len(memory.samples)
             client_stats = run_clients(port, requests, clients, seconds)
             samples = memory.samples[num_before:]
-            print(
-                f"{clients} clients, {format_stats(client_stats, seconds)}; {samples[0]:,.0f} MiB, then {samples[-1]:,.0f}",
-                flush=True,
-            )
+            memory_text = f"{samples[0]:,.0f} MiB, then {samples[-1]:,.0f}"
+            print(f"{clients} clients, {format_stats(client_stats, seconds)}; {memory_text}", flush=True)
 
 
 def main() -> None:

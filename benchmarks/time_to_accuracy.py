@@ -1,7 +1,8 @@
 """Seconds to a test accuracy: from a cold process to the metric, and of its training alone, over several seeds.
 
-On the prepared images of the pipeline (`dvc repro prepare@mnist prepare@cifar10` makes them), split as there: a part
-of train is held out, the weights of the best epoch by validation are kept, and the test set is used once, at the end.
+It takes the prepared images of the pipeline (`dvc repro prepare@mnist prepare@cifar10` makes them) and its splits: a
+part of train is held out, the weights of the best epoch by validation are kept, and the test set is used once, at the
+end.
 """
 
 import argparse
@@ -12,7 +13,6 @@ from benchmarks.common import load_model_config, setup_runtime_for
 from benchmarks.one_training import load_tta_views
 from benchmarks.timing import run_in_new_process
 from vision_pipeline.core.errors import UserError
-from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import DATA
 from vision_pipeline.core.stage_main import run_with_exit_code
 from vision_pipeline.data.format import SPLITS, open_dataset
@@ -21,20 +21,19 @@ Outcomes = list[dict[str, Any]]
 
 
 def train_per_seed(name: str, changes: list[str], seeds: int, goal: float | None) -> Outcomes:
-    """Train in a process of its own for each seed; what came of each, printed too, with its `cold` seconds."""
+    """Train in a process of its own for each seed; return and print the results, with the `cold` seconds of each."""
     outcomes = []
     for seed in range(seeds):
         outcome, cold = run_in_new_process("benchmarks.one_training", name, str(seed), *changes)
         outcomes.append(outcome | {"cold": cold})
         goal_text = f"; {describe_goal(outcome['epochs'], goal)}" if goal else ""
-        logger.info(
-            f"  seed {seed}: {outcome['accuracy']:.2%}, {cold:.1f} s, {outcome['seconds']:.1f} s of it training{goal_text}"
-        )
+        training_text = f"{outcome['seconds']:.1f} s of it training{goal_text}"
+        print(f"  seed {seed}: {outcome['accuracy']:.2%}, {cold:.1f} s, {training_text}", flush=True)
     return outcomes
 
 
 def describe_goal(epochs: list[list[float]], goal: float) -> str:
-    """After which epoch the validation accuracy first was `goal` or more; `epochs` of accuracy and seconds."""
+    """Return after which of the epochs, accuracy and seconds each, the validation accuracy first reached `goal`."""
     for number, (accuracy, seconds) in enumerate(epochs, 1):
         if accuracy >= goal:
             return f"validation reached {goal:.2%} after epoch {number} of {len(epochs)}, {seconds:.1f} s of training"
@@ -42,7 +41,7 @@ def describe_goal(epochs: list[list[float]], goal: float) -> str:
 
 
 def format_interval(values: list[float]) -> str:
-    """Mean and 95 % interval, by Student's t, of two or more values."""
+    """Return the mean and the 95 % interval, by Student's t, of two or more values."""
     from scipy.stats import sem, t  # a second, which the cold process must not spend
 
     center, half_width = mean(values), float(sem(values) * t.ppf(0.975, len(values) - 1))
@@ -50,16 +49,20 @@ def format_interval(values: list[float]) -> str:
 
 
 def print_description(name: str, model: Any) -> None:
-    """Print what is measured; a model of features, or missing images, are refused."""
+    """Print which model and data are measured.
+
+    Raises:
+        UserError: the model takes features.
+        DataError: its images are missing.
+    """
     data = open_dataset(DATA / model.inputs)
     if data.info.kind != "images":
         raise UserError(f"{name} takes {model.inputs}; this measures models of images, from prepared/<data set>")
     provenance = data.info.provenance
     origin = f"{provenance['status']} images{provenance['note'] and ': ' + provenance['note']}"
     counts = ", ".join(f"{split} {len(data.targets(split)):,}" for split in SPLITS)
-    logger.info(
-        f"{name} on {model.dataset} ({origin}; {counts}); test averaged over views: {load_tta_views(model) or 'no'}"
-    )
+    views = load_tta_views(model) or "no"
+    print(f"{name} on {model.dataset} ({origin}; {counts}); test averaged over views: {views}", flush=True)
 
 
 def main() -> None:
@@ -76,12 +79,11 @@ def main() -> None:
     setup_runtime_for(args.model, model)
     print_description(args.model, model)
     outcomes = train_per_seed(args.model, args.set, args.seeds, args.goal)
-    logger.info(f"test accuracy: {format_interval([100 * outcome['accuracy'] for outcome in outcomes])} %")
-    logger.info(f"cold process to metric: {format_interval([outcome['cold'] for outcome in outcomes])} s")
-    logger.info(f"training alone: {format_interval([outcome['seconds'] for outcome in outcomes])} s")
-    logger.info(
-        f"the whole takes {mean(outcome['cold'] / outcome['seconds'] for outcome in outcomes):.2f} times its training"
-    )
+    print(f"test accuracy: {format_interval([100 * outcome['accuracy'] for outcome in outcomes])} %")
+    print(f"cold process to metric: {format_interval([outcome['cold'] for outcome in outcomes])} s")
+    print(f"training alone: {format_interval([outcome['seconds'] for outcome in outcomes])} s")
+    ratio = mean(outcome["cold"] / outcome["seconds"] for outcome in outcomes)
+    print(f"the whole takes {ratio:.2f} times its training")
 
 
 if __name__ == "__main__":

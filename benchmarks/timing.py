@@ -1,4 +1,4 @@
-"""How the benchmarks measure: in turns, and in processes of their own."""
+"""Measuring in turns, and in processes of their own."""
 
 import json
 import statistics
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def measure_in_turns(rounds: int, **measurements: Callable[[], float]) -> dict[str, float]:
-    """The median of each measurement, taken in turns; every value is printed."""
+    """Take measurements in turns, print every value, and return the median of each."""
     values: dict[str, list[float]] = {name: [] for name in measurements}
     for _ in range(rounds):
         for name, measure in measurements.items():
@@ -20,14 +20,14 @@ def measure_in_turns(rounds: int, **measurements: Callable[[], float]) -> dict[s
 
 
 def measure_seconds(work: Callable[[], object]) -> float:
-    """Seconds that `work` takes."""
+    """Return the seconds that `work` takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def run_in_new_process(module: str, *arguments: str) -> tuple[dict[str, Any], float]:
-    """What `python -m module` prints last, as JSON, and the process's seconds from its start to its end."""
+    """Run `python -m module`; return its last line, which is JSON, and its seconds from start to end."""
     started = time.perf_counter()
     command = [sys.executable, "-m", module, *arguments]
     process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

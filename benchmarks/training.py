@@ -26,7 +26,7 @@ from vision_pipeline.training.trainer import fit
 
 ROUNDS = 3
 RECIPE_VARIANTS = ((64, 0), (128, count_available_cpus()))  # batch size and workers of the usual recipe
-# what the policies do to an image, as torchvision has it
+# the policies of the models, as transforms of torchvision
 AUGMENTATION = {
     "cifar10-flip-rotate": [transforms.RandomHorizontalFlip(), transforms.RandomRotation(10)],
     "cifar10-flip-shift": [
@@ -37,7 +37,7 @@ AUGMENTATION = {
 
 
 class PilImages(Dataset):
-    """Images as torchvision's data sets give them: one PIL image at a time, transformed."""
+    """A data set like torchvision's: one PIL image at a time, transformed."""
 
     def __init__(self, count: int, transform: transforms.Compose) -> None:
         self._pixels, self._targets = make_random_images(count)
@@ -50,8 +50,8 @@ class PilImages(Dataset):
         return self._transform(Image.fromarray(self._pixels[row])), int(self._targets[row])
 
 
-def measure_recipe(name: str, batch_size: int, workers: int, count: int, runtime: Runtime) -> float:
-    """Images per second of the recipe that courses teach: augmentation by PIL, fp32, NCHW, a sum of losses."""
+def measure_recipe(name: str, *, batch_size: int, workers: int, count: int, runtime: Runtime) -> float:
+    """Return the images per second of the recipe of courses: augmentation by PIL, fp32, NCHW, a sum of losses."""
     model = load_model_config(name)
     steps = [*AUGMENTATION[model.augmentation], transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
     dataset = PilImages(count, transforms.Compose(steps))
@@ -73,7 +73,7 @@ def _run_recipe_epoch(network: nn.Module, loader: DataLoader, device: torch.devi
 
 
 def measure_engine(name: str, count: int, runtime: Runtime) -> float:
-    """Images per second of an epoch of this engine, validation of 1,000 images included."""
+    """Return the images per second of an epoch of this engine, validation of 1,000 images included."""
     model = load_model_config(name)
     task, settings = build_random_task(model, count, runtime), model.train.model_copy(update={"epochs": 1})
     return count / measure_seconds(lambda: fit(task, settings, runtime, lambda epoch: None))
@@ -88,15 +88,14 @@ def main() -> None:
     runtime = setup_and_print_runtime()
     recipes = {
         f"usual, batch {batch}, {workers} workers": partial(
-            measure_recipe, args.model, batch, workers, args.images, runtime
+            measure_recipe, args.model, batch_size=batch, workers=workers, count=args.images, runtime=runtime
         )
         for batch, workers in RECIPE_VARIANTS
     }
     throughputs = measure_in_turns(ROUNDS, **recipes, engine=partial(measure_engine, args.model, args.images, runtime))
     best_recipe = max(throughput for name, throughput in throughputs.items() if name != "engine")
-    print(
-        f"{args.model}: {throughputs['engine']:,.0f} images/s, {throughputs['engine'] / best_recipe:.2f} times the best usual recipe"
-    )
+    ratio = throughputs["engine"] / best_recipe
+    print(f"{args.model}: {throughputs['engine']:,.0f} images/s, {ratio:.2f} times the best usual recipe")
 
 
 if __name__ == "__main__":

@@ -20,25 +20,26 @@ Known vulnerabilities are not looked up here, for that takes a network: before a
 |---|---|---|"""
 
 
-def locked(lock: Path) -> list[Requirement]:
-    """The requirements of a lock file, in its order."""
+def read_lock(lock: Path) -> list[Requirement]:
+    """Return the requirements of a lock file, in its order."""
     lines = (line.partition("#")[0].strip() for line in lock.read_text().splitlines())
     return [Requirement(line) for line in lines if line and not line.startswith("-")]
 
 
-def licence(package: str) -> str:
-    """What the installed package says: an SPDX expression, else its classifiers, else the first line of its words."""
+def find_licence(package: str) -> str:
+    """Return a package's licence by its metadata: the SPDX expression, else classifiers, else the text's first line."""
     try:
-        about = metadata(package)
+        info = metadata(package)
     except PackageNotFoundError:
         return "not installed where this was made"
-    classified = [line.split(" :: ")[-1] for line in about.get_all("Classifier", []) if line.startswith("License ::")]
-    words = (about.get("License") or "").strip().partition("\n")[0]
-    found = about.get("License-Expression") or ", ".join(classified) or words or "not said"
-    return found[:80].replace("|", "or")
+    classified = [line.split(" :: ")[-1] for line in info.get_all("Classifier", []) if line.startswith("License ::")]
+    text = (info.get("License") or "").strip().partition("\n")[0]
+    name = info.get("License-Expression") or ", ".join(classified) or text or "not said"
+    return name[:80].replace("|", "or")
 
 
 if __name__ == "__main__":
     print(_HEAD)
-    for one in locked(Path("requirements.lock")):
-        print(f"| {one.name} | {str(one.specifier).removeprefix('==')} | {licence(one.name)} |")
+    for requirement in read_lock(Path("requirements.lock")):
+        version = str(requirement.specifier).removeprefix("==")
+        print(f"| {requirement.name} | {version} | {find_licence(requirement.name)} |")

@@ -26,17 +26,17 @@ _LOOPBACK = "127.0.0.1"
 
 
 def missing() -> str:
-    """What has to be installed before this works; empty where all is there."""
+    """Return the names of missing packages and programs; empty where nothing is missing."""
     modules = {"psycopg2": "psycopg2-binary", "boto3": "boto3", "dvc_s3": "dvc-s3", "moto": "moto[server]"}
-    lacking = [package for module, package in modules.items() if find_spec(module) is None]
-    return ", ".join(lacking + ([] if _postgres_folder() else ["PostgreSQL's initdb and postgres"]))
+    packages = [package for module, package in modules.items() if find_spec(module) is None]
+    return ", ".join(packages + ([] if _postgres_folder() else ["PostgreSQL's initdb and postgres"]))
 
 
 def _postgres_folder() -> Path | None:
-    """Of PostgreSQL's programs, the newest version's; Debian keeps them out of PATH."""
+    """Return the folder of PostgreSQL's programs, of the newest version; Debian keeps them out of PATH."""
     on_path = shutil.which("initdb")
-    found = [Path(on_path)] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
+    programs = [Path(on_path)] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return programs[-1].parent if programs else None
 
 
 def _free_port() -> int:
@@ -50,10 +50,10 @@ class Servers:
     """PostgreSQL, a bucket like S3's and MLflow's server, each a process of its own.
 
     Attributes:
-        folder: for their data and logs.
-        password: of PostgreSQL's user; drawn, as are the bucket's keys.
-        ports: by server.
-        running: by server.
+        folder: the folder of their data and logs.
+        password: password of PostgreSQL's user and secret key of the bucket; random.
+        ports: ports by server.
+        running: processes by server.
     """
 
     folder: Path
@@ -62,11 +62,11 @@ class Servers:
     running: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     def database(self, name: str) -> str:
-        """The address of a database; it names the driver, for SQLAlchemy's own choice has changed."""
+        """Return the address of a database; it names the driver because SQLAlchemy's default has changed."""
         return f"postgresql+psycopg2://vision:{self.password}@{_LOOPBACK}:{self.ports['postgres']}/{name}"
 
     def variables(self) -> dict[str, str]:
-        """What a worker's environment holds: addresses, and all that is secret."""
+        """Return the variables of a worker's environment: addresses and secrets."""
         s3 = f"http://{_LOOPBACK}:{self.ports['s3']}"
         keys = {
             "AWS_ACCESS_KEY_ID": "vision",
@@ -102,32 +102,40 @@ class Servers:
             self._sql(f"CREATE DATABASE {name}")
 
     def start_s3(self) -> None:
-        """Start the bucket; it forgets everything when it ends."""
+        """Start the bucket, whose content is lost when it ends."""
         import boto3
 
         self._start("s3", sys.executable, "-m", "moto.server", "-H", _LOOPBACK, "-p", self.ports["s3"])
         self._wait("s3", lambda: socket.create_connection((_LOOPBACK, self.ports["s3"]), 1).close())
-        known = {"aws_access_key_id": "vision", "aws_secret_access_key": self.password, "region_name": "us-east-1"}
-        boto3.client("s3", endpoint_url=self.variables()["AWS_ENDPOINT_URL"], **known).create_bucket(Bucket=_BUCKET)
+        credentials = {
+            "aws_access_key_id": "vision",
+            "aws_secret_access_key": self.password,
+            "region_name": "us-east-1",
+        }
+        boto3.client("s3", endpoint_url=self.variables()["AWS_ENDPOINT_URL"], **credentials).create_bucket(
+            Bucket=_BUCKET
+        )
 
     def start_mlflow(self) -> None:
-        """Start MLflow's server. Its database's address goes through the environment: arguments are for all to read."""
+        """Start MLflow's server; the environment holds its database's address because all users can read arguments."""
         port = self.ports["mlflow"]
         store = ("--artifacts-destination", f"s3://{_BUCKET}/mlflow", "--workers", 1)
-        reached = ("--host", _LOOPBACK, "--port", port, "--allowed-hosts", f"{_LOOPBACK}:{port}")
-        told = {"MLFLOW_BACKEND_STORE_URI": self.database("mlflow"), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        told |= {"MLFLOW_S3_ENDPOINT_URL": self.variables()["AWS_ENDPOINT_URL"], "MLFLOW_DISABLE_TELEMETRY": "true"}
-        environment = os.environ | self.variables() | told
+        address = ("--host", _LOOPBACK, "--port", port, "--allowed-hosts", f"{_LOOPBACK}:{port}")
+        settings = {"MLFLOW_BACKEND_STORE_URI": self.database("mlflow"), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        settings |= {"MLFLOW_S3_ENDPOINT_URL": self.variables()["AWS_ENDPOINT_URL"], "MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment = os.environ | self.variables() | settings
         environment.pop("MLFLOW_TRACKING_URI")
-        self._start("mlflow", sys.executable, "-m", "mlflow", "server", *store, *reached, env=environment)
+        self._start("mlflow", sys.executable, "-m", "mlflow", "server", *store, *address, env=environment)
         self._wait("mlflow", lambda: socket.create_connection((_LOOPBACK, port), 1).close())
 
     def stop(self, name: str) -> None:
-        """End a server and the processes that it started."""
+        """Stop a server and the processes that it started."""
         process = self.running.pop(name)
         if process.poll() is None:
-            how = signal.SIGTERM if name == "mlflow" else signal.SIGINT  # on SIGTERM PostgreSQL waits for its clients
-            os.killpg(process.pid, how)
+            stop_signal = (
+                signal.SIGTERM if name == "mlflow" else signal.SIGINT
+            )  # on SIGTERM PostgreSQL waits for its clients
+            os.killpg(process.pid, stop_signal)
             process.wait(60)
 
     def _sql(self, command: str) -> None:
@@ -164,7 +172,7 @@ class Servers:
 
 
 def _unprivileged() -> dict[str, str]:
-    """PostgreSQL refuses to run as root: the user and group that it then runs as, as a file or a process takes them."""
+    """Return the user and group of PostgreSQL's processes and files, which refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     return {"user": "nobody", "group": "nogroup"}
@@ -172,7 +180,7 @@ def _unprivileged() -> dict[str, str]:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """All three, running; at the end their processes are gone, and their data."""
+    """Run all three servers inside the block; their data are removed at its end."""
     with tempfile.TemporaryDirectory(prefix="team-") as folder:
         Path(folder).chmod(0o711)
         if os.geteuid() == 0:
@@ -189,8 +197,8 @@ def servers() -> Iterator[Servers]:
 
 def main(command: Sequence[str]) -> int:
     """Run a command, or a shell, in the environment of a worker; its exit status."""
-    if lacking := missing():
-        raise SystemExit(f"install first: {lacking}; docs/team.md says how")
+    if missing_names := missing():
+        raise SystemExit(f"install first: {missing_names}; docs/team.md says how")
     print("starting PostgreSQL, the bucket and MLflow's server; half a minute ...", flush=True)
     with servers() as started:
         print(f"MLflow: {started.variables()['MLFLOW_TRACKING_URI']}; exit the shell to end it all", flush=True)

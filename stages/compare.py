@@ -1,4 +1,4 @@
-"""Rank all models and show them on one page: reports/leaderboard.csv, leaderboard.md, comparisons.csv, index.html.
+"""Rank all models and write one page about them: reports/leaderboard.csv, leaderboard.md, comparisons.csv, index.html.
 
 A stage of dvc.yaml: `dvc repro compare`. It ranks the models that params.yaml lists and that have been evaluated.
 """
@@ -6,7 +6,7 @@ A stage of dvc.yaml: `dvc repro compare`. It ranks the models that params.yaml l
 from typing import Any
 
 from vision_pipeline.config.load import load_params
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError
 from vision_pipeline.core.files import read_json, write_text
 from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import AUGMENTED, MODEL_REPORTS, REPORTS
@@ -18,11 +18,15 @@ from vision_pipeline.evaluation.tables import write_table
 
 
 def main() -> None:
-    """Write the leaderboard, the comparison of all pairs and the page; print the leaderboard."""
+    """Write the leaderboard, the comparison of all pairs and the page; print the leaderboard.
+
+    Raises:
+        ArtifactError: no model has been evaluated, or a report is damaged.
+    """
     (models,) = load_params("models")
     evaluated_models, missing = split_evaluated(models, MODEL_REPORTS)
     if not evaluated_models:
-        raise UserError(f"{MODEL_REPORTS} has no evaluated model of params.yaml; `dvc repro` evaluates them all")
+        raise ArtifactError(f"{MODEL_REPORTS} has no evaluated model of params.yaml; `dvc repro` evaluates them all")
     table = build_leaderboard(evaluated_models, MODEL_REPORTS)
     data_summaries: dict[str, dict[str, Any]] = {
         name: read_json(MODEL_REPORTS / name / "data.json") for name in evaluated_models
@@ -36,7 +40,13 @@ def main() -> None:
     write_table(REPORTS / "leaderboard.csv", table)
     write_text(REPORTS / "leaderboard.md", to_markdown(table, gaps, notes, missing))
     write_table(REPORTS / "comparisons.csv", comparison_table)
-    context = ReportContext(MODEL_REPORTS, data_summaries, settings, previews, comparison_table)
+    context = ReportContext(
+        reports=MODEL_REPORTS,
+        data_summaries=data_summaries,
+        settings=settings,
+        previews=previews,
+        comparisons=comparison_table,
+    )
     write_text(REPORTS / "index.html", render_report(table, context, notes, missing))
 
     logger.info(f"\n{to_text(table, gaps)}\n")

@@ -1,6 +1,6 @@
-"""Export a trained model: one file of each format in exports/MODEL, run over the whole test set, and a card.
+"""Export a trained model: a file of each format in exports/MODEL, checked over the whole test set, and a model card.
 
-A stage of dvc.yaml: `dvc repro export@MODEL`. A transfer model's head is joined with its backbone first.
+A stage of dvc.yaml: `dvc repro export@MODEL`. The head of a transfer model is attached to its backbone first.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,6 @@ from vision_pipeline.models.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from vision_pipeline.models.loading import load_weights
 from vision_pipeline.runtime.device import Runtime, setup_runtime
 from vision_pipeline.tracking.lifecycle import reopen_run
 from vision_pipeline.tracking.records import export_record
@@ -49,33 +48,46 @@ def main(name: str) -> None:
         save_checkpoint(folder / "checkpoint.pth", checkpoint)
         write_formats(folder, network, checkpoint.state_dict, metadata)
         formats = _format_loaders(checkpoint, folder, runtime)
-        parity_report = check_parity(network, formats, inputs, data.targets("test"), runtime, settings.max_logit_gap)
+        parity_report = check_parity(
+            network, formats, inputs, data.targets("test"), runtime=runtime, max_logit_gap=settings.max_logit_gap
+        )
         write_json(folder / "parity.json", parity_report)
         sizes = {file: (folder / file).stat().st_size for file in formats}
+        logger.debug(f"{name}: bytes of each file: {sizes}")
         write_text(folder / "card.md", render_model_card(metadata, metrics, parity_report, sizes))
-    gap, item_name = (
-        max(comparison["max_logit_gap"] for comparison in parity_report["formats"].values()),
-        data.info.item_name,
-    )
+    gap = max(comparison["max_logit_gap"] for comparison in parity_report["formats"].values())
     logger.info(
-        f"{name}: {len(formats)} formats agree on {len(inputs):,} test {item_name}; a logit differs by {gap:.2g} at most"
+        f"{name}: {len(formats)} formats agree on {len(inputs):,} test {data.info.item_name}; "
+        f"a logit differs by {gap:.2g} at most"
     )
 
     with reopen_run(name) as run:
         run.log_record(export_record(EXPORTS / name, settings.model_dump()))
-        onnx_and_inputs = EXPORTS / name / "model.onnx", inputs
-        run.submit("the model to serve", lambda client: log_served_model(client, str(run.id), name, *onnx_and_inputs))
+        onnx_file = EXPORTS / name / "model.onnx"
+        run.submit(
+            "the model to serve",
+            lambda client: log_served_model(client, str(run.id), name=name, onnx_file=onnx_file, inputs=inputs),
+        )
 
 
 def _attach_backbone(head: Checkpoint, features: Path, image_shape: list[int]) -> Checkpoint:
-    """Backbone and head as one network from pixels; `features` is the folder that the head was trained on."""
-    from vision_pipeline.models.backbones import create_backbone  # only transfer models need it
-    from vision_pipeline.models.transfer import attach_head
+    """Return a checkpoint of backbone and head as one network from pixels.
+
+    Args:
+        head: checkpoint of the head.
+        features: folder of the features that the head was trained on, with the backbone.
+        image_shape: [H, W, C] of the images.
+    """
+    from vision_pipeline.models.transfer import join_backbone  # only transfer models depend on it
 
     backbone_metadata = read_json(features / "backbone.json")
-    body = create_backbone(backbone_metadata["library"], backbone_metadata["network"])
-    load_weights(body, read_safetensors(features / "backbone.safetensors"))
-    network = attach_head(body, head.normalize["mean"], head.normalize["std"], build_from_checkpoint(head))
+    network = join_backbone(
+        backbone_metadata,
+        build_from_checkpoint(head),
+        feature_mean=head.normalize["mean"],
+        feature_std=head.normalize["std"],
+        weights=read_safetensors(features / "backbone.safetensors"),
+    )
     return replace(
         head,
         input_shape=image_shape,
@@ -86,7 +98,7 @@ def _attach_backbone(head: Checkpoint, features: Path, image_shape: list[int]) -
 
 
 def _format_loaders(checkpoint: Checkpoint, folder: Path, runtime: Runtime) -> dict[str, Callable[[], nn.Module]]:
-    """By file, what loads it as a user would: as a module from stored inputs to logits."""
+    """Return functions that load each file as a user would, as a module from stored inputs to logits."""
     pth, safetensors, onnx, pt2 = (
         folder / file for file in ("checkpoint.pth", "model.safetensors", "model.onnx", "model.pt2")
     )

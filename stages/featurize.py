@@ -1,4 +1,7 @@
-"""Compute the features of a data set's images by a frozen backbone, once; writes data/features/FEATURES."""
+"""Compute the features of a data set's images by a frozen backbone, and write data/features/FEATURES.
+
+A stage of dvc.yaml: `dvc repro featurize@FEATURES`.
+"""
 
 from pathlib import Path
 from shutil import copyfile
@@ -7,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vision_pipeline.config.load import load_params
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import DataError
 from vision_pipeline.core.files import atomic_dir, read_json, write_json, write_text
+from vision_pipeline.core.limits import MIN_BACKBONE_SIZE
 from vision_pipeline.core.locks import cpu_slot
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import AUGMENTED, FEATURES, PREPARED, WEIGHTS
 from vision_pipeline.core.progress import progress_bar
 from vision_pipeline.core.stage_main import run_stage
@@ -32,8 +37,6 @@ if TYPE_CHECKING:
     from vision_pipeline.augmentation.policy import AugmentationPolicy
     from vision_pipeline.models.features import FeatureExtractor
 
-_MIN_IMAGE_SIZE = 32  # pixels of height and width: most networks halve their inputs five times
-
 
 def main(name: str) -> None:
     """Write data/features/NAME/."""
@@ -53,9 +56,12 @@ def main(name: str) -> None:
     backbone_metadata["weights"] = dict(read_json(weights / "provenance.json"))
     network = load_backbone(backbone_metadata["library"], backbone_metadata["network"], weights / "weights.safetensors")
     runtime = setup_runtime(device, precision, threads, has_convolutions=True, deterministic=deterministic)
-    extractor = FeatureExtractor(network, backbone_metadata, runtime, settings.batch_size, images.info.shape)
+    extractor = FeatureExtractor(
+        network, backbone_metadata, runtime=runtime, batch_size=settings.batch_size, shape=images.info.shape
+    )
+    logger.debug(f"{settings.backbone} computes {extractor.num_features} features on {runtime.device}")
     with cpu_slot(runtime.max_parallel_stages), atomic_dir(FEATURES / name) as folder:
-        _write_splits(folder, images, extractor, policy, seed, settings.views)
+        _write_splits(folder, images, extractor, policy=policy, seed=seed, views=settings.views)
         copyfile(weights / "weights.safetensors", folder / "backbone.safetensors")
         write_json(folder / "backbone.json", backbone_metadata)
         provenance = {
@@ -67,12 +73,18 @@ def main(name: str) -> None:
 
 
 def _check_shape(dataset: str, shape: list[int]) -> None:
+    """Check that a backbone can take the images.
+
+    Raises:
+        DataError: they are too small, or not RGB.
+    """
     height, width, channels = shape
-    if channels != 3 or min(height, width) < _MIN_IMAGE_SIZE:
+    if channels != 3 or min(height, width) < MIN_BACKBONE_SIZE:
         key = f"datasets.{dataset}.prepare"
-        raise UserError(
-            f"a backbone takes RGB images of at least {_MIN_IMAGE_SIZE}x{_MIN_IMAGE_SIZE} pixels, those of {dataset} are "
-            f"{height}x{width} with {channels} channel(s); set {key}.size and {key}.channels to 3"
+        raise DataError(
+            f"a backbone takes RGB images of at least {MIN_BACKBONE_SIZE}x{MIN_BACKBONE_SIZE} pixels, "
+            f"those of {dataset} are {height}x{width} with {channels} channel(s); "
+            f"set {key}.size and {key}.channels to 3"
         )
 
 
@@ -80,11 +92,12 @@ def _write_splits(
     folder: Path,
     images: PreparedDataset,
     extractor: "FeatureExtractor",
+    *,
     policy: "AugmentationPolicy",
     seed: int,
     views: int,
 ) -> None:
-    """Features, targets and rows of all splits; train's views stand one after the other, the plain one first."""
+    """Write features, targets and rows of all splits; train's views follow one another, the plain images first."""
     counts = {split: views if split == "train" else 1 for split in SPLITS}
     total = sum(counts[split] * len(images.targets(split)) for split in SPLITS)
     with progress_bar(total, f"features of {images.folder.name}") as pbar:
@@ -102,12 +115,12 @@ def _write_splits(
 
 
 def _view_transform(policy: "AugmentationPolicy", seed: int, view: int) -> "Callable[[Tensor, Tensor, int], Tensor]":
-    """What a view makes of a batch of pixels, their rows and its number; the first view is the plain image."""
+    """Return the transform of a view, for `FeatureExtractor.extract_into`; the first view is the plain image."""
     from vision_pipeline.runtime.preprocessing import uint8_to_float
 
     if view == 0:
         return lambda pixels, rows, step: uint8_to_float(pixels)
-    return lambda pixels, rows, step: policy.apply(pixels, rows, seed, view, step)
+    return lambda pixels, rows, step: policy.apply(pixels, rows, seed=seed, epoch=view, step=step)
 
 
 if __name__ == "__main__":

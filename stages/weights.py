@@ -27,7 +27,9 @@ def main(name: str) -> None:
             weights = load_pretrained_weights(*spec, folder / provenance["file"])
             (folder / provenance["file"]).unlink()  # the published file; only its weights are needed
         write_bytes(folder / "weights.safetensors", save(weights))
-        write_json(folder / "backbone.json", make_backbone_info(name, *spec, network, entry.mean, entry.std))
+        write_json(
+            folder / "backbone.json", make_backbone_info(name, *spec, model=network, mean=entry.mean, std=entry.std)
+        )
         write_json(folder / "provenance.json", provenance)
         write_json(folder / "published.json", entry.model_dump())
 

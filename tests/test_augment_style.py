@@ -45,8 +45,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -
         create_memmap(folder, split, num_rows=rows, shape=[32, 32, 3], kind="images")[:] = pixels.astype(np.uint8)
         write_targets(folder, split, np.arange(rows) % 2)
         (folder / split / "rows.csv").write_text("hash,name\n" + "".join(f"{row},{row}.jpg\n" for row in range(rows)))
-    about = {"name": "cats_dogs", "status": "stand-in", "source": "stand-in", "digest": "0" * 64, "licence": "none"}
-    write_info(folder, "images", ["cat", "dog"], mean=[0.5] * 3, std=[0.2] * 3, provenance=about)
+    provenance = {
+        "name": "cats_dogs",
+        "status": "stand-in",
+        "source": "stand-in",
+        "digest": "0" * 64,
+        "licence": "none",
+    }
+    write_info(folder, "images", ["cat", "dog"], mean=[0.5] * 3, std=[0.2] * 3, provenance=provenance)
     weights.main("efficientnet_lite0")
     return tmp_path
 
@@ -70,7 +76,7 @@ def test_the_drawn_images_have_another_look_and_the_others_are_plain(project: Pa
     augment.main(_NAME)
     plain, stored = open_dataset(Path("data/prepared/cats_dogs")), open_dataset(_VIEWS)
     for view in (1, 2):
-        drawn = sample_style(StyleConfig.model_validate(_STYLE), 20, 64, 0, view, 0)
+        drawn = sample_style(StyleConfig.model_validate(_STYLE), 20, 64, seed=0, epoch=view, step=0)
         seen, images = stored.inputs("train")[20 * (view - 1) : 20 * view], plain.inputs("train")
         same = (seen == images).all((1, 2, 3))
         assert same.tolist() == (~drawn.styled).tolist() and 0 < same.sum() < 20
@@ -82,9 +88,9 @@ def test_the_drawn_images_have_another_look_and_the_others_are_plain(project: Pa
 
 def test_the_views_say_which_policy_and_style_they_have(project: Path) -> None:
     augment.main(_NAME)
-    about = json.loads(Path("data/weights/efficientnet_lite0/provenance.json").read_text())
+    weights_provenance = json.loads(Path("data/weights/efficientnet_lite0/provenance.json").read_text())
     plain, stored = open_dataset(Path("data/prepared/cats_dogs")).info.provenance, open_dataset(_VIEWS).info.provenance
-    style = {**_STYLE, "weights": about}
+    style = {**_STYLE, "weights": weights_provenance}
     assert stored == plain | {"augmentation": {"policy": _NAME, "views": 2, "style": style}}
     assert json.loads((_VIEWS.parent / "policy.json").read_text())["steps"] == {"style": _STYLE}
 

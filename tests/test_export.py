@@ -15,7 +15,6 @@ from torch import nn
 from stages.export import main
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.files import read_json, write_json
-from vision_pipeline.models import backbones
 from vision_pipeline.models.build import build_model
 from vision_pipeline.models.checkpoint import build_pixel_model, load_checkpoint, save_checkpoint
 
@@ -80,7 +79,7 @@ class Backbone(nn.Module):
 
 
 def test_a_transfer_model_is_joined_with_its_backbone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backbones, "create_backbone", lambda library, network: Backbone())
+    monkeypatch.setattr("vision_pipeline.models.transfer.create_backbone", lambda library, network: Backbone())
     name, features = "cats_dogs-densenet121", Path("data/features/cats_dogs-densenet121")
     write_set(Path("data/prepared/cats_dogs"), channels=3)
     torch.manual_seed(1)

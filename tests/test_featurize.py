@@ -82,12 +82,12 @@ def test_what_else_the_folder_holds(workspace: Path) -> None:
     backbone = json.loads((folder / "backbone.json").read_text())
     weights = Path("data/weights/efficientnet_lite0")
     assert backbone["parameters"] == 3_371_008
-    assert backbone.pop("weights") == (about := json.loads((weights / "provenance.json").read_text()))
+    assert backbone.pop("weights") == (weights_provenance := json.loads((weights / "provenance.json").read_text()))
     assert backbone == json.loads((weights / "backbone.json").read_text())
     assert open_dataset(folder).info.provenance == {
         "name": "cats_dogs",
         "status": "stand-in",
-        "backbone": {"name": "efficientnet_lite0", "weights": about},
+        "backbone": {"name": "efficientnet_lite0", "weights": weights_provenance},
     }
     assert (folder / "test/rows.csv").read_bytes() == (prepared / "test/rows.csv").read_bytes()
     header, *rows = (prepared / "train/rows.csv").read_text().splitlines()

@@ -21,7 +21,7 @@ def test_every_test_that_it_names_is_there(repository: Path) -> None:
 
 def test_every_file_and_step_that_it_names_is_there(repository: Path) -> None:
     text = table(repository)
-    for path in re.findall(r"`((?:stages|vision_pipeline|benchmarks|data)/[\w/.]+)`", text):
+    for path in re.findall(r"`((?:stages|vision_pipeline|benchmarks|data)/(?!test_)[\w/.]+)`", text):
         assert (repository / path).exists(), path
     assert set(re.findall(r"`vision tour ([a-z-]+)`", text)) <= load_steps().keys()
 

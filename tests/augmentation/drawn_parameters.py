@@ -1,4 +1,4 @@
-"""Parameters as if they had been drawn, and images to use them on."""
+"""Chosen augmentation parameters, and random images."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ FILLS = ("zeros", "border", "reflection")
 
 
 def drawn_as(images: int, noise: Tensor | None = None, **values: float | list[float]) -> AugmentParams:
-    """Parameters for `images` images: the ones named, for all of them or one by one, the others neutral."""
+    """Return parameters for `images` images: those of `values`, for all of them or one by one, the others neutral."""
     neutral = {"rot90": 0, "hflip": 0, "vflip": 0, "degrees": 0, "factor": 1, "right": 0, "up": 0, "std": 0}
     fields = {}
     for name, value in {**neutral, **values}.items():

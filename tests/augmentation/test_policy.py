@@ -25,6 +25,7 @@ _MIXED: dict[str, Any] = {
 
 
 _ROWS = torch.arange(16)
+_KEY = {"seed": 0, "epoch": 1, "step": 2}
 
 
 def _policy(**steps: Any) -> AugmentationPolicy:
@@ -39,7 +40,7 @@ def _images(count: int = 16) -> Tensor:
 def test_the_identity_is_the_pixels_on_the_unit_scale() -> None:
     policy = _policy()
     assert policy.is_identity
-    assert torch.equal(policy.apply(_images(), _ROWS, 0, 1, 2), uint8_to_float(_images()))
+    assert torch.equal(policy.apply(_images(), _ROWS, **_KEY), uint8_to_float(_images()))
     assert not _policy(hflip=0.5).is_identity
 
 
@@ -50,19 +51,19 @@ def test_the_committed_policy_none_is_the_identity(repository: Path) -> None:
 
 def test_the_same_key_gives_the_same_images_and_another_gives_others() -> None:
     policy = _policy(**_MIXED)
-    first = policy.apply(_images(), _ROWS, 0, 1, 2)
-    assert torch.equal(policy.apply(_images(), _ROWS, 0, 1, 2), first)
-    for key in ((1, 1, 2), (0, 2, 2), (0, 1, 3)):
-        assert not torch.equal(policy.apply(_images(), _ROWS, *key), first)
+    first = policy.apply(_images(), _ROWS, **_KEY)
+    assert torch.equal(policy.apply(_images(), _ROWS, **_KEY), first)
+    for change in ({"seed": 1}, {"epoch": 2}, {"step": 3}):
+        assert not torch.equal(policy.apply(_images(), _ROWS, **_KEY | change), first)
 
 
 def test_threads_change_nothing() -> None:
     policy, before = _policy(**_MIXED), torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        alone = policy.apply(_images(), _ROWS, 0, 1, 2)
+        alone = policy.apply(_images(), _ROWS, **_KEY)
         torch.set_num_threads(2)
-        assert torch.equal(policy.apply(_images(), _ROWS, 0, 1, 2), alone)
+        assert torch.equal(policy.apply(_images(), _ROWS, **_KEY), alone)
     finally:
         torch.set_num_threads(before)
 
@@ -70,33 +71,33 @@ def test_threads_change_nothing() -> None:
 def test_autocast_changes_nothing() -> None:
     policy = _policy(**_MIXED)
     with torch.autocast("cpu", torch.bfloat16):
-        within = policy.apply(_images(), _ROWS, 0, 1, 2)
-    assert torch.equal(within, policy.apply(_images(), _ROWS, 0, 1, 2))
+        within = policy.apply(_images(), _ROWS, **_KEY)
+    assert torch.equal(within, policy.apply(_images(), _ROWS, **_KEY))
 
 
 def test_what_an_image_becomes_depends_on_its_place_and_not_on_its_neighbours() -> None:
     policy, images = _policy(**{name: value for name, value in _MIXED.items() if name != "noise"}), _images()
     others = images.flip(0)
     others[5] = images[5]
-    assert torch.equal(policy.apply(images, _ROWS, 0, 1, 2)[5], policy.apply(others, _ROWS, 0, 1, 2)[5])
+    assert torch.equal(policy.apply(images, _ROWS, **_KEY)[5], policy.apply(others, _ROWS, **_KEY)[5])
 
 
 @given(st.integers(0, 16), st.integers(0, 16))
 def test_some_rows_of_a_batch_are_as_in_the_whole(first: int, last: int) -> None:
     policy, rows = _policy(**_MIXED), slice(min(first, last), max(first, last) + 1)
-    assert torch.equal(policy.apply(_images(), _ROWS, 0, 1, 2, rows), policy.apply(_images(), _ROWS, 0, 1, 2)[rows])
+    assert torch.equal(policy.apply(_images(), _ROWS, **_KEY, rows=rows), policy.apply(_images(), _ROWS, **_KEY)[rows])
 
 
 def test_a_smaller_last_batch_is_the_start_of_a_full_one() -> None:
     policy = _policy(**{name: value for name, value in _MIXED.items() if name != "noise"})
-    assert torch.equal(policy.apply(_images()[:7], _ROWS[:7], 0, 1, 2), policy.apply(_images(), _ROWS, 0, 1, 2)[:7])
+    assert torch.equal(policy.apply(_images()[:7], _ROWS[:7], **_KEY), policy.apply(_images(), _ROWS, **_KEY)[:7])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 1000), st.integers(0, 10**6))
 @settings(max_examples=25)
 def test_images_stay_on_the_scale_0_to_1(seed: int, epoch: int, step: int) -> None:
     result = _policy(**{**_MIXED, "noise": {"probability": 0.5, "std": [0.0, 1.0]}}).apply(
-        _images(4), _ROWS[:4], seed, epoch, step
+        _images(4), _ROWS[:4], seed=seed, epoch=epoch, step=step
     )
     assert result.min() >= 0 and result.max() <= 1 and result.isfinite().all()
 
@@ -132,5 +133,5 @@ def test_devices_agree_within_one_grey_value() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     policy = _policy(**{**_MIXED, "noise": {"probability": 0.5, "std": [0.0, 0.1]}, "rot90": 0.3})
-    on_gpu = policy.apply(_images().cuda(), _ROWS, 0, 1, 2).cpu()
-    assert (policy.apply(_images(), _ROWS, 0, 1, 2) - on_gpu).abs().max().item() <= 1 / 255
+    on_gpu = policy.apply(_images().cuda(), _ROWS, **_KEY).cpu()
+    assert (policy.apply(_images(), _ROWS, **_KEY) - on_gpu).abs().max().item() <= 1 / 255

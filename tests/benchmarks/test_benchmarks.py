@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say; their figures are no test's business."""
+"""The benchmarks measure what they say; their results are not tested."""
 
 import pytest
 import torch
@@ -29,28 +29,28 @@ def test_turns_alternate_and_give_the_median(capsys):
         called.append(name)
         return next(values[name])
 
-    found = timing.measure_in_turns(3, a=lambda: measure("a"), b=lambda: measure("b"))
+    medians = timing.measure_in_turns(3, a=lambda: measure("a"), b=lambda: measure("b"))
     assert called == ["a", "b"] * 3
-    assert found == {"a": 2.0, "b": 20.0}
+    assert medians == {"a": 2.0, "b": 20.0}
     assert len(capsys.readouterr().out.splitlines()) == 6
 
 
 @pytest.mark.parametrize("name", ["cifar10-cnn", "cifar10-speednet"])
 def test_both_recipes_train(name):
-    assert training.measure_recipe(name, 64, 0, 300, CPU) > 0
+    assert training.measure_recipe(name, batch_size=64, workers=0, count=300, runtime=CPU) > 0
     assert training.measure_engine(name, 300, CPU) > 0
 
 
 def test_the_usual_recipe_trains_every_image_of_its_network(monkeypatch):
-    seen, build = [], training.build
+    seen, build_model = [], training.build_model
 
-    def watched(*arguments):
-        network = build(*arguments)
+    def build_with_hook(*arguments):
+        network = build_model(*arguments)
         network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
         return network
 
-    monkeypatch.setattr(training, "build_model", watched)
-    training.measure_recipe("cifar10-cnn", 64, 0, 300, CPU)
+    monkeypatch.setattr(training, "build_model", build_with_hook)
+    training.measure_recipe("cifar10-cnn", batch_size=64, workers=0, count=300, runtime=CPU)
     assert seen == [64, 64, 64, 64, 44]
 
 
@@ -88,10 +88,10 @@ def test_what_would_be_trained_otherwise_is_refused(name, changes, why):
     ("name", "convolutional"), [("mnist-mlp", False), ("mnist-cnn", True), ("cifar10-speednet", True)]
 )
 def test_precision_is_chosen_as_for_a_training(name, convolutional, monkeypatch):
-    asked = []
-    monkeypatch.setattr(common, "setup_runtime", lambda *values: asked.append(values) or CPU)
+    calls = []
+    monkeypatch.setattr(common, "setup_runtime", lambda *values: calls.append(values) or CPU)
     setup_runtime_for(name, load_model_config(name), "cpu")
-    assert asked == [("cpu", "auto", 0, convolutional)]
+    assert calls == [("cpu", "auto", 0, convolutional)]
 
 
 def test_a_task_begins_with_the_models_weights():

@@ -13,9 +13,9 @@ GPU = Runtime(torch.device("cuda"), "fp32", 1, "a GPU")
 
 def test_a_step_trains_the_network_on_the_device(monkeypatch):
     tasks = []
-    monkeypatch.setattr(device, "build_random_task", watched(tasks, device.engine_task))
+    monkeypatch.setattr(device, "build_random_task", recording(tasks, device.build_random_task))
     step = device.make_step("cifar10-cnn", 8, CPU)
-    network = tasks[0].eval_network
+    network = tasks[0].network
     before = [parameter.detach().clone() for parameter in network.parameters()]
     step()
     assert network.training
@@ -23,22 +23,22 @@ def test_a_step_trains_the_network_on_the_device(monkeypatch):
     assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
 
 
-def watched(tasks, make):
-    def made(*arguments):
-        tasks.append(make(*arguments))
+def recording(tasks, build):
+    def build_and_record(*arguments):
+        tasks.append(build(*arguments))
         return tasks[-1]
 
-    return made
+    return build_and_record
 
 
 def test_the_first_steps_are_not_counted_and_at_least_20_are(monkeypatch, capsys):
     taken = []
-    monkeypatch.setattr(device, "make_step", lambda name, size, on: lambda: taken.append(on.device.type))
-    found = device.measure_steps("any", 8, [CPU, GPU])
+    monkeypatch.setattr(device, "make_step", lambda name, size, runtime: lambda: taken.append(runtime.device.type))
+    seconds = device.measure_steps("any", 8, [CPU, GPU])
     assert taken[: 2 * device.WARM_UP] == ["cpu"] * device.WARM_UP + ["cuda"] * device.WARM_UP
     assert taken[2 * device.WARM_UP :] == ["cpu", "cuda"] * device.STEPS
     assert device.STEPS >= 20
-    assert found.keys() == {"cpu", "cuda"}
+    assert seconds.keys() == {"cpu", "cuda"}
     assert len(capsys.readouterr().out.splitlines()) == 2 * device.STEPS
 
 

@@ -27,15 +27,15 @@ def test_the_files_take_no_disk(tmp_path):
 def test_every_image_is_trained_on_once(fits, tmp_path, monkeypatch):
     memory.write_sparse_array(tmp_path / "1.npy", 4000, 32)
     monkeypatch.setattr(batches, "_fits", lambda size, device: fits)
-    found = memory.train_one_epoch(np.load(tmp_path / "1.npy", mmap_mode="r"), CPU)
-    assert found["images"] == 4000
-    assert found["memory"] > 0
+    results = memory.train_one_epoch(np.load(tmp_path / "1.npy", mmap_mode="r"), CPU)
+    assert results["images"] == 4000
+    assert results["memory"] > 0
 
 
 def test_each_size_is_measured_in_turns(capsys):
-    found = memory.measure_sizes(40, 16, (1, 2), 1)
-    assert {multiple: [one["images"] for one in found[multiple]] for multiple in found} == {1: [40], 2: [80]}
-    assert all(math.isfinite(one["seconds"]) for one in found[1])
+    results = memory.measure_sizes(40, 16, (1, 2), 1)
+    assert {multiple: [run["images"] for run in results[multiple]] for multiple in results} == {1: [40], 2: [80]}
+    assert all(math.isfinite(run["seconds"]) for run in results[1])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["  1x, 40 images", "  2x, 80 images"]
 

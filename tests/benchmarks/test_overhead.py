@@ -11,8 +11,8 @@ from vision_pipeline.runtime.device import Runtime, setup_runtime
 CPU = Runtime(torch.device("cpu"), "fp32", 1, "test")
 
 
-def trained(folder: Path) -> str:
-    """The digest of a clone's model, which is then removed."""
+def take_digest(folder: Path) -> str:
+    """Return the digest of a clone's model, which is then removed."""
     checkpoint = folder / "models" / overhead.MODEL / "checkpoint.pth"
     digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     checkpoint.unlink()
@@ -24,9 +24,9 @@ def test_bare_and_by_dvc_with_mlflow_the_same_training_is_done(tmp_path):
     overhead.clone_repository(folder, 200)
     assert overhead.time_training(folder, overhead.BARE_COMMAND, "off") > 0
     assert not (folder / "mlflow.db").exists()
-    bare = trained(folder)
+    bare = take_digest(folder)
     assert overhead.time_training(folder, overhead.DVC_COMMAND, "strict") > 0
-    assert trained(folder) == bare
+    assert take_digest(folder) == bare
     with sqlite3.connect(folder / "mlflow.db") as database:
         assert database.execute("SELECT name, status FROM runs").fetchall() == [(overhead.MODEL, "FINISHED")]
 

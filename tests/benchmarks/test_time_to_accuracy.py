@@ -28,7 +28,7 @@ def prepared(tmp_path, monkeypatch):
 def test_a_training_depends_on_its_seed_alone(prepared):
     model = load_model_config("mnist-cnn", CHANGES)
     first, again, other = (one_training.train_and_test(model, prepared, CPU, seed) for seed in (0, 0, 1))
-    accuracies = [[accuracy for accuracy, _ in one["epochs"]] for one in (first, again)]
+    accuracies = [[accuracy for accuracy, _ in outcome["epochs"]] for outcome in (first, again)]
     assert accuracies[0] == accuracies[1]
     assert len(accuracies[0]) == 3
     assert first["accuracy"] == again["accuracy"]
@@ -41,14 +41,14 @@ def test_a_training_depends_on_its_seed_alone(prepared):
 def test_the_best_epochs_weights_are_tested_as_params_yaml_averages(prepared, monkeypatch):
     model = load_model_config("mnist-cnn", CHANGES)
     tested = []
-    outputs = one_training.outputs
+    predict_logits = one_training.predict_logits
     monkeypatch.setattr(one_training, "predict_logits", lambda network, *more, **named: (
-        tested.append(network), outputs(network, *more, **named))[1])  # fmt: skip
+        tested.append(network), predict_logits(network, *more, **named))[1])  # fmt: skip
     monkeypatch.setattr(one_training, "load_tta_views", lambda model: None)
     one_training.train_and_test(model, prepared, CPU, 0)
     monkeypatch.setattr(one_training, "load_tta_views", lambda model: "mirror-shift")
     one_training.train_and_test(model, prepared, CPU, 0)
-    assert [type(network).__name__ for network in tested] == ["FromPixels", "Averaged"]
+    assert [type(network).__name__ for network in tested] == ["PixelModel", "TTAModel"]
     weights = [network.state_dict() for network in (tested[0], tested[1].network)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
@@ -62,8 +62,10 @@ def test_each_seed_is_a_process_of_its_own_and_the_test_set_is_told(prepared, mo
     changes = [f"--set={change}" for change in CHANGES]
     monkeypatch.setattr(sys, "argv", ["it", "mnist-mlp", "--seeds", "2", "--goal", "0.1", *changes])
     time_to_accuracy.main()
-    _, about, *seeds, accuracy, cold, training, ratio = capsys.readouterr().out.splitlines()
-    assert about == "mnist-mlp on mnist (stand-in images; train 20, val 10, test 40); test averaged over views: no"
+    _, description, *seeds, accuracy, cold, training, ratio = capsys.readouterr().out.splitlines()
+    assert (
+        description == "mnist-mlp on mnist (stand-in images; train 20, val 10, test 40); test averaged over views: no"
+    )
     assert [line.split(":")[0] for line in seeds] == ["  seed 0", "  seed 1"]
     assert all("of it training; validation reached 10.00% after epoch" in line for line in seeds)
     assert accuracy.startswith("test accuracy: ") and accuracy.endswith(" %")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracking.conftest import empty_store, workspace  # noqa: F401
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:

@@ -20,10 +20,10 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_four_filters_make_four_maps_and_opposite_filters_opposite_maps() -> None:
     checkpoint = tiny_checkpoint("cnn")
-    weight, bias = (checkpoint.state_dict[f"convs.0.{one}"] for one in ("weight", "bias"))
+    weight, bias = (checkpoint.state_dict[f"convs.0.{name}"] for name in ("weight", "bias"))
     edges = torch.tensor([-1.0, 0.0, 1.0]).expand(3, 3)
-    for place, one in enumerate((edges, -edges, edges.T, -edges.T)):
-        weight[place, 0] = one
+    for index, kernel in enumerate((edges, -edges, edges.T, -edges.T)):
+        weight[index, 0] = kernel
     bias.zero_()
     layer, kernels, maps = run_first_convolution(checkpoint, images(1)[0][0])
     assert layer.endswith("convs.0")
@@ -52,7 +52,9 @@ def test_the_picture_shows_32_at_most(channels: int) -> None:
     random = np.random.default_rng(0)
     pixels, kernels = images(1, channels)[0][0], random.normal(size=(40, channels, 3, 3))
     for count in (32, 40):
-        plot_filters(Path(f"{count}.png"), "many", pixels, kernels[:count], random.normal(size=(count, 8, 8)))
+        plot_filters(
+            Path(f"{count}.png"), "many", pixels=pixels, kernels=kernels[:count], maps=random.normal(size=(count, 8, 8))
+        )
     few, many = (Image.open(f"{count}.png") for count in (32, 40))
     assert few.size == many.size
     assert few.tobytes() != many.tobytes()  # the title says that some are left out

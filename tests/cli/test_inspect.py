@@ -69,7 +69,7 @@ def test_the_chain_from_the_source_to_the_prediction(place: Path, capsys: pytest
     of = {"run": run_id(), "beginning": run_id()[:8]}.get(by, by)
     capsys.readouterr()
     inspect(of)
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     report = json.loads(Path(f"reports/models/{MODEL}/train.json").read_text())
     digest = json.loads(Path("data/prepared/mnist/dataset.json").read_text())["digest"]
     for said in (
@@ -82,7 +82,7 @@ def test_the_chain_from_the_source_to_the_prediction(place: Path, capsys: pytest
         f"run {run_id()}, FINISHED",
         "accuracy ",
     ):
-        assert said in shown
+        assert said in output
 
 
 def test_data_that_have_changed_are_found_out(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,9 +93,9 @@ def test_data_that_have_changed_are_found_out(place: Path, capsys: pytest.Captur
     policy = Path("data/augmented/none/policy.json")
     policy.write_text(policy.read_text() + "\n")
     inspect(MODEL)
-    shown = capsys.readouterr().out
-    assert "data/prepared/mnist has ANOTHER" in shown
-    assert "the files here give ANOTHER" in shown
+    output = capsys.readouterr().out
+    assert "data/prepared/mnist has ANOTHER" in output
+    assert "the files here give ANOTHER" in output
 
 
 def test_without_data_store_and_git_the_checkpoint_still_tells(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,11 +103,11 @@ def test_without_data_store_and_git_the_checkpoint_still_tells(place: Path, caps
         shutil.rmtree(folder)
     Path("mlflow.db").unlink()
     inspect(CHECKPOINT)
-    shown = capsys.readouterr().out
-    assert "data/prepared/mnist is not here" in shown
-    assert "cannot be made again, for data/weights/none is not here" in shown
-    assert "git          not known: `git for-each-ref" in shown and "not a git repository" in shown
-    assert "no run here; `vision sync` makes one" in shown
+    output = capsys.readouterr().out
+    assert "data/prepared/mnist is not here" in output
+    assert "cannot be made again, for data/weights/none is not here" in output
+    assert "git          not known: `git for-each-ref" in output and "not a git repository" in output
+    assert "no run here; `vision sync` makes one" in output
     assert not Path("mlflow.db").exists()
 
 

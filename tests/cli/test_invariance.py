@@ -1,4 +1,4 @@
-"""`vision invariance`: answers to images and to their altered copies."""
+"""`vision invariance`: predictions for images and for their altered copies."""
 
 from pathlib import Path
 
@@ -33,9 +33,9 @@ def write_policy(steps: dict[str, object], dataset: str | None = "tiny") -> Path
 
 def test_who_sees_the_mean_alone_says_the_same_of_an_image_upside_down() -> None:
     data = open_dataset(Path("data/prepared/tiny"))
-    found = measure_invariance(brightness_checkpoint(), read_policy(write_policy(UPSIDE_DOWN)), data, copies=3, seed=0)
-    assert found.agreement == found.low == found.high == 1.0
-    assert found.altered_accuracy == found.accuracy > 0.8
+    result = measure_invariance(brightness_checkpoint(), read_policy(write_policy(UPSIDE_DOWN)), data, copies=3, seed=0)
+    assert result.agreement == result.low == result.high == 1.0
+    assert result.altered_accuracy == result.accuracy > 0.8
 
 
 def test_with_three_quarters_of_each_image_black_all_are_dark() -> None:
@@ -43,18 +43,18 @@ def test_with_three_quarters_of_each_image_black_all_are_dark() -> None:
     light = data.targets("test") == 1
     pixels = data.inputs("test").reshape(len(light), -1)
     said_dark = float((pixels.mean(1) < 125).mean())
-    found = measure_invariance(brightness_checkpoint(), read_policy(write_policy(DARKER)), data, copies=2, seed=0)
-    assert found.agreement == pytest.approx(said_dark)
-    assert found.altered_accuracy == pytest.approx(1 - light.mean())
+    result = measure_invariance(brightness_checkpoint(), read_policy(write_policy(DARKER)), data, copies=2, seed=0)
+    assert result.agreement == pytest.approx(said_dark)
+    assert result.altered_accuracy == pytest.approx(1 - light.mean())
     half = 1.96 * np.sqrt(said_dark * (1 - said_dark) / len(light))
-    assert (found.low, found.high) == pytest.approx((said_dark - half, said_dark + half))
+    assert (result.low, result.high) == pytest.approx((said_dark - half, said_dark + half))
 
 
 def test_a_line_for_each_model(capsys: pytest.CaptureFixture[str]) -> None:
     save_checkpoint(Path("other.pth"), brightness_checkpoint())
     invariance(["small.pth", "other.pth"], policy="altered", copies=1)
-    about, _, head, *lines = capsys.readouterr().out.splitlines()
-    assert about == "40 test images of tiny, 1 copy of each, altered by altered"
+    title, _, head, *lines = capsys.readouterr().out.splitlines()
+    assert title == "40 test images of tiny, 1 copy of each, altered by altered"
     assert head.split()[:3] == ["model", "same", "answer"]
     assert [line.split()[:2] for line in lines] == [["small.pth", "100.00%"], ["other.pth", "100.00%"]]
 

@@ -9,12 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from vision_pipeline.cli.main import app
-from vision_pipeline.cli.pipeline.forecast import describe_time, estimate_seconds, format_duration, simulate_makespan
-from vision_pipeline.cli.plan.command import _count_epochs
-from vision_pipeline.cli.plan.reasons import override_params, stale_stages
+from vision_pipeline.cli.pipeline.schedule import describe_time
+from vision_pipeline.cli.plan import _count_epochs, override_params, stale_stages
 from vision_pipeline.config.load import PARAMS
 from vision_pipeline.core.errors import UserError
-from vision_pipeline.core.timings import StageTiming
 
 DVC_YAML = """
 stages:
@@ -34,7 +32,7 @@ PAST = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
+def finished(tmp_path_factory) -> Path:
     """A repository after `dvc repro`."""
     root = tmp_path_factory.mktemp("plan")
     (root / "dvc.yaml").write_text(DVC_YAML)
@@ -42,32 +40,30 @@ def made(tmp_path_factory) -> Path:
     (root / "raw").write_text("one\n")
     for command in (
         ["git", "init", "-q"],
-        *([sys.executable, "-m", "dvc", *one] for one in (["init", "-q"], ["repro"])),
+        *([sys.executable, "-m", "dvc", *arguments] for arguments in (["init", "-q"], ["repro"])),
     ):
         subprocess.run(command, cwd=root, check=True)
     return root
 
 
 @pytest.fixture
-def pipeline(made, monkeypatch):
+def pipeline(finished, monkeypatch):
     """The repository as working folder; its files are put back afterwards."""
-    monkeypatch.chdir(made)
+    monkeypatch.chdir(finished)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.setattr(
-        "vision_pipeline.cli.plan.command.raise_if_unusable", lambda params: None
-    )  # they are no real ones
-    (made / ".cache").mkdir(exist_ok=True)
-    (made / ".cache/durations.json").write_text(json.dumps(PAST))
-    before = {name: (made / name).read_bytes() for name in ("params.yaml", "raw", "dvc.yaml", "dvc.lock")}
-    yield made
+    monkeypatch.setattr("vision_pipeline.cli.plan.raise_if_unusable", lambda params: None)  # they are no real ones
+    (finished / ".cache").mkdir(exist_ok=True)
+    (finished / ".cache/durations.json").write_text(json.dumps(PAST))
+    before = {name: (finished / name).read_bytes() for name in ("params.yaml", "raw", "dvc.yaml", "dvc.lock")}
+    yield finished
     for name, content in before.items():
-        (made / name).write_bytes(content)
+        (finished / name).write_bytes(content)
 
 
-def planned(*arguments: str) -> list[str]:
-    done = CliRunner().invoke(app, ["plan", *arguments])
-    assert done.exit_code == 0, done.output
-    return [" ".join(line.split()) for line in done.output.splitlines()]
+def run_plan(*arguments: str) -> list[str]:
+    result = CliRunner().invoke(app, ["plan", *arguments])
+    assert result.exit_code == 0, result.output
+    return [" ".join(line.split()) for line in result.output.splitlines()]
 
 
 def change(text: str, by: str) -> bytes:
@@ -75,12 +71,12 @@ def change(text: str, by: str) -> bytes:
 
 
 def test_with_nothing_to_do_but_what_always_runs_it_says_so(pipeline):
-    assert planned() == ["everything is up to date"]
+    assert run_plan() == ["everything is up to date"]
 
 
 def test_a_changed_param_names_itself_and_scales_the_time_by_the_epochs(pipeline):
     PARAMS.write_bytes(change("epochs: 4", "epochs: 8"))
-    assert planned() == [
+    assert run_plan() == [
         "train@a 1 min 22 s models.a.train.epochs: 4 -> 8",
         "compare no past run here after train@a",
         "2 stages: at least 1 min 22 s one after the other, at least 1 min 22 s with --jobs 2",
@@ -89,12 +85,12 @@ def test_a_changed_param_names_itself_and_scales_the_time_by_the_epochs(pipeline
 
 def test_a_changed_file_reruns_what_follows_and_two_at_once_are_sooner(pipeline):
     (pipeline / "raw").write_text("two\n")
-    lines = planned("--jobs", "2")
+    lines = run_plan("--jobs", "2")
     assert lines[0] == "prepare 5 s raw modified"
     assert sorted(lines[1:3]) == ["train@a 42 s after prepare", "train@b 10 s after prepare"]
     assert lines[3] == "compare no past run here after train@a, after train@b"
     assert lines[4] == "4 stages: at least 57 s one after the other, at least 47 s with --jobs 2"
-    assert planned("--jobs", "1")[4].endswith("at least 57 s with --jobs 1")
+    assert run_plan("--jobs", "1")[4].endswith("at least 57 s with --jobs 1")
 
 
 def test_params_that_are_only_asked_about_change_the_plan_and_nothing_else(pipeline):
@@ -125,6 +121,7 @@ def test_a_missing_out_and_a_changed_command_are_reasons(pipeline):
     [
         (["models.mnist-mlp.train.lr"], r"--set-param: models.mnist-mlp.train.lr: Error parsing"),
         (["models.mnist-mlp.train.lrr=1"], r"--set-param: models.mnist-mlp.train.lrr=1: Could not override"),
+        (["models.mnist-mlp.train.mixup=0.2"], r"two plus signs set a key that is left out: \+\+models.*mixup=0.2$"),
         (["models.mnist-mlp.train.lr=0"], r"params.yaml would not be valid:\n  models.mnist-mlp.train.lr is 0"),
     ],
 )
@@ -135,34 +132,13 @@ def test_params_that_cannot_be_are_refused(project, settings, message):
     assert PARAMS.read_bytes() == before
 
 
+def test_a_key_that_is_left_out_is_set_by_two_plus_signs(project):
+    assert b"\n      mixup: 0.2\n" in override_params(["++models.mnist-mlp.train.mixup=0.2"])
+    assert b"\n      lr: 0.02\n" in override_params(["++models.mnist-mlp.train.lr=0.02"])
+
+
 def test_params_are_changed_as_an_experiment_would(project):
     assert b"\n      epochs: 77\n" in override_params(["models.mnist-mlp.train.epochs=77"])
-
-
-def test_the_time_is_the_median_of_past_runs_by_epoch():
-    past = [StageTiming(2.0, 10.0, 1), StageTiming(2.0, 40.0, 2), StageTiming(2.0, 90.0, 3)]
-    assert estimate_seconds(past, 4) == 2.0 + 80.0
-    assert (
-        estimate_seconds([StageTiming(1.0, 5.0, None)], 4) == estimate_seconds([StageTiming(1.0, 5.0, 3)], None) == 6.0
-    )
-    assert estimate_seconds([], 4) is None
-
-
-def test_stages_at_once_take_as_long_as_their_longest_way():
-    graph = {"first": set(), "left": {"first"}, "right": {"first"}, "alone": set(), "last": {"left", "right"}}
-    seconds = {"first": 1.0, "left": 10.0, "right": 4.0, "alone": 5.0, "last": 2.0}
-    assert simulate_makespan(graph, seconds, 1) == 22.0
-    assert simulate_makespan(graph, seconds, 3) == 13.0
-    assert simulate_makespan(graph, {"left": 3.0}, 2) == 3.0
-    assert simulate_makespan({}, {}, 2) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3599.7, "1 h 0 min"), (7500, "2 h 5 min")],
-)
-def test_how_a_duration_is_said(seconds, said):
-    assert format_duration(seconds) == said
 
 
 def test_trainings_of_a_model_are_told_by_its_past_ones(pipeline):
@@ -173,7 +149,7 @@ def test_trainings_of_a_model_are_told_by_its_past_ones(pipeline):
 def test_where_no_stage_ran_before_no_time_is_made_up(pipeline):
     (pipeline / ".cache/durations.json").unlink()
     PARAMS.write_bytes(change("epochs: 4", "epochs: 8"))
-    assert planned()[-1] == "2 stages, none of which ran here before: nothing tells how long they take"
+    assert run_plan()[-1] == "2 stages, none of which ran here before: nothing tells how long they take"
 
 
 @pytest.mark.parametrize("params", ["", "models: {}\n", "models: {m: {}}\n"])

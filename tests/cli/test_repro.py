@@ -13,7 +13,6 @@ import pytest
 from typer.testing import CliRunner
 
 from vision_pipeline.cli.main import app
-from vision_pipeline.cli.pipeline.dvc import prefix_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 DVC_YAML = """
@@ -86,25 +85,6 @@ def until(true) -> None:
     while not true():
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def test_lines_carry_the_name_of_the_stage_that_says_them():
-    said = [
-        "Running stage 'train@a':\n",
-        "> python -m stages.train a\n",
-        "\ra: 10%\r\ra: 20%\n",
-        "Updating lock file 'dvc.lock'\n",
-        "Running stage 'evaluate@a':\n",
-        "97 %\n",
-        "\n",
-        "ERROR: failed to reproduce 'evaluate@a'\n",
-    ]
-    assert list(prefix_lines(said)) == [
-        "train@a | a: 10%",
-        "train@a | a: 20%",
-        "evaluate@a | 97 %",
-        "evaluate@a | ERROR: failed to reproduce 'evaluate@a'",
-    ]
 
 
 def test_a_second_one_waits_for_the_first(pipeline):

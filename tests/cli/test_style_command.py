@@ -1,4 +1,4 @@
-"""`vision style`: what it writes, prints and refuses."""
+"""`vision style`: what its files, its output and its errors."""
 
 from pathlib import Path
 
@@ -17,13 +17,15 @@ from vision_pipeline.models.pretrained import make_random_weights
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A backbone with random weights and two pictures."""
     monkeypatch.chdir(tmp_path)
-    known, folder = ("timm", "tf_efficientnet_lite0"), Path("data/weights/efficientnet_lite0")
-    write_bytes(folder / "weights.safetensors", save(make_random_weights(*known)))
-    about = make_backbone_info("efficientnet_lite0", *known, create_backbone(*known), [0.5] * 3, [0.5] * 3)
-    write_json(folder / "backbone.json", about)
+    names, folder = ("timm", "tf_efficientnet_lite0"), Path("data/weights/efficientnet_lite0")
+    write_bytes(folder / "weights.safetensors", save(make_random_weights(*names)))
+    info = make_backbone_info(
+        "efficientnet_lite0", *names, model=create_backbone(*names), mean=[0.5] * 3, std=[0.5] * 3
+    )
+    write_json(folder / "backbone.json", info)
     noise = np.random.default_rng(0)
     Image.fromarray(noise.integers(0, 256, (40, 80, 3), dtype=np.uint8)).save("content.png")
     Image.fromarray(noise.integers(0, 90, (50, 50), dtype=np.uint8)).save("look.jpg")
@@ -41,23 +43,27 @@ def losses(result: Result) -> list[float]:
     return [float(line.split("loss ")[1].replace(",", "")) for line in lines]
 
 
-def test_it_paints_prints_losses_that_fall_and_writes_a_picture(place: Path) -> None:
+def test_it_paints_prints_losses_that_fall_and_writes_a_picture(workspace: Path) -> None:
     result = run("content.png", "look.jpg", "--output", "new/painting.png", "--size", "64", "--steps", "20")
     assert result.exit_code == 0, result.exception
-    found = losses(result)
-    assert len(found) == 6 and found == sorted(found, reverse=True) and found[-1] < found[0]
+    printed_losses = losses(result)
+    assert (
+        len(printed_losses) == 6
+        and printed_losses == sorted(printed_losses, reverse=True)
+        and printed_losses[-1] < printed_losses[0]
+    )
     with Image.open("new/painting.png") as painting:
         assert (painting.size, painting.mode, painting.format) == ((64, 32), "RGB", "PNG")
     assert [path.name for path in Path("new").iterdir()] == ["painting.png"]
 
 
-def test_the_same_again_gives_the_same_bytes(place: Path) -> None:
+def test_the_same_again_gives_the_same_bytes(workspace: Path) -> None:
     for name in ("one.png", "two.png"):
         assert run("content.png", "look.jpg", "--output", name, "--size", "64", "--steps", "3").exit_code == 0
     assert Path("one.png").read_bytes() == Path("two.png").read_bytes()
 
 
-def test_a_small_picture_is_not_enlarged(place: Path) -> None:
+def test_a_small_picture_is_not_enlarged(workspace: Path) -> None:
     assert run("content.png", "look.jpg", "--steps", "1").exit_code == 0
     with Image.open("styled.png") as painting:
         assert painting.size == (80, 40)
@@ -77,7 +83,7 @@ def test_a_small_picture_is_not_enlarged(place: Path) -> None:
         (("content.png", "look.jpg", "--backbone", "vgg"), r"data/weights/vgg is missing; `dvc repro weights@vgg`"),
     ],
 )
-def test_what_cannot_be_painted_is_refused(arguments: tuple[str, ...], why: str, place: Path) -> None:
+def test_what_cannot_be_painted_is_refused(arguments: tuple[str, ...], why: str, workspace: Path) -> None:
     Path("notes.txt").write_text("no picture")
     Image.new("RGB", (20, 20)).save("tiny.png")
     with pytest.raises(UserError, match=why):

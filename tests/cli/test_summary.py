@@ -15,7 +15,7 @@ from vision_pipeline.models.checkpoint import save_checkpoint
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with params.yaml and the catalogue, and no data."""
     shutil.copy(repository / "params.yaml", tmp_path)
     shutil.copytree(repository / "data/catalog", tmp_path / "data/catalog")
@@ -57,10 +57,10 @@ def test_a_fine_tuned_backbone() -> None:
     for key in ("hidden", "activation", "dropout"):
         del params["models"]["tuned"][key]
     YAML().dump(params, Path("params.yaml"))
-    shown = "\n".join(lines("tuned"))
-    assert "parameters  3,373,570: " in shown
-    assert "; 2,562 are trained" in shown
-    assert "backbone.conv_stem" in shown
+    output = "\n".join(lines("tuned"))
+    assert "parameters  3,373,570: " in output
+    assert "; 2,562 are trained" in output
+    assert "backbone.conv_stem" in output
 
 
 def test_the_prepared_data_decides_once_it_is_there() -> None:
@@ -70,9 +70,9 @@ def test_the_prepared_data_decides_once_it_is_there() -> None:
 
 def test_a_checkpoint_and_the_size_of_a_batch() -> None:
     save_checkpoint(Path("small.pth"), tiny_checkpoint("cnn"))
-    shown = lines("small.pth", "--batch", "5")
-    assert shown[3].split() == ["1", "convs.0", "Conv2d", "4", "x", "8", "x", "8", "36", "4", "2,304"]
-    assert "cost        5,890 multiply-adds for one sample, 29,450 for 5" in shown
+    output = lines("small.pth", "--batch", "5")
+    assert output[3].split() == ["1", "convs.0", "Conv2d", "4", "x", "8", "x", "8", "36", "4", "2,304"]
+    assert "cost        5,890 multiply-adds for one sample, 29,450 for 5" in output
 
 
 def test_a_folder_of_one_s_own_whose_classes_are_not_known_yet() -> None:

@@ -33,13 +33,13 @@ def test_the_server_ends_with_the_command(how: signal.Signals, tmp_path: Path, r
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     assert command.stdout is not None
-    found = re.search(r"http://127.0.0.1:\d+", command.stdout.readline())
-    assert found
+    match = re.search(r"http://127.0.0.1:\d+", command.stdout.readline())
+    assert match
     try:
-        until(lambda: answers(found[0]))
+        until(lambda: answers(match[0]))
     finally:
         (os.killpg if how == signal.SIGINT else os.kill)(command.pid, how)  # Ctrl-C reaches all of them
-    until(lambda: not answers(found[0]))
+    until(lambda: not answers(match[0]))
     command.wait(30)
 
 

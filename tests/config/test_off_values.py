@@ -116,6 +116,19 @@ def test_the_class_weights_of_lbfgs_may_be_left_out(repository: Path, fingerprin
     assert fingerprint_of(short) == fingerprint_of(short | {"train": short["train"] | {"class_weights": "none"}})
 
 
+@pytest.mark.parametrize("architecture", ["mlp", "cnn", "transfer", "recurrent"])
+def test_a_checkpoint_without_a_later_key_builds_the_network_without_it(architecture: str, repository: Path) -> None:
+    config = type(_parse(_shortest_models(repository)[architecture]))
+    settings = architecture_config(_parse(_shortest_models(repository)[architecture]))
+    older = {key: value for key, value in settings.items() if key not in _off_values(config)}
+    assert older != settings
+    shape, states = INPUT_SHAPES.get(architecture, [32, 32, 3]), []
+    for checkpoint_settings in (settings, older):
+        torch.manual_seed(0)
+        states.append(build_model(architecture, checkpoint_settings, shape, 10).state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0] | states[1])
+
+
 def test_another_value_gives_another_fingerprint(repository: Path, fingerprint_of: Any) -> None:
     short = _shortest_models(repository)["mlp"]
     others = [
@@ -151,7 +164,8 @@ def test_a_policy_without_the_key_is_the_policy_with_its_off_value(key: str, rep
         assert json.dumps(first) == json.dumps(second)
         pixels, rows = torch.arange(2 * 8 * 8 * 3, dtype=torch.uint8).reshape(2, 8, 8, 3), torch.arange(2)
         batches = [
-            AugmentationPolicy.model_validate(content).apply(pixels, rows, 0, 1, 1) for content in (first, second)
+            AugmentationPolicy.model_validate(content).apply(pixels, rows, seed=0, epoch=1, step=1)
+            for content in (first, second)
         ]
         assert torch.equal(*batches)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny_project import git
 
 from vision_pipeline.core import environment
 from vision_pipeline.core.environment import raise_if_other_checkout, reexec_with_local_code
@@ -90,6 +91,26 @@ def test_a_checkout_without_its_library_is_refused(other: Path, repository: Path
     assert f"ERROR: {other} is a checkout, but the code of {repository} runs" in done.stderr
 
 
+def test_a_library_of_another_version_is_refused_before_a_stage_imports_it(other: Path, tmp_path: Path) -> None:
+    shutil.rmtree(other / "vision_pipeline")
+    library = tmp_path / "newer"
+    (library / "vision_pipeline").mkdir(parents=True)
+    (library / "vision_pipeline/__init__.py").touch()
+    done = run(other, "-m", "stages.check", PYTHONPATH=str(library))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"ERROR: {other} is a checkout, but the code of {library} runs, ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_fix_brings_the_library_back(other: Path, repository: Path) -> None:
+    for command in (["init", "-q"], ["add", "vision_pipeline", "stages"], ["commit", "-qm", "A start"]):
+        git(*command, cwd=other)
+    shutil.rmtree(other / "vision_pipeline")
+    error = run(other, "-m", "stages.check", PYTHONPATH=str(repository)).stderr
+    subprocess.run(error.rpartition("its library is missing: ")[2], shell=True, check=True)
+    assert run(other, "-m", "stages.check", PYTHONPATH=str(repository)).returncode == 0
+
+
 def test_stages_without_any_library_name_the_fix(other: Path) -> None:
     shutil.rmtree(other / "vision_pipeline")
     code = "import sys; sys.modules['vision_pipeline'] = None; import stages"
@@ -102,9 +123,11 @@ def test_stages_without_any_library_name_the_fix(other: Path) -> None:
 def test_a_checkout_of_before_runs_its_own_command(other: Path, repository: Path) -> None:
     """Its library was in stages/, its command stages.commands.main."""
     shutil.rmtree(other / "vision_pipeline")
+    (other / "stages/__init__.py").write_text("")
     (other / "stages/commands").mkdir()
     (other / "stages/commands/main.py").write_text("print('the old command')")
-    assert run(other, "-c", _VISION, str(repository), "check").stdout == "the old command\n"
+    for pythonpath in ({}, {"PYTHONPATH": str(other)}):
+        assert run(other, "-c", _VISION, str(repository), "check", **pythonpath).stdout == "the old command\n"
 
 
 def test_a_link_to_the_code_is_the_same_code(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,8 @@ def test_a_python_without_the_packages_is_named(venv: Path, repository: Path, ar
 
 
 def test_a_package_that_is_imported_late_is_named_too(repository: Path) -> None:
-    code = "import sys; sys.modules['dvc'] = None; sys.argv[1:] = ['plan']; from vision_pipeline.cli.main import run; run()"
+    code = "import sys; sys.modules['dvc'] = None; sys.argv[1:] = ['plan']; "
+    code += "from vision_pipeline.cli.main import run; run()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repository)
     assert "has no package 'dvc'; " in done.stderr and "Traceback" not in done.stderr
 

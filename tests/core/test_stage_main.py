@@ -16,16 +16,16 @@ def raising(error: BaseException):
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "said"),
+    ("error", "status", "line"),
     [
         (UserError("x.npy is missing"), 1, "ERROR: x.npy is missing\n"),
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C\n"),
     ],
 )
-def test_an_expected_end_is_one_line(error, status, said, capsys):
+def test_an_expected_end_is_one_line(error, status, line, capsys):
     with pytest.raises(SystemExit) as ended:
         run_with_exit_code(raising(error))
-    assert (ended.value.code, capsys.readouterr().err) == (status, said)
+    assert (ended.value.code, capsys.readouterr().err) == (status, line)
 
 
 def test_success_and_a_defect_are_told_apart():

@@ -9,6 +9,7 @@ from raw_folders import (
 )
 from reading import photo, read_error, read_examples
 
+from vision_pipeline.core.limits import IMAGE_SUFFIXES
 from vision_pipeline.data.decode import ImageDecodeError, decode
 from vision_pipeline.data.readers import zip_reader
 
@@ -29,6 +30,11 @@ def test_zip_of_class_folders(raw: Path) -> None:
         ("Cat/12.jpg", 0, "train"),
     ]
     assert examples[1].read() == photo(1)
+
+
+def test_zip_holds_every_kind_of_image_that_is_read(raw: Path) -> None:
+    write_zip(raw, {f"Cat/1{suffix.upper()}": photo(0) for suffix in IMAGE_SUFFIXES} | {"Cat/notes.txt": b"x"})
+    assert [item.name for item in read_examples(raw, "zip", ["cat"])] == [f"Cat/1{s.upper()}" for s in IMAGE_SUFFIXES]
 
 
 @pytest.mark.parametrize("name", ["../Cat/1.jpg", "/Cat/1.jpg", "Cat/../../1.jpg", "..\\Cat\\1.jpg", "C:\\Cat\\1.jpg"])

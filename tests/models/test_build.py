@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from vision_pipeline.config.load import load_params
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError
 from vision_pipeline.models.build import architecture_config, build_model, count_parameters
 
 
@@ -44,7 +44,7 @@ def test_the_default_models_have_their_sizes(repository: Path, model: str, shape
 
 @pytest.mark.parametrize("name", ["cnnn", "build", "checkpoint", "layers", "../train", "", "os"])
 def test_only_architectures_can_be_asked_for(name: str) -> None:
-    with pytest.raises(UserError, match="architecture is"):
+    with pytest.raises(ConfigError, match="architecture is"):
         build_model(name, {}, [28, 28, 1], 10)
 
 

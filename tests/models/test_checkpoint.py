@@ -16,16 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError
 from vision_pipeline.models.build import build_model
 from vision_pipeline.models.checkpoint import (
     Checkpoint,
     build_from_checkpoint,
     build_pixel_model,
     load_checkpoint,
-    load_weights,
     save_checkpoint,
 )
+from vision_pipeline.models.loading import load_weights
 
 SETTINGS = {"hidden": [512, 256, 128], "activation": "relu", "dropout": 0.3, "batch_norm": False}
 SMALL = {"hidden": [6], "activation": "tanh", "dropout": 0.25, "batch_norm": True}
@@ -155,7 +155,9 @@ def test_a_mismatch_names_layer_and_shapes_and_changes_nothing() -> None:
     written = build_model("mlp", SETTINGS, [28, 28, 1], 10)
     other = build_model("mlp", {**SETTINGS, "hidden": [400, 200, 100]}, [28, 28, 1], 10)
     before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
-    with pytest.raises(UserError, match=r"^hidden_layers\.0\.weight: the checkpoint has \[512, 784\], the model \[400"):
+    with pytest.raises(
+        ArtifactError, match=r"^hidden_layers\.0\.weight: the checkpoint has \[512, 784\], the model \[400"
+    ):
         load_weights(other, written.state_dict())
     assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
 
@@ -164,10 +166,12 @@ def test_tensors_that_are_missing_or_too_many_are_named() -> None:
     network = build_model("mlp", SMALL, [4, 4, 1], 10)
     weights = network.state_dict()
     moved = {("outputs" if name == "output.bias" else name): tensor for name, tensor in weights.items()}
-    with pytest.raises(UserError, match=r"output\.bias: missing in the checkpoint; outputs: the model has no such"):
+    with pytest.raises(ArtifactError, match=r"output\.bias: missing in the checkpoint; outputs: the model has no such"):
         load_weights(network, moved)
     halved = {**weights, "output.bias": weights["output.bias"].half()}
-    with pytest.raises(UserError, match=r"output\.bias: the checkpoint has torch\.float16, the model torch\.float32"):
+    with pytest.raises(
+        ArtifactError, match=r"output\.bias: the checkpoint has torch\.float16, the model torch\.float32"
+    ):
         load_weights(network, halved)
 
 
@@ -176,7 +180,7 @@ def test_a_missing_key_is_named(saved: Path, key: str) -> None:
     content = torch.load(saved, weights_only=True)
     del content[key]
     torch.save(content, saved)
-    with pytest.raises(UserError, match=rf"checkpoint\.pth lacks {key};"):
+    with pytest.raises(ArtifactError, match=rf"checkpoint\.pth lacks {key};"):
         load_checkpoint(saved)
 
 
@@ -191,7 +195,7 @@ def test_a_missing_key_is_named(saved: Path, key: str) -> None:
 )
 def test_wrong_types_are_named(saved: Path, changes: dict[str, Any], message: str) -> None:
     torch.save({**torch.load(saved, weights_only=True), **changes}, saved)
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ArtifactError, match=message):
         load_checkpoint(saved)
 
 
@@ -213,7 +217,7 @@ def test_wrong_types_are_named(saved: Path, changes: dict[str, Any], message: st
 )
 def test_settings_that_are_a_lie_are_refused(saved: Path, changes: dict[str, Any]) -> None:
     torch.save({**torch.load(saved, weights_only=True), **changes}, saved)
-    with pytest.raises(UserError):
+    with pytest.raises(ArtifactError):
         build_from_checkpoint(load_checkpoint(saved))
 
 
@@ -221,20 +225,20 @@ def test_a_head_alone_takes_no_pixels() -> None:
     head = {"hidden": [4], "activation": "relu", "dropout": 0.0}
     held = checkpoint(head, [8], architecture="transfer")
     assert build_from_checkpoint(held)(torch.zeros(2, 8)).shape == (2, 10)
-    with pytest.raises(UserError, match=r"takes features, not pixels; exports/tried/checkpoint\.pth"):
+    with pytest.raises(ArtifactError, match=r"takes features, not pixels; exports/tried/checkpoint\.pth"):
         build_pixel_model(held)
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.pth"
-    with pytest.raises(UserError, match=r"c\.pth cannot be read: No such file"):
+    with pytest.raises(ArtifactError, match=r"c\.pth cannot be read: No such file"):
         load_checkpoint(path)
     for content in (b"", b"PK", b"hello", pickle.dumps({"a": 1})):
         path.write_bytes(content)
-        with pytest.raises(UserError, match="damaged or no checkpoint"):
+        with pytest.raises(ArtifactError, match="damaged or no checkpoint"):
             load_checkpoint(path)
     torch.save([1, 2], path)
-    with pytest.raises(UserError, match="holds a list"):
+    with pytest.raises(ArtifactError, match="holds a list"):
         load_checkpoint(path)
 
 
@@ -246,7 +250,7 @@ class _Runs:
 def test_code_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"format": 1, "state_dict": _Runs()}, "c.pth")
-    with pytest.raises(UserError, match="it may run code"):
+    with pytest.raises(ArtifactError, match="it may run code"):
         load_checkpoint(Path("c.pth"))
     assert not Path("ran").exists()
 
@@ -257,7 +261,7 @@ def test_a_compressed_file_is_refused(saved: Path) -> None:
     with zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in records.items():
             archive.writestr(name, content)
-    with pytest.raises(UserError, match="is compressed"):
+    with pytest.raises(ArtifactError, match="is compressed"):
         load_checkpoint(saved)
 
 
@@ -273,7 +277,7 @@ def test_a_flipped_bit_or_a_cut_is_refused_or_changes_nothing(saved: Path, data:
     damaged.write_bytes(bytes(broken) if data.draw(st.booleans()) else whole[:position])
     try:
         after = load_checkpoint(damaged)
-    except UserError:
+    except ArtifactError:
         return
     assert replace(after, state_dict={}) == replace(before, state_dict={})
     assert all(torch.equal(after.state_dict[name], tensor) for name, tensor in before.state_dict.items())

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError
 from vision_pipeline.models.build import build_model, count_parameters
 
 SEED = {
@@ -61,12 +61,12 @@ def test_no_hidden_layer_is_allowed() -> None:
 
 def test_a_network_that_shrinks_to_nothing_is_refused() -> None:
     message = r"channels \[16, 32, 64\] with kernel 5 and padding 0 leave nothing of images of 8x8 "
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ConfigError, match=message):
         cnn([8, 8, 3], kernel=5, padding=0)
 
 
 def test_features_are_refused() -> None:
-    with pytest.raises(UserError, match=r"a cnn takes images; these inputs have shape \[1024\]"):
+    with pytest.raises(ConfigError, match=r"a cnn takes images; these inputs have shape \[1024\]"):
         cnn([1024])
 
 
@@ -79,23 +79,23 @@ def test_activation_and_pooling_may_change_places() -> None:
 def test_logits_are_the_same_in_either_memory_layout() -> None:
     network, images = cnn([32, 32, 3], batch_norm=True).eval(), torch.randn(2, 3, 32, 32)
     expected = network(images)
-    found = network.to(memory_format=torch.channels_last)(images.to(memory_format=torch.channels_last))
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    logits = network.to(memory_format=torch.channels_last)(images.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
 def test_pooling_before_the_activation_changes_neither_scores_nor_gradients(activation: str) -> None:
     pooled_first, images = cnn([32, 32, 3], activation=activation, dropout=0.0), torch.randn(8, 3, 32, 32)
     torch.manual_seed(0)
-    found = []
+    results = []
     assert pooled_first.pool_first
     for first in (True, False):
         pooled_first.pool_first = first
         pooled_first.zero_grad()
         logits = pooled_first(images)
         logits.square().sum().backward()
-        found.append([logits.detach(), *(parameter.grad.clone() for parameter in pooled_first.parameters())])
-    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+        results.append([logits.detach(), *(parameter.grad.clone() for parameter in pooled_first.parameters())])
+    assert all(torch.equal(first, second) for first, second in zip(*results, strict=True))
 
 
 def test_activations_that_also_fall_come_before_the_pooling() -> None:

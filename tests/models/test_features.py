@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch import Tensor, nn
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError, UserError
 from vision_pipeline.core.progress import progress_bar
 from vision_pipeline.models.backbones import create_backbone
 from vision_pipeline.models.features import FeatureExtractor, compute_feature_mean_std
 from vision_pipeline.runtime.device import Runtime
 from vision_pipeline.runtime.preprocessing import PixelModel, uint8_to_float
 
-ABOUT = {"name": "lite0", "mean": [0.4, 0.5, 0.6], "std": [0.5, 0.4, 0.3]}
+INFO = {"name": "lite0", "mean": [0.4, 0.5, 0.6], "std": [0.5, 0.4, 0.3]}
 SHAPE = [32, 32, 3]
 CPU = Runtime(torch.device("cpu"), "fp32", 1, "test")
 
@@ -36,12 +36,12 @@ def images() -> np.ndarray:
 
 
 def test_features_are_the_networks_on_normalised_pixels(network: nn.Module, images: np.ndarray) -> None:
-    extractor = FeatureExtractor(network, ABOUT, CPU, 2, SHAPE)
+    extractor = FeatureExtractor(network, INFO, runtime=CPU, batch_size=2, shape=SHAPE)
     into = np.zeros((5, extractor.num_features), np.float16)
-    with progress_bar(5, "test") as shown:
-        extractor.extract_into(images, plain, into, shown)
-        assert shown.n == 5
-    expected = PixelModel(network, ABOUT["mean"], ABOUT["std"])(torch.from_numpy(images))
+    with progress_bar(5, "test") as pbar:
+        extractor.extract_into(images, plain, into, pbar)
+        assert pbar.n == 5
+    expected = PixelModel(network, INFO["mean"], INFO["std"])(torch.from_numpy(images))
     np.testing.assert_allclose(into, expected.numpy(), rtol=2e-3, atol=1e-3)
 
 
@@ -52,34 +52,34 @@ def test_each_batch_is_changed_with_its_rows_and_number(network: nn.Module, imag
         seen.append((rows.tolist(), step))
         return uint8_to_float(pixels)
 
-    with progress_bar(5, "test") as shown:
-        FeatureExtractor(network, ABOUT, CPU, 2, SHAPE).extract_into(
-            images, change, np.zeros((5, 1280), np.float16), shown
+    with progress_bar(5, "test") as pbar:
+        FeatureExtractor(network, INFO, runtime=CPU, batch_size=2, shape=SHAPE).extract_into(
+            images, change, np.zeros((5, 1280), np.float16), pbar
         )
     assert seen == [([0, 1], 0), ([2, 3], 1), ([4], 2)]
 
 
 def test_features_that_are_not_finite_are_refused(network: nn.Module, images: np.ndarray) -> None:
-    with progress_bar(5, "test") as shown, pytest.raises(UserError, match=r"lite0 gives features .* not finite"):
-        FeatureExtractor(network, ABOUT, CPU, 5, SHAPE).extract_into(
+    with progress_bar(5, "test") as pbar, pytest.raises(ArtifactError, match=r"lite0 gives features .* not finite"):
+        FeatureExtractor(network, INFO, runtime=CPU, batch_size=5, shape=SHAPE).extract_into(
             images,
             lambda pixels, rows, step: uint8_to_float(pixels) * float("nan"),
             np.zeros((5, 1280), np.float16),
-            shown,
+            pbar,
         )
 
 
 def test_full_device_memory_names_the_batch_size(
     network: nn.Module, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extractor = FeatureExtractor(network, ABOUT, CPU, 5, SHAPE)
+    extractor = FeatureExtractor(network, INFO, runtime=CPU, batch_size=5, shape=SHAPE)
 
     def full(*_: object) -> Tensor:
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(extractor._network, "forward", full)
-    with progress_bar(5, "test") as shown, pytest.raises(UserError, match=r"lower features\.\*\.batch_size \(5\)"):
-        extractor.extract_into(images, plain, np.zeros((5, 1280), np.float16), shown)
+    with progress_bar(5, "test") as pbar, pytest.raises(UserError, match=r"lower features\.\*\.batch_size \(5\)"):
+        extractor.extract_into(images, plain, np.zeros((5, 1280), np.float16), pbar)
 
 
 SIXTEENTHS = st.integers(-2000, 2000).map(lambda count: count / 16)

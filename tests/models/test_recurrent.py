@@ -46,8 +46,8 @@ def test_the_elman_cell_is_torchs_with_the_same_weights() -> None:
 
 @pytest.mark.parametrize("cell", ["elman", "none", "lstm", "gru"])
 def test_a_step_is_what_reading_does_at_each(cell: str) -> None:
-    found = network(cell)
-    layer = found.cells[0]
+    model = network(cell)
+    layer = model.cells[0]
     vectors = one_hot(text(3, 20), SYMBOLS).float()
     outputs, last = layer(vectors, torch.zeros(layer.num_states, 3, HIDDEN))
     state = torch.zeros(layer.num_states, 3, HIDDEN)
@@ -88,8 +88,8 @@ def test_what_came_earlier_changes_what_comes_later(cell: str) -> None:
     first = text(1, 10)
     other = torch.cat([first[:, :5].flip(1), first[:, 5:]], 1)
     assert not torch.equal(first[:, :5], other[:, :5])
-    found = network(cell)
-    assert not torch.allclose(found(first)[:, 5:], found(other)[:, 5:], atol=1e-6)
+    model = network(cell)
+    assert not torch.allclose(model(first)[:, 5:], model(other)[:, 5:], atol=1e-6)
 
 
 def test_without_w_nothing_is_remembered() -> None:
@@ -106,10 +106,10 @@ def test_without_w_nothing_is_remembered() -> None:
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru", "none"])
 @pytest.mark.parametrize("cut", [1, 7, 19])
 def test_a_text_read_in_two_parts_is_the_text(cell: str, cut: int) -> None:
-    found, whole = network(cell, layers=2), text(3, 20)
-    before, state = found.forward_with_state(whole[:, :cut], None)
-    after, _ = found.forward_with_state(whole[:, cut:], state)
-    torch.testing.assert_close(torch.cat([before, after], 1), found(whole), rtol=0, atol=1e-6)
+    model, whole = network(cell, layers=2), text(3, 20)
+    before, state = model.forward_with_state(whole[:, :cut], None)
+    after, _ = model.forward_with_state(whole[:, cut:], state)
+    torch.testing.assert_close(torch.cat([before, after], 1), model(whole), rtol=0, atol=1e-6)
 
 
 def test_no_step_sees_what_comes_after_it() -> None:
@@ -119,30 +119,30 @@ def test_no_step_sees_what_comes_after_it() -> None:
 
 def test_every_step_has_the_same_weights() -> None:
     """Unrolled by hand with one set of weights for each step, the gradients add up to the network's."""
-    found, symbols, targets = network("elman", [3]), text(4, 3), text(4)
-    cross_entropy(found(symbols), targets).backward()
-    cell = found.cells[0]
+    model, symbols, targets = network("elman", [3]), text(4, 3), text(4)
+    cross_entropy(model(symbols), targets).backward()
+    cell = model.cells[0]
     copies = [cell.W.detach().clone().requires_grad_() for _ in range(3)]
     state = torch.zeros(1, 4, HIDDEN)
     for weight, vector in zip(copies, one_hot(symbols, SYMBOLS).float().unbind(1), strict=True):
         state = torch.tanh(vector @ cell.U.T + cell.bias + state @ weight.T)
-    cross_entropy(found.output(state[0]), targets).backward(inputs=copies)
+    cross_entropy(model.output(state[0]), targets).backward(inputs=copies)
     torch.testing.assert_close(cell.W.grad, sum(copy.grad for copy in copies), rtol=0, atol=1e-6)
 
 
 def test_forget_and_input_gates_start_at_their_bias() -> None:
     fused = network("lstm", forget_bias=3.0, input_bias=-2.0).cells[0].fused
-    enters, stays, _, _ = (fused.bias_ih_l0 + fused.bias_hh_l0).chunk(4)
-    assert torch.equal(stays, torch.full((HIDDEN,), 3.0))
-    assert torch.equal(enters, torch.full((HIDDEN,), -2.0))
+    i, f, _, _ = (fused.bias_ih_l0 + fused.bias_hh_l0).chunk(4)
+    assert torch.equal(f, torch.full((HIDDEN,), 3.0))
+    assert torch.equal(i, torch.full((HIDDEN,), -2.0))
     drawn = network("lstm", forget_bias=3.0).cells[0].fused
     assert not torch.equal(drawn.bias_ih_l0[:HIDDEN], drawn.bias_ih_l0[:1].expand(HIDDEN))
 
 
 def test_an_image_is_read_row_by_row() -> None:
     torch.manual_seed(0)
-    found = build_model("recurrent", settings("lstm"), [7, 3, 2], 4).eval()
+    model = build_model("recurrent", settings("lstm"), [7, 3, 2], 4).eval()
     images = torch.randn(5, 2, 7, 3)
-    assert found(images).shape == (5, 4)
-    rows, _ = found.cells[0](images.permute(0, 2, 3, 1).reshape(5, 7, 6), torch.zeros(2, 5, HIDDEN))
-    torch.testing.assert_close(found(images), found.output(rows[:, -1]))
+    assert model(images).shape == (5, 4)
+    rows, _ = model.cells[0](images.permute(0, 2, 3, 1).reshape(5, 7, 6), torch.zeros(2, 5, HIDDEN))
+    torch.testing.assert_close(model(images), model.output(rows[:, -1]))

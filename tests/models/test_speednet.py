@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError
 from vision_pipeline.models.build import build_model, count_parameters, init_from_data
 
 RECORD = {"widths": [64, 256, 256], "convolutions": 2, "activation": "gelu"}
@@ -30,12 +30,12 @@ def test_any_size_that_fits_gives_logits(shape: list[int]) -> None:
 
 @pytest.mark.parametrize("shape", [[8, 8, 3], [32, 8, 3]])
 def test_too_many_blocks_are_refused(shape: list[int]) -> None:
-    with pytest.raises(UserError, match=r"widths \[64, 256, 256\] have too many blocks for images of"):
+    with pytest.raises(ConfigError, match=r"widths \[64, 256, 256\] have too many blocks for images of"):
         speednet(shape)
 
 
 def test_features_are_refused() -> None:
-    with pytest.raises(UserError, match=r"a speednet takes images; these inputs have shape \[1024\]"):
+    with pytest.raises(ConfigError, match=r"a speednet takes images; these inputs have shape \[1024\]"):
         speednet([1024])
 
 
@@ -61,11 +61,11 @@ def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
 
 
 def test_other_networks_have_nothing_to_fit() -> None:
-    asked: list[int] = []
+    counts: list[int] = []
     mlp = build_model("mlp", {"hidden": [], "activation": "relu", "dropout": 0.0, "batch_norm": False}, [4], 2)
     before = [parameter.detach().clone() for parameter in mlp.parameters()]
-    init_from_data(mlp, lambda count: asked.append(count) or torch.zeros(1, 4))
-    assert asked == []
+    init_from_data(mlp, lambda count: counts.append(count) or torch.zeros(1, 4))
+    assert counts == []
     assert all(torch.equal(now, then) for now, then in zip(mlp.parameters(), before, strict=True))
 
 

@@ -9,7 +9,6 @@ import torchvision
 from torch import nn
 
 from vision_pipeline.config.models import TrainConfig
-from vision_pipeline.models.backbones import create_backbone
 from vision_pipeline.models.build import build_model, count_parameters
 from vision_pipeline.models.checkpoint import (
     Checkpoint,
@@ -18,7 +17,7 @@ from vision_pipeline.models.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from vision_pipeline.models.transfer import attach_head
+from vision_pipeline.models.transfer import join_backbone
 from vision_pipeline.training.optimizers import build_optimizer
 
 NETWORKS = {"densenet121": "torchvision", "tf_efficientnet_lite0": "timm"}  # and their libraries
@@ -28,15 +27,16 @@ HEAD = {"hidden": [256], "activation": "relu", "dropout": 0.2}
 def joined(name: str, features: int) -> nn.Module:
     torch.manual_seed(0)
     head = build_model("transfer", HEAD, [features], 2)
-    return attach_head(create_backbone(NETWORKS[name], name), [0.5] * features, [2.0] * features, head)
+    info = {"library": NETWORKS[name], "network": name}
+    return join_backbone(info, head, feature_mean=[0.5] * features, feature_std=[2.0] * features)
 
 
 def digest(network: nn.Module) -> str:
     """Over parameters and buffers, batch-norm statistics with them."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for key, tensor in network.state_dict().items():
-        found.update(key.encode() + tensor.contiguous().numpy().tobytes())
-    return found.hexdigest()
+        sha256.update(key.encode() + tensor.contiguous().numpy().tobytes())
+    return sha256.hexdigest()
 
 
 def test_the_head_of_the_course_has_its_parameters() -> None:
@@ -99,7 +99,7 @@ def test_the_head_gets_standardised_features() -> None:
 def test_a_checkpoint_rebuilds_backbone_and_head(tmp_path: Path, name: str, features: int) -> None:
     network = joined(name, features).eval()
     mean, std = [0.4, 0.5, 0.6], [0.2, 0.3, 0.25]
-    about = {"name": "mine", "library": NETWORKS[name], "network": name, "weights": {"status": "random"}}
+    info = {"name": "mine", "library": NETWORKS[name], "network": name, "weights": {"status": "random"}}
     written = Checkpoint(
         name="tried",
         architecture="transfer",
@@ -107,7 +107,7 @@ def test_a_checkpoint_rebuilds_backbone_and_head(tmp_path: Path, name: str, feat
         input_shape=[32, 32, 3],
         class_names=["cat", "dog"],
         normalize={"mean": mean, "std": std},
-        backbone=about | {"mean": [0.5] * features, "std": [2.0] * features},
+        backbone=info | {"mean": [0.5] * features, "std": [2.0] * features},
         state_dict=network.state_dict(),
         provenance={},
         training={},

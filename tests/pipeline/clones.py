@@ -27,13 +27,13 @@ class Clone:
     root: Path
 
     @property
-    def asked(self) -> Path:
+    def hosts_log(self) -> Path:
         """The file in which the hosts are noted that its processes ask for."""
         return self.root.with_name(f"{self.root.name}.hosts")
 
     def environment(self, **more: str) -> dict[str, str]:
         """Of a person in the activated environment, without a mirror or a network; tracking must work."""
-        around = without_network(self.asked)
+        around = without_network(self.hosts_log)
         kept = {k: v for k, v in around.items() if k not in ("DATA_MIRROR", "MLFLOW_TRACKING_URI", "DVC_ROOT")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         return kept | {"PATH": path, "TRACKING": "strict", "PYTHONPATH": ""} | more
@@ -48,7 +48,7 @@ class Clone:
     def run(self, *command: str, **environment: str) -> str:
         """Run a command in the clone; its output, when it succeeds and has asked for no host."""
         output = finished(self.start(*command, **environment))
-        assert hosts(self.asked) == set()
+        assert hosts(self.hosts_log) == set()
         return output
 
     def commit(self, message: str) -> None:

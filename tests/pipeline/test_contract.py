@@ -10,13 +10,13 @@ from clones import make_clone
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
-# Both change no result: tracking only reports, the schema has no defaults and can only refuse.
+# They change no result: tracking only reports, the schema's only defaults mean off, vcs reads git and DVC.
 NO_RESULT = (
     "vision_pipeline/tracking/", "vision_pipeline/config/", "vision_pipeline/vcs/", "vision_pipeline/__init__.py",
     "stages/__init__.py",
 )  # fmt: skip
 CHECK = "stages/dvc.yaml:check"
-DOORS = (
+SCRIPTS = (
     "download", "prepare", "augment", "weights", "featurize", "synthesize", "grade", "train", "evaluate", "export",
 )  # fmt: skip
 
@@ -36,27 +36,27 @@ def resolved_stages(root: Path) -> dict:
         }
 
 
-def requested_keys(door: str, name: str, monkeypatch) -> list[str]:
-    """What a door asks `load` for."""
+def requested_keys(script: str, name: str, monkeypatch) -> list[str]:
+    """What a script asks `load` for."""
 
-    class Asked(Exception):
+    class Requested(Exception):
         pass
 
     def note(*keys: str):
-        raise Asked(*keys)
+        raise Requested(*keys)
 
-    module = importlib.import_module(f"stages.{door}")
+    module = importlib.import_module(f"stages.{script}")
     monkeypatch.setattr(module, "load_params", note)
-    with pytest.raises(Asked) as asked:
+    with pytest.raises(Requested) as error:
         module.main(name) if name else module.main()
-    return list(asked.value.args)
+    return list(error.value.args)
 
 
-def names_of(door: str, root: Path) -> list[str]:
+def names_of(script: str, root: Path) -> list[str]:
     params = YAML(typ="safe").load(root / "params.yaml")
     section = {"download": "datasets", "prepare": "datasets", "augment": "policies", "weights": "backbones"}
     section |= {"featurize": "features", "synthesize": "generators", "grade": "generators"}
-    return list(params[section.get(door, "models")])
+    return list(params[section.get(script, "models")])
 
 
 @pytest.fixture(scope="module")
@@ -72,22 +72,22 @@ def declared(unrun) -> dict:
         return resolved_stages(unrun)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_stage_reads_exactly_the_params_it_declares(door, declared, unrun, monkeypatch):
-    for name in names_of(door, unrun):
-        assert sorted(requested_keys(door, name, monkeypatch)) == sorted(declared[f"{door}@{name}"]["params"])
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_stage_reads_exactly_the_params_it_declares(script, declared, unrun, monkeypatch):
+    for name in names_of(script, unrun):
+        assert sorted(requested_keys(script, name, monkeypatch)) == sorted(declared[f"{script}@{name}"]["params"])
 
 
-@pytest.mark.parametrize(("door", "stage"), [("check", CHECK), ("compare", "compare")])
-def test_a_stage_without_a_name_reads_exactly_the_params_it_declares(door, stage, declared, monkeypatch):
-    assert requested_keys(door, "", monkeypatch) == declared[stage]["params"]
+@pytest.mark.parametrize(("script", "stage"), [("check", CHECK), ("compare", "compare")])
+def test_a_stage_without_a_name_reads_exactly_the_params_it_declares(script, stage, declared, monkeypatch):
+    assert requested_keys(script, "", monkeypatch) == declared[stage]["params"]
 
 
 def test_the_stages_are_the_steps_of_building_a_model(declared):
-    assert {name.split("@")[0] for name in declared} == {CHECK, *DOORS, "compare"}
+    assert {name.split("@")[0] for name in declared} == {CHECK, *SCRIPTS, "compare"}
 
 
-def test_params_are_loaded_once_in_a_door_and_nowhere_else_in_the_results():
+def test_params_are_loaded_once_in_a_script_and_nowhere_else_in_the_results():
     for source in (*(ROOT / "stages").rglob("*.py"), *(ROOT / "vision_pipeline").rglob("*.py")):
         relative = source.relative_to(ROOT).as_posix()
         nodes = list(ast.walk(ast.parse(source.read_text())))
@@ -110,9 +110,9 @@ def traced(traces: Path) -> dict[str, dict]:
     for file in traces.glob("*.json"):
         note = json.loads(file.read_text())
         name = note["stage"].removeprefix("dvc.yaml:")
-        known = together.setdefault(name, {"modules": set(), "written": set(), "heavy": set()})
-        for what in known:
-            known[what] |= set(note[what])
+        entry = together.setdefault(name, {"modules": set(), "written": set(), "heavy": set()})
+        for field in entry:
+            entry[field] |= set(note[field])
     return together
 
 

@@ -45,7 +45,7 @@ _ELSEWHERE = {"repro", "experiment", "sweep", "diff", "verify", "doctor", "ui"}
 
 def test_no_stage_asks_for_a_host_where_everything_is_a_stand_in(clones, traces):
     needs_library()
-    assert [hosts(clone.asked) for clone in clones] == [set(), set()]
+    assert [hosts(clone.hosts_log) for clone in clones] == [set(), set()]
     # what a process leaves there that ends before it asks: ONNX Runtime waits for seconds
     assert not (traces / "cache" / "Microsoft").exists()
 
@@ -64,11 +64,11 @@ def test_what_looks_for_better_data_asks_the_hosts_of_the_catalogue_alone(clones
     clone = clones[0]
     clone.change(datasets__mnist__source="auto")
     clone.start("python", "-m", "vision_pipeline.cli.main", command).communicate()
-    asked = hosts(clone.asked)
-    clone.asked.unlink()
+    requested = hosts(clone.hosts_log)
+    clone.hosts_log.unlink()
     catalogue = "".join(path.read_text() for path in (clone.root / "data/catalog").glob("*.yaml"))
-    assert asked
-    assert asked <= set(re.findall(r"https?://([^/\s]+)", catalogue))
+    assert requested
+    assert requested <= set(re.findall(r"https?://([^/\s]+)", catalogue))
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_mlflows_page_asks_for_no_host(clones):
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
-    assert hosts(clone.asked) == set()
+    assert hosts(clone.hosts_log) == set()
 
 
 def answers(address: str) -> bytes:

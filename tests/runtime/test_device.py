@@ -93,7 +93,7 @@ def test_stages_at_once_take_a_gpu_each(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_rank_has_its_gpu_already(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     monkeypatch.setattr("vision_pipeline.runtime.device._take_gpu", taken.append)
-    monkeypatch.setattr("vision_pipeline.runtime.device._resolve_device", lambda asked: torch.device("cuda"))
+    monkeypatch.setattr("vision_pipeline.runtime.device._resolve_device", lambda requested: torch.device("cuda"))
     monkeypatch.setattr("vision_pipeline.runtime.device._get_device_name", lambda device: "a GPU")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     setup_runtime("cuda", "fp32", 1, has_convolutions=False)

@@ -15,10 +15,10 @@ def test_a_gram_matrix_is_symmetric_and_positive_semi_definite(
     channels: int, height: int, width: int, seed: int
 ) -> None:
     features = torch.randn(1, channels, height, width, generator=torch.Generator().manual_seed(seed))
-    found = gram_matrix(features.double())
-    assert found.shape == (channels, channels)
-    assert torch.equal(found, found.T) or torch.allclose(found, found.T, rtol=1e-12, atol=0)
-    assert torch.linalg.eigvalsh(found).min() >= -1e-10 * found.diagonal().max()
+    gram = gram_matrix(features.double())
+    assert gram.shape == (channels, channels)
+    assert torch.equal(gram, gram.T) or torch.allclose(gram, gram.T, rtol=1e-12, atol=0)
+    assert torch.linalg.eigvalsh(gram).min() >= -1e-10 * gram.diagonal().max()
 
 
 def test_it_is_the_sum_over_places_of_products_of_channels() -> None:
@@ -45,11 +45,14 @@ def test_the_loss_falls_and_pixels_stay_on_their_scale() -> None:
     content, style = _pictures()
     before = content.clone()
     weights = LossWeights(1.0, 10.0, {"shallow": 1.0, "deep": 0.5})
-    seen = [(image.clone(), loss) for image, loss in optimize_image(content, style, _activations, weights, 60, 0.01)]
+    seen = [
+        (image.clone(), loss)
+        for image, loss in optimize_image(content, style, _activations, weights=weights, steps=60, lr=0.01)
+    ]
     losses = [loss for _, loss in seen]
     assert len(seen) == 60 and torch.equal(content, before)
-    marks = losses[::12]
-    assert marks == sorted(marks, reverse=True) and losses[-1] < 0.2 * losses[0]
+    sampled_losses = losses[::12]
+    assert sampled_losses == sorted(sampled_losses, reverse=True) and losses[-1] < 0.2 * losses[0]
     assert all(image.min() >= 0 and image.max() <= 1 for image, _ in seen)
 
 
@@ -57,7 +60,7 @@ def test_the_first_loss_is_that_of_the_content_itself() -> None:
     """Its content's loss is 0; a layer's style is the mean square of its Gram's differences over d h w."""
     content, style = _pictures()
     weights = LossWeights(1.0, 7.0, {"shallow": 1.0, "deep": 0.5})
-    _, loss = next(optimize_image(content, style, _activations, weights, 1, 0.01))
+    _, loss = next(optimize_image(content, style, _activations, weights=weights, steps=1, lr=0.01))
     here, there = _activations(content)[0], _activations(style)[0]
     parts = [
         share * (gram_matrix(here[name]) - gram_matrix(there[name])).square().mean() / here[name].numel()
@@ -68,7 +71,6 @@ def test_the_first_loss_is_that_of_the_content_itself() -> None:
 
 def test_without_style_nothing_changes() -> None:
     content, style = _pictures()
-    *_, (image, loss) = optimize_image(
-        content, style, _activations, LossWeights(1.0, 0.0, {"shallow": 1.0, "deep": 1.0}), 3, 0.01
-    )
+    weights = LossWeights(1.0, 0.0, {"shallow": 1.0, "deep": 1.0})
+    *_, (image, loss) = optimize_image(content, style, _activations, weights=weights, steps=3, lr=0.01)
     assert loss == 0 and torch.equal(image, content)

@@ -32,9 +32,9 @@ def _images(count: int) -> Tensor:
 
 
 def _distance(pixels: Tensor, picture: str) -> Tensor:
-    """How far the first layer's moments are from the picture's."""
-    wanted = _layers(uint8_to_float(torch.from_numpy(np.array(render_texture(picture, _PALETTE, 16, [0])))[None]))[0]
-    return compute_channel_stats(_layers(uint8_to_float(pixels))[0]).distance_to(compute_channel_stats(wanted))
+    """How far the first layer's statistics are from the picture's."""
+    target = _layers(uint8_to_float(torch.from_numpy(np.array(render_texture(picture, _PALETTE, 16, [0])))[None]))[0]
+    return compute_channel_stats(_layers(uint8_to_float(pixels))[0]).distance_to(compute_channel_stats(target))
 
 
 def test_an_image_comes_nearer_to_the_picture_that_it_was_given(transfer: StyleTransfer) -> None:
@@ -51,7 +51,7 @@ def test_the_stronger_the_nearer_and_without_strength_the_image_itself(transfer:
     image, picture = _images(1), torch.tensor([0])
     styled = [transfer(image, picture, torch.tensor([strength])) for strength in (0.0, 0.5, 1.0)]
     assert (styled[0].int() - image.int()).abs().max() <= 1
-    none, half, full = (_distance(one, "dabs").item() for one in styled)
+    none, half, full = (_distance(image, "dabs").item() for image in styled)
     assert full < half < none
 
 

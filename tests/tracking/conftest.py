@@ -47,18 +47,18 @@ def _write_model(root: Path) -> None:
     settings = {"name": "mnist-mlp", "seed": 0, "model": {"inputs": "prepared/mnist", "train": {"lr": 0.1}}}
     training = {"key": "0123456789abcdef", "settings": settings}
     (root / "models/mnist-mlp/training.json").write_text(json.dumps(training))
-    machine = {"device": "cpu", "machine": "a processor", "precision": "fp32", "precision_by": "asked for"}
-    machine |= {"threads": 2, "devices": 1}
-    report = {"key": "0123456789abcdef", "code": "c", "dataset": "mnist", "provenance": "stand-in", **machine}
+    hardware = {"device": "cpu", "machine": "a processor", "precision": "fp32", "precision_by": "asked for"}
+    hardware |= {"threads": 2, "devices": 1}
+    report = {"key": "0123456789abcdef", "code": "c", "dataset": "mnist", "provenance": "stand-in", **hardware}
     report |= {"synthetic": "none", "synthetic_images": 0}
     (root / "reports/models/mnist-mlp/train.json").write_text(json.dumps(report))
     history = "epoch,lr,train_loss,train_accuracy,val_loss,val_accuracy\n1,0.1,2,0.1,2,0.2\n2,0.1,1,0.5,1,0.6\n"
     (root / "reports/models/mnist-mlp/history.csv").write_text(history)
     layers = "epoch,layer,gradient_norm,saturated,dead\n0,first,2.0,0.25,\n0,output,1.0,,\n1,first,0.5,0.5,\n"
     (root / "reports/models/mnist-mlp/layers.csv").write_text(layers)
-    about = {
+    info = {
         "provenance": {"status": "stand-in", "source": "stand-in"},
         "digest": "d" * 64,
         "counts": {"train": {"0": 9}},
     }
-    (root / "data/prepared/mnist/dataset.json").write_text(json.dumps(about))
+    (root / "data/prepared/mnist/dataset.json").write_text(json.dumps(info))

@@ -1,11 +1,11 @@
-"""What is logged of a model, as it is read from its reports."""
+"""The records that are logged of a model, read from its reports."""
 
-import json
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tracking.sample_reports import REPORTS, write_exports, write_test
 from vision_pipeline.tracking.records import (
     evaluation_record,
     export_record,
@@ -13,8 +13,6 @@ from vision_pipeline.tracking.records import (
     read_f1_by_class,
     training_record,
 )
-
-REPORTS = Path("reports/models/mnist-mlp")
 
 
 def test_an_epochs_figures_are_those_of_the_whole_and_of_the_layers(workspace):
@@ -83,21 +81,3 @@ def test_of_exports_the_widest_gap_is_logged(workspace):
     record = export_record(Path("exports/mnist-mlp"), {"max_logit_gap": 0.001})
     assert record.metrics == {0: {"export.accuracy": 0.9, "export.max_logit_gap": 0.0002}}
     assert [file.name for file in record.artifacts["export"]] == ["card.md", "parity.json"]
-
-
-def write_test(folder: Path, **more: float) -> None:
-    """What `evaluate` writes, as far as it is logged."""
-    figures = {"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 0.95, "images": 10, "parameters": 7}
-    figures |= {"trainable_parameters": 7, "dataset": "mnist", "provenance": "official"}
-    (folder / "metrics.json").write_text(json.dumps(figures | more))
-    (folder / "per_class.csv").write_text("class,f1\ncat,0.8\ndog,1.0\n")
-    (folder / "mistakes.png").write_bytes(b"PNG")
-    (folder / "summary.csv").write_text("layer\n")
-
-
-def write_exports(folder: Path) -> None:
-    """What `export` writes, as far as it is logged."""
-    folder.mkdir(parents=True)
-    formats = {file: {"accuracy": 0.9, "max_logit_gap": gap} for file, gap in (("a.onnx", 0.0002), ("b.pt2", 0.0))}
-    (folder / "parity.json").write_text(json.dumps({"reference": {"accuracy": 0.9}, "formats": formats}))
-    (folder / "card.md").write_text("# card\n")

@@ -5,7 +5,7 @@ import sys
 import pytest
 from tiny_project import git
 
-from tests.tracking.test_runs import train
+from tests.tracking.sample_runs import train
 from vision_pipeline.cli import main
 from vision_pipeline.cli.sweep.command import _resolve_storage_url
 from vision_pipeline.cli.ui import _print_addresses
@@ -19,7 +19,7 @@ SERVER = "http://me:top%40secret@127.0.0.1:9"
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "redacted"),
     [
         ("postgresql://me:secret@host/db", "postgresql://me:***@host/db"),
         ("at https://me:p@ss:word@host:1/x, and http://you:pw@b", "at https://me:***@host:1/x, and http://you:***@b"),
@@ -33,10 +33,10 @@ SERVER = "http://me:top%40secret@127.0.0.1:9"
         ("s3://me@host and a@b.c", "s3://me@host and a@b.c"),
     ],
 )
-def test_a_secret_is_three_asterisks(monkeypatch, text, shown):
+def test_a_secret_is_three_asterisks(monkeypatch, text, redacted):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
     monkeypatch.setenv("PGPASSWORD", "e")
-    assert redact(text) == shown
+    assert redact(text) == redacted
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from mlflow.entities import LoggedModelOutput
 
-from tests.tracking.test_records import REPORTS, write_exports, write_test
-from tests.tracking.test_runs import KEY, PARAMS, runs, train
+from tests.tracking.sample_reports import REPORTS, write_exports, write_test
+from tests.tracking.sample_runs import KEY, PARAMS, runs, train
 from vision_pipeline.tracking.lifecycle import train_run
 from vision_pipeline.tracking.search import finished_run_ids
 from vision_pipeline.tracking.store import open_store
@@ -39,8 +39,8 @@ def tested(workspace) -> DvcLock:
 
 
 def sync(lock: DvcLock) -> SyncResult:
-    (found,) = sync_model(open_store(), "mnist-mlp", lock, lambda client, run_id, name: False)
-    return found
+    (result,) = sync_model(open_store(), "mnist-mlp", lock, lambda client, run_id, name: False)
+    return result
 
 
 def test_a_model_without_a_run_gets_one_with_all_that_its_stages_log(tested):
@@ -50,8 +50,8 @@ def test_a_model_without_a_run_gets_one_with_all_that_its_stages_log(tested):
     assert logged.data.tags["evaluate.bins"] == "15"
     assert logged.data.tags["export.max_logit_gap"] == "0.001"
     assert logged.data.tags["dvc.md5.models/mnist-mlp"] == "new.dir"
-    wanted = {"val_accuracy": 0.6, "test.accuracy": 0.9, "test.f1.cat": 0.8, "export.accuracy": 0.9}
-    assert wanted.items() <= logged.data.metrics.items()
+    expected = {"val_accuracy": 0.6, "test.accuracy": 0.9, "test.f1.cat": 0.8, "export.accuracy": 0.9}
+    assert expected.items() <= logged.data.metrics.items()
     client, run_id = open_store().client, logged.info.run_id
     assert [(p.step, p.value) for p in client.get_metric_history(run_id, "val_loss")] == [(1, 2.0), (2, 1.0)]
     files = {
@@ -90,9 +90,9 @@ def test_the_test_of_an_older_training_is_not_logged_under_the_new(workspace):
 def test_reports_of_another_training_make_no_run(tested):
     report = json.loads((REPORTS / "train.json").read_text())
     (REPORTS / "train.json").write_text(json.dumps(report | {"key": "another"}))
-    found = sync(tested)
-    assert (found.status, runs()) == ("skipped", [])
-    assert "dvc repro train@mnist-mlp" in found.note
+    result = sync(tested)
+    assert (result.status, runs()) == ("skipped", [])
+    assert "dvc repro train@mnist-mlp" in result.note
 
 
 def test_a_training_that_runs_now_is_left_alone(tested):
@@ -114,16 +114,16 @@ def test_more_than_one_finished_run_is_said(tested):
 
 
 def test_the_model_to_serve_is_asked_for_once_it_is_exported(tested):
-    asked = []
+    calls = []
 
     def serve(client, run_id, name):
-        asked.append((run_id, name))
+        calls.append((run_id, name))
         return True
 
     (Path("exports/mnist-mlp") / "model.onnx").write_bytes(b"")
-    (found,) = sync_model(open_store(), "mnist-mlp", tested, serve)
-    assert found.note.endswith("model to serve")
-    assert asked == [(finished_run_ids(open_store(), KEY)[0], "mnist-mlp")]
+    (result,) = sync_model(open_store(), "mnist-mlp", tested, serve)
+    assert result.note.endswith("model to serve")
+    assert calls == [(finished_run_ids(open_store(), KEY)[0], "mnist-mlp")]
 
 
 @pytest.mark.parametrize(("gone", "note"), [(False, ""), (True, "model to serve")])
@@ -138,8 +138,8 @@ def test_a_model_to_serve_whose_files_are_gone_is_asked_for_again(tested, gone, 
     store.client.log_outputs(runs()[0].info.run_id, [LoggedModelOutput(model.model_id, step=0)])
     if gone:
         shutil.rmtree("mlartifacts/models")
-    (found,) = sync_model(store, "mnist-mlp", tested, lambda client, run_id, name: True)
-    assert found.note == note
+    (result,) = sync_model(store, "mnist-mlp", tested, lambda client, run_id, name: True)
+    assert result.note == note
 
 
 def test_without_its_data_a_run_is_restored_too(tested):
@@ -164,10 +164,10 @@ def seeded(tested) -> DvcLock:
 
 
 def test_each_further_seed_has_a_run_below_that_of_the_first(seeded):
-    for did in ("restored", "present"):
+    for status in ("restored", "present"):
         first, second = sync_model(open_store(), "mnist-mlp", seeded, lambda client, run_id, name: False)
-        assert (first.name, first.status) == ("mnist-mlp", did)
-        assert (second.name, second.status) == ("mnist-mlp, seed 1", did)
+        assert (first.name, first.status) == ("mnist-mlp", status)
+        assert (second.name, second.status) == ("mnist-mlp, seed 1", status)
     logged = {run.info.run_name: run for run in runs()}
     assert logged.keys() == {"mnist-mlp", "mnist-mlp, seed 1"}
     child, parent = logged["mnist-mlp, seed 1"], logged["mnist-mlp"]

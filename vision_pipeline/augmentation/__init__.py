@@ -1,1 +1,1 @@
-"""Augmentation of whole batches of images: what a policy does, drawn on the CPU, done on any device."""
+"""Augmentation of whole batches of images: parameters are drawn on the CPU and applied on any device."""

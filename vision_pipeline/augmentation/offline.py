@@ -1,4 +1,4 @@
-"""Which images of a batch get which look: drawn by key, done by a transfer that is handed in."""
+"""Augmented copies of images, as pixels to be stored, and style transfer, which only stored copies get."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,19 +8,22 @@ import torch
 from torch import Tensor
 
 from vision_pipeline.augmentation.policy import AugmentationPolicy
-from vision_pipeline.augmentation.sampling import augmentation_generator
 from vision_pipeline.config.data import StyleConfig
+from vision_pipeline.runtime.preprocessing import float_to_uint8
+from vision_pipeline.runtime.seeding import augmentation_generator
+
+_BATCH_SIZE = 256
 
 StyleTransferFn = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class StyleParams:
-    """The looks of N images; all tensors on the CPU.
+    """The style parameters of N images; all tensors are on the CPU.
 
     Attributes:
-        styled: bool (N,).
-        picture: int64 (N,), which style picture.
+        styled: bool (N,), True for images that get another style.
+        picture: int64 (N,), the index of the style picture.
         strength: float64 (N,).
     """
 
@@ -30,13 +33,14 @@ class StyleParams:
 
 
 def sample_style(
-    style: StyleConfig, num_images: int, num_pictures: int, seed: int, epoch: int, step: int
+    style: StyleConfig, num_images: int, num_pictures: int, *, seed: int, epoch: int, step: int
 ) -> StyleParams:
-    """Draw the looks of a batch from a stream of its own, so that a style changes no other step's draws.
+    """Draw the style parameters of a batch from their own stream, so that they change no other step's draws.
 
     Args:
         style: of the policy.
-        num_images, num_pictures: how many there are.
+        num_images: of the batch.
+        num_pictures: style pictures to choose from.
         seed, epoch, step: the key of the batch.
     """
     uniform = torch.rand(
@@ -50,15 +54,22 @@ def sample_style(
 
 
 class StyleAugmentation:
-    """A policy's style, for batches of stored pixels."""
+    """A policy's style for batches of stored pixels."""
 
     def __init__(self, style: StyleConfig, transfer: StyleTransferFn, num_pictures: int) -> None:
-        """`transfer` takes pixels, the number of a style picture and a strength for each image."""
+        """Take the function that does the transfer.
+
+        Args:
+            style: of the policy.
+            transfer: takes uint8 pixels (N, H, W, 3), int64 (N,) indices of style pictures and float (N,) strengths;
+                returns the pixels of the styled images.
+            num_pictures: style pictures to choose from.
+        """
         self._style, self._transfer, self._num_pictures = style, transfer, num_pictures
 
-    def __call__(self, pixels: Tensor, seed: int, epoch: int, step: int) -> Tensor:
-        """uint8 (N, H, W, 3), of which some have another look; `pixels` is left unchanged."""
-        params = sample_style(self._style, len(pixels), self._num_pictures, seed, epoch, step)
+    def __call__(self, pixels: Tensor, *, seed: int, epoch: int, step: int) -> Tensor:
+        """Return uint8 (N, H, W, 3) in which some images have another style; `pixels` is not changed."""
+        params = sample_style(self._style, len(pixels), self._num_pictures, seed=seed, epoch=epoch, step=step)
         rows = params.styled.nonzero().squeeze(1)
         if len(rows) == 0:
             return pixels
@@ -67,26 +78,23 @@ class StyleAugmentation:
         return restyled
 
 
-# MERGED Augmented copies of images, as pixels to be stored.
-_BATCH_SIZE = 256
-
-
 def iter_augmented(
     policy: AugmentationPolicy,
     images: np.ndarray,
+    *,
     seed: int,
     num_passes: int,
     style_augmentation: StyleAugmentation | None = None,
 ) -> Iterator[np.ndarray]:
-    """Yield batches of all images `num_passes` times over, one pass after the other.
+    """Yield batches of all images `num_passes` times, one pass after the other.
 
     Pass v, from 1, is augmented as a training epoch v would be, in stored order and batches of 256.
 
     Args:
-        policy: what is done to them.
+        policy: to apply.
         images: uint8 (N, H, W, C), also memory-mapped.
         seed: `seed` of params.yaml.
-        num_passes: of passes.
+        num_passes: the number of copies of each image.
         style_augmentation: the policy's style, which comes before its other steps.
 
     Yields:
@@ -96,6 +104,6 @@ def iter_augmented(
         for step, start in enumerate(range(0, len(images), _BATCH_SIZE)):
             pixels = torch.from_numpy(np.array(images[start : start + _BATCH_SIZE]))
             if style_augmentation:
-                pixels = style_augmentation(pixels, seed, epoch, step)
-            float_images = policy.apply(pixels, start + torch.arange(len(pixels)), seed, epoch, step)
-            yield (float_images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+                pixels = style_augmentation(pixels, seed=seed, epoch=epoch, step=step)
+            indices = start + torch.arange(len(pixels))
+            yield float_to_uint8(policy.apply(pixels, indices, seed=seed, epoch=epoch, step=step)).numpy()

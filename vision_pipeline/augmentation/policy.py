@@ -1,4 +1,12 @@
-"""A policy as training uses it: read from `policy.json`, applied to batches."""
+"""An augmentation policy: read from `policy.json` and applied to batches of pixels on their device.
+
+The order is: quarter turn, flips, geometry (scale about the centre, rotation about the centre, translation), noise.
+Quarter turns, flips and translations by whole pixels only move pixels, so they are exact. Scale, rotation and shifts by
+part of a pixel are composed into one affine map and sampled once, bilinearly. An image that is rotated or scaled takes
+its flips and its translation into that map, also if it is shifted by whole pixels. Images that need no sampling, or no
+noise, keep their exact values whatever else is in the batch. The fill outside the image is zeros, the border's pixels,
+or the reflected image (the border's pixels twice), in both ways of moving alike.
+"""
 
 from pathlib import Path
 
@@ -9,8 +17,8 @@ from torch.nn import functional as F
 
 from vision_pipeline.augmentation.sampling import AugmentParams, sample_params
 from vision_pipeline.augmentation.transforms import TransformConfig
-from vision_pipeline.config.fields import StrictModel
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.config.fields import StrictModel, format_problem
+from vision_pipeline.core.errors import ArtifactError
 from vision_pipeline.core.files import read_json
 from vision_pipeline.runtime.device import to_device_async
 from vision_pipeline.runtime.preprocessing import uint8_to_float
@@ -19,12 +27,12 @@ _ALL_ROWS = slice(None)
 
 
 class AugmentationPolicy(StrictModel):
-    """What `policy.json` holds.
+    """The content of `policy.json`.
 
     Attributes:
         name: of the policy.
-        dataset: that it is for; None for the policy `none`, which fits all.
-        steps: what it does.
+        dataset: that it is for; None of the policy `none`, which fits all.
+        steps: with their settings.
     """
 
     name: str
@@ -33,22 +41,22 @@ class AugmentationPolicy(StrictModel):
 
     @property
     def is_identity(self) -> bool:
-        """True when `apply` changes no pixel."""
+        """True if `apply` changes no pixel."""
         return self.steps == TransformConfig()
 
     def apply(
-        self, pixels: Tensor, indices: Tensor, seed: int, epoch: int, step: int, rows: slice = _ALL_ROWS
+        self, pixels: Tensor, indices: Tensor, *, seed: int, epoch: int, step: int, rows: slice = _ALL_ROWS
     ) -> Tensor:
-        """Augmented images of a batch; the same for the same key, on every device within 1/255.
+        """Return augmented images of a batch; they are the same for the same key, on every device within 1/255.
 
-        What is drawn is drawn for the whole batch, so `rows` changes no image.
+        The parameters are drawn for the whole batch, so `rows` changes no image.
 
         Args:
-            pixels: uint8 (N, H, W, C), on any device; left unchanged.
-            indices: int64 (N,), on the CPU: the images' places in their split.
+            pixels: uint8 (N, H, W, C), on any device; not changed.
+            indices: int64 (N,), on the CPU: the images' positions in their split.
             seed: `seed` of params.yaml.
-            epoch, step: which batch of the training it is.
-            rows: which of the N images.
+            epoch, step: of the batch in the training.
+            rows: the images of the batch to return.
 
         Returns:
             float32 (N, C, H, W) on the scale 0 to 1, in channels_last layout, on the same device.
@@ -56,42 +64,31 @@ class AugmentationPolicy(StrictModel):
         if self.is_identity:
             return uint8_to_float(pixels[rows])
         _, height, width, channels = pixels.shape
-        params = sample_params(self.steps, indices, (height, width, channels), seed, epoch, step)
+        shape = (height, width, channels)
+        params = sample_params(self.steps, indices, shape, seed=seed, epoch=epoch, step=step)
         return apply_params(pixels[rows], params.select(rows), self.steps.fill or "zeros")
 
 
 def read_policy(path: Path) -> AugmentationPolicy:
-    """Read a `policy.json`.
+    """Return the policy of a `policy.json`.
 
     Raises:
-        UserError: the file is missing, is not JSON, or holds something else; the message names it.
+        ArtifactError: the file is missing, is not JSON, or holds something else; the message names it.
     """
     try:
         return AugmentationPolicy.model_validate(read_json(path))
     except ValidationError as error:
-        first_error = error.errors()[0]
-        location = ".".join(str(part) for part in first_error["loc"])
-        raise UserError(
-            f"{path} is not a policy: {location}: {first_error['msg']}; `dvc repro` makes it again"
-        ) from error
+        problem = format_problem(error.errors()[0])
+        raise ArtifactError(f"{path} is not a policy: {problem}; `dvc repro` makes it again") from error
 
 
-# MERGED What was drawn for a batch, done to its pixels on their device.
-# MERGED
-# MERGED In this order: quarter turn, flips, geometry (scale about the centre, rotation about the centre,
-# MERGED translation), noise. Quarter turns, flips and translations by whole pixels only move pixels: they are
-# MERGED exact. Scale, rotation and shifts by part of a pixel are composed into one affine map and sampled
-# MERGED once, bilinearly; an image that is rotated or scaled takes its flips and its translation into that
-# MERGED map, also when it is shifted by whole pixels. Images that need no sampling, or no noise, keep their
-# MERGED exact values whatever else is in the batch. Outside the image lie zeros, the border's pixels, or the
-# MERGED reflected image (the border's pixels twice), in both ways of moving alike.
 def apply_params(pixels: Tensor, params: AugmentParams, fill: str) -> Tensor:
-    """Augmented images of a batch.
+    """Return augmented images of a batch.
 
     Args:
-        pixels: uint8 (N, H, W, C), left unchanged.
+        pixels: uint8 (N, H, W, C), not changed.
         params: parameters of the N images.
-        fill: "zeros", "border" or "reflection": what lies outside the image.
+        fill: outside the image: "zeros", "border" or "reflection".
 
     Returns:
         float32 (N, C, H, W) on the scale 0 to 1, in channels_last layout, on the device of `pixels`.
@@ -102,7 +99,7 @@ def apply_params(pixels: Tensor, params: AugmentParams, fill: str) -> Tensor:
 
 
 def _rot90(pixels: Tensor, rot90: Tensor) -> Tensor:
-    """Quarter turns clockwise."""
+    """Turn some images by a quarter, clockwise."""
     if not rot90.any():
         return pixels
     if pixels.shape[1] != pixels.shape[2]:
@@ -114,7 +111,7 @@ def _rot90(pixels: Tensor, rot90: Tensor) -> Tensor:
 
 
 def _flip_shift(pixels: Tensor, params: AugmentParams, fill: str) -> Tensor:
-    """Flips and shifts by whole pixels, in one gather, of the images that are not resampled."""
+    """Flip and shift by whole pixels, in one gather, the images that are not resampled."""
     not_resampled = ~params.needs_resampling
     hflip, vflip = params.hflip & not_resampled, params.vflip & not_resampled
     right, down = params.right.where(not_resampled, 0.0).long(), -params.up.where(not_resampled, 0.0).long()
@@ -140,9 +137,9 @@ def _flip_shift(pixels: Tensor, params: AugmentParams, fill: str) -> Tensor:
 
 
 def _compute_source_indices(size: int, shift: Tensor, is_flipped: Tensor, fill: str) -> tuple[Tensor, Tensor]:
-    """For each place along one axis, the place that its pixel comes from: int64 (N, size).
+    """Return for each position along one axis the position that its pixel comes from, int64 (N, size).
 
-    The second tensor, bool (N, size), is False where zeros come from outside the image.
+    The second tensor, bool (N, size), is False where the pixel is a zero from outside the image.
     """
     source_indices = torch.arange(size)[None, :] - shift[:, None]
     inside = ((source_indices >= 0) & (source_indices < size)) | (fill != "zeros")
@@ -154,7 +151,7 @@ def _compute_source_indices(size: int, shift: Tensor, is_flipped: Tensor, fill: 
 
 
 def _affine_sample(float_images: Tensor, params: AugmentParams, fill: str) -> Tensor:
-    """Flips, scale, rotation and translation in one bilinear sampling; `float_images` may be written to."""
+    """Flip, scale, rotate and translate in one bilinear sampling; `float_images` may be written to."""
     rows = params.needs_resampling.nonzero().squeeze(1)
     if len(rows) == 0:
         return float_images
@@ -176,12 +173,12 @@ def _affine_sample(float_images: Tensor, params: AugmentParams, fill: str) -> Te
 
 
 def _compute_inverse_affine(params: AugmentParams, rows: Tensor, height: int, width: int) -> Tensor:
-    """From a pixel's place in the new image to the place its value comes from, float32 (n, 2, 3).
+    """Compute the map from a pixel's position in the new image to that of its source, float32 (n, 2, 3).
 
-    Places in the new image are in pixels from the centre, x to the right and y down; places in the
-    old one run from -1 to 1 (`grid_sample`, align_corners=False: the outer edges of the pixels).
-    Forward, a place is flipped, scaled by f, turned by a, and shifted:
-    x' = f (x cos a + y sin a) + right, y' = f (-x sin a + y cos a) - up. This is its inverse.
+    Positions in the new image are in pixels from the centre, x to the right and y down; positions in the old one run
+    from -1 to 1 (`grid_sample`, align_corners=False: the outer edges of the pixels). Forward, a position is flipped,
+    scaled by f, turned by a, and shifted: x' = f (x cos a + y sin a) + right, y' = f (-x sin a + y cos a) - up. The
+    result is the inverse of this.
     """
     angle, factor = torch.deg2rad(params.degrees[rows]), params.factor[rows]
     right, up = params.right[rows], params.up[rows]
@@ -194,9 +191,9 @@ def _compute_inverse_affine(params: AugmentParams, rows: Tensor, height: int, wi
 
 
 def _make_sampling_grid(affine: Tensor, height: int, width: int) -> Tensor:
-    """Where each pixel of the new images is sampled, float32 (n, H, W, 2).
+    """Compute the sampling position of each pixel of the new images, float32 (n, H, W, 2).
 
-    Sums and not a matrix product, which autocast or TF32 would round to a few bits.
+    It is computed as a sum, because autocast or TF32 would round a matrix product to a few bits.
     """
     x = torch.arange(width, device=affine.device) - (width - 1) / 2
     y = torch.arange(height, device=affine.device) - (height - 1) / 2
@@ -206,7 +203,7 @@ def _make_sampling_grid(affine: Tensor, height: int, width: int) -> Tensor:
 
 
 def _add_noise(float_images: Tensor, params: AugmentParams) -> Tensor:
-    """Gaussian noise on the images that get any, clamped to 0 and 1; `float_images` may be written to."""
+    """Add Gaussian noise to the images that get any, and clamp to 0 and 1; `float_images` may be written to."""
     rows = (params.std > 0).nonzero().squeeze(1)
     if len(rows) == 0:
         return float_images

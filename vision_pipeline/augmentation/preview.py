@@ -1,4 +1,4 @@
-"""The preview sheet: originals above what training really sees of them."""
+"""The preview sheet of a policy: original images, and below them the augmented ones of the first epochs."""
 
 import textwrap
 
@@ -11,15 +11,18 @@ from vision_pipeline.augmentation.offline import StyleAugmentation
 from vision_pipeline.augmentation.policy import AugmentationPolicy
 from vision_pipeline.augmentation.transforms import TransformConfig
 from vision_pipeline.core.fonts import render_png, truncate
+from vision_pipeline.runtime.preprocessing import float_to_uint8
 
 _NUM_COLUMNS = 10
 _NUM_EPOCHS = 4
 _DPI = 120
 
-# Inches.
+# sizes in inches
 _CELL, _GAP = 1.2, 0.08
 _LEFT, _TOP, _MARGIN = 0.85, 1.05, 0.15
 _BELOW_ORIGINALS = 0.15
+
+_FLIP_DESCRIPTIONS = {"hflip": "flip left-right", "vflip": "flip top-bottom", "rot90": "quarter turn clockwise"}
 
 
 def render_preview(
@@ -27,19 +30,20 @@ def render_preview(
     images: np.ndarray,
     targets: np.ndarray,
     class_names: list[str],
+    *,
     seed: int,
     style_augmentation: StyleAugmentation | None = None,
 ) -> bytes:
-    """A PNG of up to ten training images, and below them the same images in the first epochs.
+    """Return a PNG of up to ten training images, and below them the same images in the first epochs.
 
     Each row below the originals is `policy.apply` on the images as the first batch of an epoch, with
     the key that training uses.
 
     Args:
-        policy: what is drawn.
+        policy: to apply.
         images: uint8 (N, H, W, C), also memory-mapped; H = W.
-        targets: int64 (N,), into `load_class_names`.
-        class_names: titles of the columns.
+        targets: int64 (N,), indices of `class_names`.
+        class_names: for the titles of the columns.
         seed: `seed` of params.yaml.
         style_augmentation: the policy's style.
     """
@@ -49,21 +53,20 @@ def render_preview(
     image_rows = [("original", pixels)]
     indices = torch.tensor(chosen_rows)
     for epoch in range(1, _NUM_EPOCHS + 1):
-        styled = (
-            style_augmentation(torch.from_numpy(pixels), seed, epoch, 0)
-            if style_augmentation
-            else torch.from_numpy(pixels)
-        )
-        title = f"view {epoch}" if style_augmentation else f"epoch {epoch}"  # a style is for stored views alone
-        image_rows.append((title, _apply_policy(policy, styled, indices, seed, epoch)))
+        styled = torch.from_numpy(pixels)
+        if style_augmentation:
+            styled = style_augmentation(styled, seed=seed, epoch=epoch, step=0)
+        title = f"view {epoch}" if style_augmentation else f"epoch {epoch}"  # only stored views get a style
+        augmented = policy.apply(styled, indices, seed=seed, epoch=epoch, step=0)
+        image_rows.append((title, float_to_uint8(augmented).numpy()))
     with mpl.rc_context():
-        mpl.rcdefaults()  # a person's own matplotlibrc must not change the bytes
-        mpl.rcParams["text.parse_math"] = False  # a class may be named "$x"
+        mpl.rcdefaults()  # a user's own matplotlibrc must not change the bytes
+        mpl.rcParams["text.parse_math"] = False  # a class name may begin with "$"
         return _draw_figure(image_rows, titles, policy.name, describe_policy(policy.steps))
 
 
 def pick_per_class(targets: np.ndarray, count: int) -> list[int]:
-    """Rows of up to `count` images: the first of each class, then the second of each, and so on."""
+    """Return rows of up to `count` images: the first of each class, then the second of each, and so on."""
     rows = np.arange(len(targets))
     order = np.lexsort((rows, targets))
     ordered = targets[order]
@@ -74,7 +77,7 @@ def pick_per_class(targets: np.ndarray, count: int) -> list[int]:
 
 
 def describe_policy(transforms: TransformConfig) -> str:
-    """The policy's settings in one sentence for people."""
+    """Return the policy's settings in one sentence."""
     parts = [
         _format_probability(name, getattr(transforms, step))
         for step, name in _FLIP_DESCRIPTIONS.items()
@@ -93,8 +96,8 @@ def describe_policy(transforms: TransformConfig) -> str:
             _format_probability(f"scale ×{_format_range(transforms.scale.factor)}", transforms.scale.probability)
         )
     if transforms.translate:
-        shift = f"shift right {_format_range(transforms.translate.right)} px, up {_format_range(transforms.translate.up)} px"
-        parts.append(_format_probability(shift, transforms.translate.probability))
+        right, up = _format_range(transforms.translate.right), _format_range(transforms.translate.up)
+        parts.append(_format_probability(f"shift right {right} px, up {up} px", transforms.translate.probability))
     if transforms.noise:
         parts.append(
             _format_probability(f"noise of std {_format_range(transforms.noise.std)}", transforms.noise.probability)
@@ -107,9 +110,6 @@ def describe_policy(transforms: TransformConfig) -> str:
     return "; ".join(parts) or "changes nothing"
 
 
-_FLIP_DESCRIPTIONS = {"hflip": "flip left-right", "vflip": "flip top-bottom", "rot90": "quarter turn clockwise"}
-
-
 def _format_probability(description: str, probability: float) -> str:
     return description if probability == 1 else f"{description} (in {probability:.0%})"
 
@@ -118,14 +118,8 @@ def _format_range(limits: list[float], unit: str = "") -> str:
     return f"{limits[0]:g}{unit} to {limits[1]:g}{unit}"
 
 
-def _apply_policy(
-    policy: AugmentationPolicy, pixels: torch.Tensor, indices: torch.Tensor, seed: int, epoch: int
-) -> np.ndarray:
-    float_images = policy.apply(pixels, indices, seed, epoch, 0)
-    return (float_images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-
-
 def _draw_figure(image_rows: list[tuple[str, np.ndarray]], titles: list[str], heading: str, settings: str) -> bytes:
+    """Draw labelled rows of images, uint8 (n, H, W, C) each, below a heading, and return the PNG."""
     width = max(_LEFT + len(titles) * (_CELL + _GAP) + _MARGIN, 6.0)
     height = _TOP + len(image_rows) * (_CELL + _GAP) + _BELOW_ORIGINALS + _MARGIN
     figure = Figure(figsize=(width, height), dpi=_DPI)

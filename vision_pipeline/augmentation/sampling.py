@@ -1,14 +1,12 @@
-"""The random parameters of a batch: drawn on the CPU, keyed by (seed, epoch, step).
+"""Random augmentation parameters of a batch: drawn on the CPU, keyed by (seed, epoch, step).
 
-The key's text `augmentation/seed/epoch/step` is hashed (SHA-256) and its first 64 bits seed a
-torch generator, so the draws are the same on every device, after a resume, and with any number of
-workers. (torch's CPU generator, mt19937, keeps the lower 32 bits of a seed.)
+The key seeds a generator of its own (`augmentation_generator`), so the draws are the same on every device, after a
+resume, and with any number of workers.
 
-Each image has a row of uniform numbers with a fixed column for each parameter. So switching one
-step on or off changes no other step's draws, and an image's draws depend on its place in the batch
-and not on the batch's size. Alternating flips go by an image's row in its split instead. Noise is
-drawn after them, for the images that get any, in their order.
-A process that augments some rows of a batch alone draws for all of it, and takes what is theirs.
+Each image has a row of uniform numbers with a fixed column for each parameter. Switching one step on or off therefore
+changes no other step's draws, and an image's draws depend on its position in the batch and not on the batch's size.
+Alternating flips depend on the image's row in its split instead. Noise is drawn last, for the images that get any, in
+their order. A process that augments only some rows of a batch draws for the whole batch and selects its rows.
 """
 
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ import torch
 from torch import Tensor
 
 from vision_pipeline.augmentation.transforms import TransformConfig
-from vision_pipeline.core.fingerprint import derive_seed
+from vision_pipeline.runtime.seeding import augmentation_generator
 
-# The order is part of what a seed means: add new columns at the end.
+# The order decides which numbers a seed gives: add new columns at the end.
 _UNIFORM_COLUMNS = [
     "rot90",
     "hflip",
@@ -40,7 +38,7 @@ _UNIFORM_COLUMNS = [
 
 @dataclass(frozen=True)
 class AugmentParams:
-    """What is to be done to each of N images; all tensors on the CPU.
+    """The augmentation parameters of N images; all tensors are on the CPU.
 
     Attributes:
         rot90, hflip, vflip: bool (N,).
@@ -63,27 +61,27 @@ class AugmentParams:
 
     @property
     def needs_resampling(self) -> Tensor:
-        """bool (N,): images that need interpolation, by rotation, scale or a shift by part of a pixel."""
+        """bool (N,), True for images that need interpolation: by rotation, scale or a shift by part of a pixel."""
         whole_pixels = (self.right == self.right.round()) & (self.up == self.up.round())
         return (self.degrees != 0) | (self.factor != 1) | ~whole_pixels
 
     def select(self, rows: slice) -> "AugmentParams":
-        """What was drawn for some of the images."""
+        """Return the parameters of some of the images."""
         noisy = self.std > 0
-        noise_rows = (noisy.cumsum(0) - 1)[rows][noisy[rows]]  # in `noise`
+        noise_rows = (noisy.cumsum(0) - 1)[rows][noisy[rows]]  # rows of `noise`
         return AugmentParams(
             **{name: values[noise_rows if name == "noise" else rows] for name, values in vars(self).items()}
         )
 
 
 def sample_params(
-    transforms: TransformConfig, indices: Tensor, shape: tuple[int, int, int], seed: int, epoch: int, step: int
+    transforms: TransformConfig, indices: Tensor, shape: tuple[int, int, int], *, seed: int, epoch: int, step: int
 ) -> AugmentParams:
     """Draw the parameters of a batch.
 
     Args:
         transforms: of the policy.
-        indices: int64 (N,), the places of the batch's images in their split.
+        indices: int64 (N,), the positions of the batch's images in their split.
         shape: (H, W, C) of one image, for the noise.
         seed, epoch, step: the key of the batch.
     """
@@ -95,7 +93,7 @@ def sample_params(
     right, up = _sample_shift(transforms, columns)
     return AugmentParams(
         rot90=columns["rot90"] < (transforms.rot90 or 0),
-        hflip=_sample_hflip(transforms, columns["hflip"], indices, seed, epoch),
+        hflip=_sample_hflip(transforms, columns["hflip"], indices, seed=seed, epoch=epoch),
         vflip=columns["vflip"] < (transforms.vflip or 0),
         degrees=_sample_degrees(transforms, columns),
         factor=_sample_factor(transforms, columns),
@@ -106,15 +104,10 @@ def sample_params(
     )
 
 
-def augmentation_generator(*key: int | str) -> torch.Generator:
-    """The stream of random numbers of a key."""
-    return torch.Generator().manual_seed(derive_seed("augmentation", *key))
+def _sample_hflip(transforms: TransformConfig, uniform: Tensor, indices: Tensor, *, seed: int, epoch: int) -> Tensor:
+    """Draw the flips of an epoch anew, or alternate: draw those of the first epoch and invert them in each next.
 
-
-def _sample_hflip(transforms: TransformConfig, uniform: Tensor, indices: Tensor, seed: int, epoch: int) -> Tensor:
-    """By chance in each epoch, or alternating: by chance in the first, then the other way round in each next.
-
-    Two epochs in a row then show every image both ways, none the same way twice.
+    With alternating flips, two epochs in a row show every image both ways, none the same way twice.
     Source: Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, arXiv 2404.00498, section 3.6.
     """
     if not transforms.alternate_hflip:
@@ -125,7 +118,10 @@ def _sample_hflip(transforms: TransformConfig, uniform: Tensor, indices: Tensor,
 
 @lru_cache(maxsize=1)
 def _sample_row_uniforms(seed: int, count: int) -> Tensor:
-    """Of each row of a split, float64 (count,), drawn once for many batches; of more rows the first are the same."""
+    """Draw a number for each row of a split, float64 (count,), once for many batches.
+
+    A larger `count` leaves the first numbers as they are.
+    """
     return torch.rand(count, dtype=torch.float64, generator=augmentation_generator(seed, "alternate_hflip"))
 
 
@@ -164,6 +160,6 @@ def _scale_to_range(uniform: Tensor, limits: list[float]) -> Tensor:
 
 
 def _scale_to_integers(uniform: Tensor, limits: list[float]) -> Tensor:
-    """Each whole number within the limits, both included, with equal probability."""
+    """Return whole numbers within the limits, both included, with equal probability."""
     first, last = ceil(limits[0]), floor(limits[1])
     return first + (uniform * (last - first + 1)).floor()

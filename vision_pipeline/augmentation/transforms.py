@@ -1,10 +1,16 @@
-"""What a policy does to an image: the steps of `policy.json`, resolved from `params.yaml`."""
+"""The steps of a policy, resolved from `params.yaml` for `policy.json`."""
 
 from collections.abc import Callable
 from typing import Any, Literal
 
-from vision_pipeline.config.data import NoiseConfig, RotateConfig, ScaleConfig, StyleConfig, TranslateConfig
-from vision_pipeline.config.data import PolicyConfig as Settings
+from vision_pipeline.config.data import (
+    NoiseConfig,
+    PolicyConfig,
+    RotateConfig,
+    ScaleConfig,
+    StyleConfig,
+    TranslateConfig,
+)
 from vision_pipeline.config.fields import Probability, StrictModel
 
 _NEUTRAL_CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -21,7 +27,7 @@ _GEOMETRIC_STEPS = ("rotate", "scale", "translate")
 
 
 class TransformConfig(StrictModel):
-    """The steps that a policy has, with their settings; a step that it lacks is None."""
+    """The settings of a policy's steps; None stands for a step that the policy does not have."""
 
     hflip: Probability | None = None
     alternate_hflip: Literal[True] | None = None
@@ -35,12 +41,12 @@ class TransformConfig(StrictModel):
     fill: Literal["zeros", "border", "reflection"] | None = None
 
 
-def resolve_policy(name: str, policy: Settings) -> dict[str, Any]:
-    """What `policy.json` says of a policy of `params.yaml`: its name, data set and steps.
+def resolve_policy(name: str, policy: PolicyConfig) -> dict[str, Any]:
+    """Return the content of `policy.json`: name, data set and steps of a policy of `params.yaml`.
 
-    Steps that can do nothing (probability 0, or a range without any effect) are left out, so is
-    `fill` where nothing moves, and `views` says nothing about the steps: policies that act alike
-    have equal steps, and a model is not trained again for a setting that is switched off.
+    Steps without effect (probability 0, or a range that changes nothing) are left out, so is `fill` if nothing moves,
+    and `views`, which is no step. Policies that act alike have equal steps, so that a model is not trained again for a
+    setting that is off.
     """
     steps = {
         step: getattr(policy, step)

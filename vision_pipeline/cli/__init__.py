@@ -1,1 +1,1 @@
-"""What a person types beside `dvc`: the subcommands of `vision`, one file each."""
+"""The subcommands of `vision`, a module or a package each."""

@@ -1,4 +1,7 @@
-"""The derivative of each activation, in three ways that must agree: by formula, by autograd, by finite differences."""
+"""`vision activations`: each activation beside its derivative, the factor by which it multiplies a gradient.
+
+Each derivative is computed in three ways that must agree: by formula, by autograd and by finite differences.
+"""
 
 import math
 from collections.abc import Callable
@@ -6,77 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
-from torch import Tensor
-
-from vision_pipeline.models.layers import get_activation
 
 if TYPE_CHECKING:
-    pass
+    from torch import Tensor
 
-
-_DIFFERENCE_STEP = 1e-5  # of finite differences: a smaller one is lost in rounding, a larger one in curvature
-_KINK_RADIUS = 0.01  # finite differences are not taken nearer to 0, where two of them have none
-
-
-def _sigmoid_derivative(z: Tensor) -> Tensor:
-    return torch.sigmoid(z) * torch.sigmoid(-z)
-
-
-def _gelu_derivative(z: Tensor) -> Tensor:
-    """z's density times z, and its distribution function; Hendrycks and Gimpel, arXiv 1606.08415."""
-    density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-    return torch.special.ndtr(z) + z * density
-
-
-DERIVATIVE_FORMULAS: dict[str, Callable[[Tensor], Tensor]] = {
-    "sigmoid": _sigmoid_derivative,
-    "tanh": lambda z: 1 / torch.cosh(z) ** 2,
-    "relu": lambda z: (z > 0).to(z.dtype),
-    "leaky_relu": lambda z: (z > 0).to(z.dtype).clamp(min=0.01),
-    "gelu": _gelu_derivative,
-    "silu": lambda z: torch.sigmoid(z) + z * _sigmoid_derivative(z),
-}
-
-
-@dataclass(frozen=True)
-class ActivationDerivatives:
-    """An activation and its derivative.
-
-    Attributes:
-        z: float64 (N,), where they are looked at.
-        values: float64 (N,), the activation.
-        formula, autograd: float64 (N,), its derivative.
-        gap: the largest difference between any two of the three ways, away from kinks.
-    """
-
-    z: Tensor
-    values: Tensor
-    formula: Tensor
-    autograd: Tensor
-    gap: float
-
-
-def compute_derivatives(name: str, z: Tensor) -> ActivationDerivatives:
-    """Those of the activation `name` at `z`, float64 (N,)."""
-    function = get_activation(name)
-    leaf = z.clone().requires_grad_()
-    values = function(leaf)
-    (autograd,) = torch.autograd.grad(values.sum(), leaf)
-    with torch.no_grad():
-        formula, differences = (
-            DERIVATIVE_FORMULAS[name](z),
-            (function(z + _DIFFERENCE_STEP) - function(z - _DIFFERENCE_STEP)) / (2 * _DIFFERENCE_STEP),
-        )
-        smooth = z.abs() > _KINK_RADIUS
-        estimates = torch.stack([formula, autograd, differences])[:, smooth]
-        gap = (estimates.amax(0) - estimates.amin(0)).max().item()
-    return ActivationDerivatives(z, values.detach(), formula, autograd, gap)
-
-
-# MERGED `vision activations`: each activation beside its derivative, the slope by which a gradient is multiplied.
-_TABLE_POINTS = (-10.0, -1.0, 0.0, 1.0, 10.0)  # in the table
+_DIFFERENCE_STEP = 1e-5  # for finite differences: a smaller one is lost in rounding, a larger one in curvature
+_KINK_RADIUS = 0.01  # no finite differences nearer to 0, where relu and leaky relu have no derivative
+_TABLE_POINTS = (-10.0, -1.0, 0.0, 1.0, 10.0)
 
 
 def activations(
@@ -91,24 +31,79 @@ def activations(
     _plot_activations(output, derivatives_by_name)
     typer.echo(f"{'derivative at':14}" + "".join(f"{point:>12g}" for point in _TABLE_POINTS) + f"{'largest gap':>14}")
     for name, derivatives in derivatives_by_name.items():
-        typer.echo(
-            f"{name:14}"
-            + "".join(f"{slope:12.5g}" for slope in compute_derivatives(name, points).autograd)
-            + f"{derivatives.gap:14.1e}"
-        )
+        slopes = "".join(f"{slope:12.5g}" for slope in compute_derivatives(name, points).autograd)
+        typer.echo(f"{name:14}{slopes}{derivatives.gap:14.1e}")
     typer.echo(f"largest gap: between formula, autograd and finite differences; {output} shows the curves")
 
 
-def _plot_activations(path: Path, derivatives_by_name: dict[str, "ActivationDerivatives"]) -> None:
+def _sigmoid_derivative(z: "Tensor") -> "Tensor":
+    return z.sigmoid() * (-z).sigmoid()
+
+
+def _gelu_derivative(z: "Tensor") -> "Tensor":
+    """Compute the normal distribution function plus z times its density; Hendrycks and Gimpel, arXiv 1606.08415."""
+    import torch
+
+    density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    return torch.special.ndtr(z) + z * density
+
+
+DERIVATIVE_FORMULAS: "dict[str, Callable[[Tensor], Tensor]]" = {
+    "sigmoid": _sigmoid_derivative,
+    "tanh": lambda z: 1 / z.cosh() ** 2,
+    "relu": lambda z: (z > 0).to(z.dtype),
+    "leaky_relu": lambda z: (z > 0).to(z.dtype).clamp(min=0.01),
+    "gelu": _gelu_derivative,
+    "silu": lambda z: z.sigmoid() + z * _sigmoid_derivative(z),
+}
+
+
+@dataclass(frozen=True)
+class ActivationDerivatives:
+    """An activation and its derivative at some points.
+
+    Attributes:
+        z: the points, float64 (N,).
+        values: the activation, float64 (N,).
+        formula, autograd: its derivative, float64 (N,) each.
+        gap: the largest difference between any two of the three ways, away from kinks.
+    """
+
+    z: "Tensor"
+    values: "Tensor"
+    formula: "Tensor"
+    autograd: "Tensor"
+    gap: float
+
+
+def compute_derivatives(name: str, z: "Tensor") -> ActivationDerivatives:
+    """Compute the activation `name` and its derivative at `z`, float64 (N,)."""
+    import torch
+
+    from vision_pipeline.models.layers import get_activation
+
+    function = get_activation(name)
+    leaf = z.clone().requires_grad_()
+    values = function(leaf)
+    (autograd,) = torch.autograd.grad(values.sum(), leaf)
+    with torch.no_grad():
+        formula = DERIVATIVE_FORMULAS[name](z)
+        differences = (function(z + _DIFFERENCE_STEP) - function(z - _DIFFERENCE_STEP)) / (2 * _DIFFERENCE_STEP)
+        smooth = z.abs() > _KINK_RADIUS
+        estimates = torch.stack([formula, autograd, differences])[:, smooth]
+        gap = (estimates.amax(0) - estimates.amin(0)).max().item()
+    return ActivationDerivatives(z, values.detach(), formula, autograd, gap)
+
+
+def _plot_activations(path: Path, derivatives_by_name: dict[str, ActivationDerivatives]) -> None:
     from matplotlib.figure import Figure
 
     from vision_pipeline.evaluation.plot_style import BLUE, ORANGE, plot_style, save_figure
 
     with plot_style():
         figure = Figure(figsize=(9.6, 5.4), layout="constrained")
-        for axes, (name, derivatives) in zip(
-            figure.subplots(2, 3, sharex=True).ravel(), derivatives_by_name.items(), strict=True
-        ):
+        panels = figure.subplots(2, 3, sharex=True).ravel()
+        for axes, (name, derivatives) in zip(panels, derivatives_by_name.items(), strict=True):
             axes.plot(derivatives.z, derivatives.values, color=BLUE, label="activation g(z)")
             axes.plot(derivatives.z, derivatives.formula, color=ORANGE, label="derivative g'(z)")
             axes.set_title(name)

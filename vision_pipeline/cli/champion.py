@@ -1,4 +1,4 @@
-"""`vision champion`: the model of each data set that is the one to serve, in MLflow's registry."""
+"""`vision champion`: the model to serve for each data set, in MLflow's registry."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vision_pipeline.config.load import load_params
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError
 from vision_pipeline.core.files import read_json
 from vision_pipeline.core.locks import file_lock
 from vision_pipeline.core.logging import logger
@@ -42,13 +42,22 @@ def champion(
         for dataset in dict.fromkeys(row["dataset"] for row in rows):
             board = [row for row in rows if row["dataset"] == dataset]
             with store_errors(store, f"the champion of {dataset} was not chosen"):
-                typer.echo(f"{dataset}: {_choose_champion(store, dataset, board, settings.champion, new_classes)}")
+                outcome = _choose_champion(store, dataset, board, rule=settings.champion, new_classes=new_classes)
+                typer.echo(f"{dataset}: {outcome}")
 
 
 def _choose_champion(
-    store: "Store", dataset: str, board: list[dict[str, Any]], rule: "ChampionConfig", new_classes: bool
+    store: "Store", dataset: str, board: list[dict[str, Any]], *, rule: "ChampionConfig", new_classes: bool
 ) -> str:
-    """Register the best of a data set's models, move the alias if it has won, and say what became of it."""
+    """Register the best of a data set's models, move the alias if it has won, and return a line of the outcome.
+
+    Args:
+        store: open store.
+        dataset: name of the data set.
+        board: rows of its leaderboard, best first.
+        rule: the section `mlflow.champion`.
+        new_classes: whether a model with other classes than the champion's may take over.
+    """
     from vision_pipeline.tracking.registry import (
         class_digest_tag,
         describe_class_changes,
@@ -68,10 +77,13 @@ def _choose_champion(
     current = get_champion(store, dataset)
     _check_files(store, row["model"], model, current)
     tags = _make_version_tags(row, model) | class_digest_tag(store, model.model_id)
-    challenger = get_or_create_version(store, dataset, model, tags, f"{row['model']}, {_format_accuracy(row)}")
+    description = f"{row['model']}, {_format_accuracy(row)}"
+    challenger = get_or_create_version(store, dataset, model, tags=tags, description=description)
     if current == challenger:
         return f"{current} is the champion, {_format_accuracy(row)}"
-    wins, reason = _compare_with_champion(store, board, current, challenger, rule.told_apart)
+    wins, reason = _compare_with_champion(
+        store, board, current=current, challenger=challenger, require_significance=rule.told_apart
+    )
     if wins and current and not new_classes and (class_changes := describe_class_changes(store, current, challenger)):
         wins, reason = False, f"{class_changes}; `vision champion --new-classes` lets it take over"
     if wins:
@@ -84,7 +96,7 @@ def _check_files(store: "Store", challenger: str, model: "LoggedModel", current:
     """Warn of a present champion whose files are gone.
 
     Raises:
-        UserError: the challenger's are; what cannot be loaded is no champion.
+        ArtifactError: the challenger's files are gone; what cannot be loaded cannot become champion.
     """
     from vision_pipeline.tracking.registry import has_files
 
@@ -94,13 +106,14 @@ def _check_files(store: "Store", challenger: str, model: "LoggedModel", current:
             "`vision sync` logs them again where its training is here"
         )
     if not has_files(store, model.model_id):
-        raise UserError(
+        raise ArtifactError(
             f"the files of {challenger}'s exported model {model.model_id} are gone from MLflow, and what cannot be "
             "loaded is no champion; `vision sync` logs them again"
         )
 
 
 def _find_best_exported(store: "Store", board: list[dict[str, Any]]) -> "tuple[dict[str, Any], LoggedModel] | None":
+    """Return the best row whose model MLflow has, and that model; warn of each row passed over."""
     from vision_pipeline.tracking.registry import latest_exported
 
     for row in board:
@@ -116,11 +129,12 @@ def _find_best_exported(store: "Store", board: list[dict[str, Any]]) -> "tuple[d
 def _compare_with_champion(
     store: "Store",
     board: list[dict[str, Any]],
+    *,
     current: "ModelVersion | None",
     challenger: "ModelVersion",
     require_significance: bool,
 ) -> tuple[bool, str]:
-    """Whether the challenger takes over, and why."""
+    """Return whether the challenger takes over, and why."""
     from vision_pipeline.evaluation.significance import compare_pairs, load_predictions, should_promote
     from vision_pipeline.evaluation.tables import read_csv_str
     from vision_pipeline.tracking.registry import download_predictions
@@ -131,7 +145,7 @@ def _compare_with_champion(
         return True, f"the same training as {current}, exported again"
     names = {_read_training_key(row["model"]): row["model"] for row in board}
     predictions = load_predictions(names.values(), MODEL_REPORTS)
-    if current.key not in names:  # an earlier training: its run kept what it made of the test set
+    if current.key not in names:  # an earlier training: its run has its predictions
         predictions[str(current)] = read_csv_str(BytesIO(download_predictions(store, current)))
     rows = compare_pairs(challenger.model, predictions)
     outcome = should_promote(rows, challenger.model, names.get(current.key, str(current)), require_significance)

@@ -1,4 +1,4 @@
-"""`vision check`: is params.yaml right, does dvc.yaml fit it, and is the data the best that can be had?"""
+"""`vision check`: checks params.yaml, dvc.yaml, and whether better data can be had."""
 
 import subprocess
 from typing import Annotated
@@ -49,13 +49,17 @@ def check(
 
 
 def _count_stages() -> int:
-    """The number of stages of dvc.yaml."""
+    """Return the number of stages of dvc.yaml."""
     with open_repository() as repo:
         return len(repo.index.stages)
 
 
 def _fetch_better(notices: list[DataStatus]) -> None:
-    """Run the stages that fetch."""
+    """Run the stages that fetch what can be had better.
+
+    Raises:
+        UserError: one of them failed.
+    """
     if not notices:
         return
     args = ("repro", "-f", "-s", *(notice.stage for notice in notices))

@@ -1,13 +1,14 @@
-"""`vision diff`: what a change did to each model, and whether it is more than chance."""
+"""`vision diff`: the effect of a change on each model, and whether it is more than chance."""
 
 import io
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError, UserError
 from vision_pipeline.core.files import read_json
 from vision_pipeline.core.paths import MODEL_REPORTS, model_report_dir
+from vision_pipeline.vcs.experiments import read_commits, resolve_commit
 from vision_pipeline.vcs.git import require_commit
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ def diff(
 
 
 def _read_training_keys(revision: str) -> dict[str, str]:
-    """By model that was trained and tested there, the key of its training."""
-    from vision_pipeline.vcs.experiments import read_commits, resolve_commit
-
+    """Return the key of the training of each model that was trained and tested in a revision, "" for the workspace."""
     if revision:
         commit = resolve_commit(revision)
         reports = read_commits([commit])[commit].reports
@@ -53,7 +52,11 @@ def _read_training_keys(revision: str) -> dict[str, str]:
 
 
 def _read_predictions(revision: str, name: str) -> "pd.DataFrame":
-    """A model's `predictions.csv`, which DVC's cache has."""
+    """Return the predictions of a model in a revision, from DVC's cache; "" for the workspace.
+
+    Raises:
+        ArtifactError: the cache does not have them.
+    """
     from vision_pipeline.evaluation.tables import read_csv_str
 
     path = model_report_dir(name) / "predictions.csv"
@@ -62,12 +65,11 @@ def _read_predictions(revision: str, name: str) -> "pd.DataFrame":
     from dvc.exceptions import DvcException
 
     from vision_pipeline.cli.pipeline.dvc import read_from_commit
-    from vision_pipeline.vcs.experiments import resolve_commit
 
     try:
         content = read_from_commit(path, resolve_commit(revision))
     except (DvcException, FileNotFoundError) as error:
-        raise UserError(f"{path} of {revision} is not in DVC's cache ({error}); `dvc fetch` brings it") from error
+        raise ArtifactError(f"{path} of {revision} is not in DVC's cache ({error}); `dvc fetch` brings it") from error
     return read_csv_str(io.BytesIO(content))
 
 

@@ -5,19 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from vision_pipeline.cli.predict.command import resolve_checkpoint
-from vision_pipeline.cli.predict.input_images import InputImage, read_input_images, sample_test_images
-from vision_pipeline.core.errors import UserError
-from vision_pipeline.core.paths import PREPARED
+from vision_pipeline.cli.checkpoints import get_prepared_dir, resolve_checkpoint
+from vision_pipeline.cli.input_images import InputImage, read_input_images, sample_test_images
+from vision_pipeline.core.errors import DataError, UserError
 from vision_pipeline.data.decode import get_grey_bits
-from vision_pipeline.evaluation.plot_style import MUTED, plot_style, save_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from vision_pipeline.models.checkpoint import Checkpoint
+
+MAX_FILTERS = 32  # filters in the plot
+_NUM_COLUMNS = 4  # filters in a row
+_NUM_COLOUR_CHANNELS = 3
+_SIGNED_COLORMAP = "RdBu"  # blue where the answer is positive, red where it is negative
 
 
 def filters(
@@ -33,21 +35,21 @@ def filters(
     input_image = _load_input_image(checkpoint, image, seed)
     assert input_image.pixels is not None
     layer, kernels, maps = run_first_convolution(checkpoint, input_image.pixels)
-    plot_filters(output, checkpoint.name, input_image.pixels, kernels, maps)
+    plot_filters(output, checkpoint.name, pixels=input_image.pixels, kernels=kernels, maps=maps)
     count, depth, height, width = kernels.shape
     typer.echo(f"{checkpoint.name}, {layer}: {count} filters of {height} x {width} x {depth}")
     typer.echo(f"of {input_image.name} they make {count} maps of {maps.shape[1]} x {maps.shape[2]}, drawn in {output}")
 
 
 def run_first_convolution(checkpoint: "Checkpoint", pixels: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
-    """The layer that an image meets first among a model's convolutions.
+    """Run the convolution that a model applies first.
 
     Args:
-        checkpoint: of a model of images.
-        pixels: uint8 (H, W, C), as the model takes them.
+        checkpoint: a model of images.
+        pixels: an image, uint8 (H, W, C), in the model's size.
 
     Returns:
-        The layer's name; its filters, float32 (K, D, F, F); its answer to the image, float32 (K, H', W'), before any
+        The layer's name; its filters, float32 (K, D, F, F); its output for the image, float32 (K, H', W'), before any
         activation.
 
     Raises:
@@ -74,41 +76,40 @@ def run_first_convolution(checkpoint: "Checkpoint", pixels: np.ndarray) -> tuple
 
 
 def _load_input_image(checkpoint: "Checkpoint", path: Path | None, seed: int) -> InputImage:
-    """One image as the model takes it.
+    """Return an image in the size and channels of the model's input: the one in `path`, else one of the test set.
 
     Raises:
-        UserError: the model takes none, or the image cannot be read.
+        UserError: the model takes no images.
+        DataError: the image cannot be read.
     """
     shape, names = checkpoint.input_shape, checkpoint.class_names
     if len(shape) != 3:
         raise UserError(f"{checkpoint.name} takes no images; name a model of images")
     if path is None:
-        return next(sample_test_images(PREPARED / str(checkpoint.training.get("dataset")), 1, seed, shape, names))
+        return next(sample_test_images(get_prepared_dir(checkpoint), 1, seed=seed, shape=shape, class_names=names))
     if not path.is_file():
-        raise UserError(f"{path} is no file; name an image")
+        raise DataError(f"{path} is no file; name an image")
     input_image = next(read_input_images([path], shape, names, get_grey_bits(checkpoint.provenance)))
     if input_image.error:
-        raise UserError(f"{path} cannot be read: {input_image.error}")
+        raise DataError(f"{path} cannot be read: {input_image.error}")
     return input_image
 
 
-# MERGED The picture of filters: an image, and beside it each filter with the map that it makes.
-MAX_FILTERS = 32  # filters in the picture
-_NUM_COLUMNS = 4  # filters in a row
-_NUM_COLOUR_CHANNELS = 3
-_SIGNED_COLORMAP = "RdBu"  # blue where the answer is positive, red where it is negative
-
-
-def plot_filters(path: Path, name: str, pixels: np.ndarray, kernels: np.ndarray, maps: np.ndarray) -> None:
-    """Draw an image, filters and maps; all maps share a scale, so that strong and weak ones can be told apart.
+def plot_filters(path: Path, name: str, *, pixels: np.ndarray, kernels: np.ndarray, maps: np.ndarray) -> None:
+    """Draw an image, and beside it each filter with its map; all maps share a scale, so that weak ones look weak.
 
     Args:
-        path: of the PNG.
-        name: of the model.
-        pixels: uint8 (H, W, C).
-        kernels: float (K, D, F, F); in colours where D is 3, else their sum over D.
-        maps: float (K, H', W').
+        path: the PNG to write.
+        name: name of the model.
+        pixels: the image, uint8 (H, W, C).
+        kernels: the filters, float (K, D, F, F); drawn in colours where D is 3, else as their sum over D.
+        maps: the filters' outputs, float (K, H', W').
     """
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    from vision_pipeline.evaluation.plot_style import plot_style, save_figure
+
     num_plotted = min(len(kernels), MAX_FILTERS)
     rows, max_abs = -(-num_plotted // _NUM_COLUMNS), float(np.abs(maps).max())
     with plot_style():
@@ -125,13 +126,14 @@ def plot_filters(path: Path, name: str, pixels: np.ndarray, kernels: np.ndarray,
             _plot_kernel(grid[row, 2 * column], kernels[index], kernels, str(index + 1))
             _plot_signed(grid[row, 2 * column + 1], maps[index], max_abs)
         suffix = "" if num_plotted == len(kernels) else f", {num_plotted} of {len(kernels)}"
-        figure.suptitle(
-            f"{name}: filters of the first convolution and their maps{suffix}", x=0.01, ha="left", weight="bold"
-        )
+        title = f"{name}: filters of the first convolution and their maps{suffix}"
+        figure.suptitle(title, x=0.01, ha="left", weight="bold")
         save_figure(figure, path)
 
 
-def _plot_input(axes: Axes, pixels: np.ndarray, title: str) -> None:
+def _plot_input(axes: "Axes", pixels: np.ndarray, title: str) -> None:
+    from vision_pipeline.evaluation.plot_style import MUTED
+
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_title(title, fontsize=8.5, fontweight="normal", color=MUTED, pad=4)
     axes.text(0, -0.04, "maps: blue above 0,\nred below", transform=axes.transAxes, va="top", fontsize=8.5, color=MUTED)
@@ -139,7 +141,9 @@ def _plot_input(axes: Axes, pixels: np.ndarray, title: str) -> None:
     axes.axis("off")
 
 
-def _plot_kernel(axes: Axes, kernel: np.ndarray, kernels: np.ndarray, title: str) -> None:
+def _plot_kernel(axes: "Axes", kernel: np.ndarray, kernels: np.ndarray, title: str) -> None:
+    from vision_pipeline.evaluation.plot_style import MUTED
+
     if len(kernel) == _NUM_COLOUR_CHANNELS:
         axes.imshow(0.5 + kernel.transpose(1, 2, 0) / (2 * np.abs(kernel).max() or 1), interpolation="nearest")
     else:
@@ -147,5 +151,5 @@ def _plot_kernel(axes: Axes, kernel: np.ndarray, kernels: np.ndarray, title: str
     axes.set_title(title, fontsize=8, fontweight="normal", color=MUTED, pad=2)
 
 
-def _plot_signed(axes: Axes, values: np.ndarray, max_abs: float) -> None:
+def _plot_signed(axes: "Axes", values: np.ndarray, max_abs: float) -> None:
     axes.imshow(values, cmap=_SIGNED_COLORMAP, vmin=-max_abs, vmax=max_abs, interpolation="nearest")

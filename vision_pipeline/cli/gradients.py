@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vision_pipeline.cli.predict.command import resolve_checkpoint
-from vision_pipeline.core.errors import UserError
-from vision_pipeline.core.paths import PREPARED
+from vision_pipeline.cli.checkpoints import get_prepared_dir, resolve_checkpoint
+from vision_pipeline.core.errors import DataError, UserError
 from vision_pipeline.data.format import open_dataset
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def gradients(
     checkpoint = load_checkpoint(resolve_checkpoint(model))
     if not is_token_model(checkpoint):
         raise UserError(f"{checkpoint.name} is no recurrent model of a text or of sequences")
-    norm_by_steps = measure_gradients(checkpoint, PREPARED / str(checkpoint.training.get("dataset")))
+    norm_by_steps = measure_gradients(checkpoint, get_prepared_dir(checkpoint))
     typer.echo("steps  gradient")
     for steps, norm in norm_by_steps.items():
         typer.echo(f"{steps:>5}  {norm:.3e}")
@@ -35,13 +34,20 @@ def gradients(
 
 
 def measure_gradients(checkpoint: "Checkpoint", folder: Path) -> dict[int, float]:
-    """By the number of steps, `first_step_grad_norm` on the test split of the data set in `folder`.
+    """Compute `first_step_grad_norm` on the test split of a data set for several numbers of steps.
 
-    Of a text the sequences are pieces of it, with the symbol that follows as the target; of sequences their beginnings,
-    with their own target.
+    A text is cut into pieces whose target is the symbol that follows; of sequences the beginnings are taken, with their
+    own targets.
+
+    Args:
+        checkpoint: a recurrent model of a text or of sequences.
+        folder: the prepared data set.
+
+    Returns:
+        The gradient's norm, by the number of steps.
 
     Raises:
-        UserError: the data set is not there, or has other symbols than the model.
+        DataError: the data set is missing, or has other symbols or lengths than the model.
     """
     import numpy as np
     import torch
@@ -51,7 +57,7 @@ def measure_gradients(checkpoint: "Checkpoint", folder: Path) -> dict[int, float
 
     data = open_dataset(folder)
     if (checkpoint.input_shape, checkpoint.class_names) != (data.info.shape, data.info.class_names):
-        raise UserError(f"{checkpoint.name} was trained on other symbols or lengths than {folder} has; train it again")
+        raise DataError(f"{checkpoint.name} was trained on other symbols or lengths than {folder} has; train it again")
     arrays = (data.inputs("test"), data.targets("test"))
     symbols, targets = (torch.from_numpy(np.array(values).astype(np.int64)) for values in arrays)
     network: Any = build_from_checkpoint(checkpoint)

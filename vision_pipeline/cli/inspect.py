@@ -1,21 +1,29 @@
-"""`vision inspect`: where a model comes from, from the source's bytes to its prediction."""
+"""`vision inspect`: the provenance of a model as a chain from the source's bytes to its prediction.
+
+Each link is compared with what is here: data, reports, commits and runs.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
+from vision_pipeline.config.models import AnyModelConfig
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.files import read_json, sha256_file
 from vision_pipeline.core.fingerprint import compute_training_fingerprint, list_fingerprint_inputs
 from vision_pipeline.core.paths import DATA, MODELS, RAW, model_report_dir
-from vision_pipeline.data.format import dataset_digest
-from vision_pipeline.models.checkpoint import Checkpoint
 from vision_pipeline.tracking.search import search_runs
 from vision_pipeline.tracking.store import open_existing, store_errors
 from vision_pipeline.vcs.dvc_lock import read_workspace_lock
 from vision_pipeline.vcs.experiments import find_commits
+
+if TYPE_CHECKING:
+    from vision_pipeline.models.checkpoint import Checkpoint
+
+Link = tuple[str, list[str]]  # title and lines
 
 
 def inspect(
@@ -36,7 +44,11 @@ def inspect(
 
 
 def _find_checkpoint(target: str) -> Path | None:
-    """The checkpoint of a path, a model's name or a run's id; None where the run's is not here."""
+    """Return the checkpoint of a path, a model's name or a run's id; None where the run's checkpoint is not here.
+
+    Raises:
+        UserError: there is no such checkpoint, model or run.
+    """
     for path in (Path(target), MODELS / target / "checkpoint.pth"):
         if path.is_file():
             return path
@@ -47,7 +59,7 @@ def _find_checkpoint(target: str) -> Path | None:
 
 
 def find_checkpoint_by_key(key: str) -> Path | None:
-    """The checkpoint of the training `key`, where it is here."""
+    """Return the checkpoint of the training `key`, None where it is not here."""
     for training_file in sorted(MODELS.rglob("training.json")):
         if read_json(training_file)["key"] == key:
             return training_file.with_name("checkpoint.pth")
@@ -55,10 +67,11 @@ def find_checkpoint_by_key(key: str) -> Path | None:
 
 
 def _find_run(target: str) -> Any:
-    """The run whose id it is, or begins with it; None where there is none or no store."""
-    from vision_pipeline.tracking.search import search_runs
-    from vision_pipeline.tracking.store import open_existing, store_errors
+    """Return the run whose id begins with `target`; None where there is none or no store.
 
+    Raises:
+        UserError: several runs match.
+    """
     if (store := open_existing()) is None:
         return None
     with store_errors(store, f"{target} was not looked for"):
@@ -69,7 +82,7 @@ def _find_run(target: str) -> Any:
 
 
 def _print_run(target: str) -> None:
-    """What a run knows of a model that is not here, and how to bring that back."""
+    """Print what a run has of a model that is not here, and how to bring that back."""
     run = _find_run(target)
     tags, dataset_inputs = run.data.tags, run.inputs.dataset_inputs
     experiments = [name.removeprefix("dvc.exp.") for name in tags if name.startswith("dvc.exp.")]
@@ -93,12 +106,13 @@ def _print_run(target: str) -> None:
         )
 
 
-# MERGED The chain that `vision inspect` prints: each link, and what of it is here and the same.
-Link = tuple[str, list[str]]  # its title and what is said
+def provenance_chain(checkpoint: "Checkpoint", path: Path) -> Iterator[Link]:
+    """Yield the links from the source's bytes to the prediction, then the commits and runs of the training.
 
-
-def provenance_chain(checkpoint: Checkpoint, path: Path) -> Iterator[Link]:
-    """The links from the source's bytes to the prediction, then where the training is known."""
+    Args:
+        checkpoint: the model.
+        path: its file.
+    """
     yield "source", _describe_source(checkpoint.provenance)
     yield "data", _describe_data(checkpoint)
     if checkpoint.provenance.get("backbone"):
@@ -117,10 +131,8 @@ def _describe_source(provenance: dict[str, Any]) -> list[str]:
     lines.append(f"licence: {provenance['licence']}")
     provenance_file = RAW / provenance["name"] / "provenance.json"
     local_digest = read_json(provenance_file)["digest"] if provenance_file.exists() else None
-    return [
-        *lines,
-        f"SHA-256 {provenance['digest']}: {_compare_digest(provenance['digest'], local_digest, provenance_file.parent)}",
-    ]
+    digest = provenance["digest"]
+    return [*lines, f"SHA-256 {digest}: {_compare_digest(digest, local_digest, provenance_file.parent)}"]
 
 
 def _compare_digest(expected: str, local_digest: str | None, folder: Path) -> str:
@@ -129,7 +141,9 @@ def _compare_digest(expected: str, local_digest: str | None, folder: Path) -> st
     return f"{folder} has it" if local_digest == expected else f"{folder} has ANOTHER, {local_digest[:16]}…"
 
 
-def _describe_data(checkpoint: Checkpoint) -> list[str]:
+def _describe_data(checkpoint: "Checkpoint") -> list[str]:
+    from vision_pipeline.data.format import dataset_digest
+
     training = checkpoint.training
     folder, expected = DATA / training["settings"]["model"]["inputs"], training["data"]
     local_digest = dataset_digest(folder) if (folder / "dataset.json").exists() else None
@@ -147,7 +161,7 @@ def _describe_backbone(backbone: dict[str, Any]) -> str:
     return f"{backbone['name']}, {weights['status']} weights from {weights['source']}, licence: {weights['licence']}"
 
 
-def _describe_training(checkpoint: Checkpoint) -> list[str]:
+def _describe_training(checkpoint: "Checkpoint") -> list[str]:
     training = checkpoint.training
     settings, versions = training["settings"], checkpoint.versions
     return [
@@ -161,15 +175,30 @@ def _describe_training(checkpoint: Checkpoint) -> list[str]:
 
 
 def _check_key(settings: dict[str, Any], key: str, code: str) -> str:
+    """Compare the key with that of the files here; keys of older versions cover the off values of settings, too."""
+    model = settings["model"]
     try:
-        files = list_fingerprint_inputs(settings["model"])
-        local_key = compute_training_fingerprint(settings, files, code)
+        files = list_fingerprint_inputs(model)
+        local_keys = [
+            compute_training_fingerprint(settings | {"model": covered}, files, code)
+            for covered in (_drop_off_values(model), model)
+        ]
     except FileNotFoundError as error:
         return f"cannot be made again, for {error.filename} is not here"
-    return "made again from the files here, it is the same" if local_key == key else "the files here give ANOTHER"
+    return "made again from the files here, it is the same" if key in local_keys else "the files here give ANOTHER"
 
 
-def _describe_model(checkpoint: Checkpoint, path: Path) -> list[str]:
+def _drop_off_values(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a model without those that are off; unchanged where another version wrote them."""
+    try:
+        config = TypeAdapter(AnyModelConfig).validate_python(model)
+    except ValidationError:
+        return model
+    settings: dict[str, Any] = config.model_dump(exclude={"seeds"}, exclude_defaults=True)
+    return settings
+
+
+def _describe_model(checkpoint: "Checkpoint", path: Path) -> list[str]:
     lines = [
         f"{checkpoint.architecture}, {checkpoint.training['parameters']:,} parameters",
         f"SHA-256 of {path} {sha256_file(path)}",
@@ -179,8 +208,8 @@ def _describe_model(checkpoint: Checkpoint, path: Path) -> list[str]:
     return [*lines, f"{folder} in dvc.lock: {md5}"] if md5 else lines
 
 
-def _describe_test(checkpoint: Checkpoint) -> list[str]:
-    """Of the export's own figures, else of the reports here, where they are of this training."""
+def _describe_test(checkpoint: "Checkpoint") -> list[str]:
+    """Describe the test by the checkpoint's own metrics, else by the reports here, where they are of this training."""
     reports = model_report_dir(checkpoint.name)
     metrics = checkpoint.metrics
     if not metrics and _is_same_training(reports / "train.json", checkpoint) and (reports / "metrics.json").exists():
@@ -188,16 +217,15 @@ def _describe_test(checkpoint: Checkpoint) -> list[str]:
     if not metrics:
         return [f"not tested here: `dvc repro evaluate@{checkpoint.name}`"]
     low, high = metrics["accuracy_low"], metrics["accuracy_high"]
-    return [
-        f"accuracy {metrics['accuracy']:.2%} ({low:.2%} to {high:.2%}), {metrics['correct']:,} of {metrics['images']:,} right"
-    ]
+    counts = f"{metrics['correct']:,} of {metrics['images']:,} right"
+    return [f"accuracy {metrics['accuracy']:.2%} ({low:.2%} to {high:.2%}), {counts}"]
 
 
-def _is_same_training(report: Path, checkpoint: Checkpoint) -> bool:
+def _is_same_training(report: Path, checkpoint: "Checkpoint") -> bool:
     return report.exists() and read_json(report)["key"] == checkpoint.training["key"]
 
 
-def _describe_prediction(checkpoint: Checkpoint) -> str:
+def _describe_prediction(checkpoint: "Checkpoint") -> str:
     classes = len(checkpoint.class_names)
     if len(checkpoint.input_shape) != 3:
         return f"{checkpoint.architecture} → {classes} logits → softmax"

@@ -1,4 +1,4 @@
-"""`vision invariance`: how often a model says the same of an image and of its altered copies."""
+"""`vision invariance`: how often a model predicts the same class for an image and for its altered copies."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import numpy as np
 import typer
 
-from vision_pipeline.cli.predict.command import resolve_checkpoint
+from vision_pipeline.cli.checkpoints import resolve_checkpoint
 from vision_pipeline.config.fields import did_you_mean
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError, UserError
 from vision_pipeline.core.paths import AUGMENTED, PREPARED
 from vision_pipeline.core.progress import progress_bar
 from vision_pipeline.data.format import PreparedDataset, open_dataset
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Invariance(NamedTuple):
-    """A model's answers to images and to their altered copies; all are shares, 0 to 1.
+    """A model's agreement and accuracy on images and their altered copies; all are shares, 0 to 1.
 
     Attributes:
-        agreement: of the copies that get the same answer as the image they are made of.
-        low, high: its 95 % interval over the images, by the normal approximation.
-        accuracy: on the images as they are.
+        agreement: share of the copies that get the same class as their image.
+        low, high: the agreement's 95 % interval over the images, by the normal approximation.
+        accuracy: accuracy on the images as they are.
         altered_accuracy: accuracy on the copies.
     """
 
@@ -50,29 +50,41 @@ def invariance(
     for checkpoint in checkpoints:
         _check_compatible(checkpoint, augmentation, data)
     results = [
-        (name, measure_invariance(loaded, augmentation, data, copies, seed))
-        for name, loaded in zip(models, checkpoints, strict=True)
+        (name, measure_invariance(checkpoint, augmentation, data, copies=copies, seed=seed))
+        for name, checkpoint in zip(models, checkpoints, strict=True)
     ]
+    images_text = f"{len(data.targets('test')):,} test images of {augmentation.dataset}"
     copies_text = "1 copy" if copies == 1 else f"{copies} copies"
-    typer.echo(
-        f"{len(data.targets('test')):,} test images of {augmentation.dataset}, {copies_text} of each, altered by {policy}\n"
-    )
+    typer.echo(f"{images_text}, {copies_text} of each, altered by {policy}\n")
     typer.echo(_format_table(results))
 
 
 def _format_table(results: list[tuple[str, Invariance]]) -> str:
-    width = max(len(name) for name, _ in [("model", None), *results])
-    lines = [f"{'model':<{width}}  same answer       95 % interval  accuracy  of altered"]
-    for name, result in results:
-        shares = f"{result.agreement:>11.2%}  {f'{result.low:.2%} to {result.high:.2%}':>18}  {result.accuracy:>8.2%}"
-        lines.append(f"{name:<{width}}  {shares}  {result.altered_accuracy:>10.2%}")
-    return "\n".join(lines)
+    from tabulate import tabulate
+
+    header = ["model", "same answer", "95 % interval", "accuracy", "of altered"]
+    rows = [
+        [name, f"{result.agreement:.2%}", f"{result.low:.2%} to {result.high:.2%}", f"{result.accuracy:.2%}",
+         f"{result.altered_accuracy:.2%}"]
+        for name, result in results
+    ]  # fmt: skip
+    alignment = ["left", *["right"] * (len(header) - 1)]
+    table: str = tabulate([header, *rows], tablefmt="plain", disable_numparse=True, colalign=alignment)
+    return table
 
 
 def measure_invariance(
-    checkpoint: "Checkpoint", policy: "AugmentationPolicy", data: PreparedDataset, copies: int, seed: int
+    checkpoint: "Checkpoint", policy: "AugmentationPolicy", data: PreparedDataset, *, copies: int, seed: int
 ) -> Invariance:
-    """Answers to the test images of `data` and to `copies` altered ones of each, drawn as in training."""
+    """Compare a model's predictions for test images and for altered copies of them, drawn as in training.
+
+    Args:
+        checkpoint: a model of images of `data`.
+        policy: the augmentation policy that alters the images.
+        data: the prepared data set.
+        copies: number of altered copies of each image.
+        seed: seed of the alterations.
+    """
     from vision_pipeline.augmentation.offline import iter_augmented
     from vision_pipeline.models.checkpoint import build_pixel_model
     from vision_pipeline.runtime.device import setup_runtime
@@ -89,7 +101,7 @@ def measure_invariance(
     original_classes = predict_classes(images, f"{checkpoint.name}: images as they are")
     batch_classes = []
     with progress_bar(copies * len(images), f"{checkpoint.name}: altered copies") as pbar:
-        for batch in iter_augmented(policy, images, seed, copies):
+        for batch in iter_augmented(policy, images, seed=seed, num_passes=copies):
             batch_classes.append(predict_classes(batch))
             pbar.update(len(batch))
     altered_classes = np.concatenate(batch_classes).reshape(copies, -1)
@@ -103,26 +115,28 @@ def measure_invariance(
 
 
 def _load_policy(name: str) -> "AugmentationPolicy":
-    """A policy that alters images, and without other looks, which need a backbone.
+    """Read a policy that alters images, and not their style, which needs a backbone.
 
     Raises:
-        UserError: there is none of that name, or it is not such a one.
+        ArtifactError: no policy of that name was resolved by the stage `augment`.
+        UserError: the policy alters no image, or their style.
     """
     from vision_pipeline.augmentation.policy import read_policy
 
     path = AUGMENTED / name / "policy.json"
     if Path(name).name != name or not path.is_file():
         available = sorted(policy_file.parent.name for policy_file in AUGMENTED.glob("*/policy.json"))
-        raise UserError(f"{path} is not there; {did_you_mean(name, available)}, or `dvc repro augment@{name}` makes it")
+        raise ArtifactError(
+            f"{path} is not there; {did_you_mean(name, available)}, or `dvc repro augment@{name}` makes it"
+        )
     policy = read_policy(path)
     if policy.dataset is None or policy.steps.style is not None:
-        raise UserError(
-            f"policy {name} alters no image, or its looks; name one that flips, turns, scales or moves them"
-        )
+        fix = "name one that flips, turns, scales or moves them"
+        raise UserError(f"policy {name} alters no image, or its looks; {fix}")
     return policy
 
 
 def _check_compatible(checkpoint: "Checkpoint", policy: "AugmentationPolicy", data: PreparedDataset) -> None:
-    """Refuse a model that takes other images or knows other classes than those of the policy's data set."""
+    """Refuse a model of other images or classes than those of the policy's data set."""
     if (checkpoint.input_shape, checkpoint.class_names) != (data.info.shape, data.info.class_names):
         raise UserError(f"{checkpoint.name} is no model of {policy.dataset}, which policy {policy.name} is for")

@@ -1,4 +1,4 @@
-"""The console command `vision`: what a person types beside `dvc`."""
+"""The console command `vision`, beside `dvc`."""
 
 import sys
 import traceback
@@ -23,7 +23,7 @@ from vision_pipeline.cli.filters import filters
 from vision_pipeline.cli.gradients import gradients
 from vision_pipeline.cli.inspect import inspect
 from vision_pipeline.cli.invariance import invariance
-from vision_pipeline.cli.plan.command import plan
+from vision_pipeline.cli.plan import plan
 from vision_pipeline.cli.plots import plots
 from vision_pipeline.cli.predict.command import predict
 from vision_pipeline.cli.preset import preset
@@ -57,7 +57,7 @@ for _panel, _commands in _PANELS.items():
 
 
 def run() -> None:
-    """Run a subcommand; a refusal is one line and exit code 1, without a traceback; a defect's shows no password."""
+    """Run a subcommand; a UserError is one line and exit code 1; the traceback of a defect shows no password."""
     reexec_with_local_code()
     sys.excepthook = _print_redacted_traceback
     run_with_exit_code(partial(app, prog_name="vision"))

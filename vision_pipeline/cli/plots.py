@@ -12,7 +12,7 @@ from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.files import write_text
 
 TEMPLATE_PATH, OUTPUT_DIR = Path(".dvc/tmp/plots.html"), Path("dvc_plots")
-# DVC puts the plots in place of the words in braces. Its own template names scripts on a server as well.
+# DVC replaces the words in braces by the plots. Its own template loads scripts from a server as well.
 _PAGE_TEMPLATE = """<!DOCTYPE html>
 <html>
 <head>
@@ -53,7 +53,7 @@ def plots(
 
 
 def render_template() -> str:
-    """The page for DVC to put the plots into, with all that draws them inside."""
+    """Return the page into which DVC puts the plots, with the scripts that draw them."""
     from vl_convert import javascript_bundle
 
     vega: str = javascript_bundle("window.vegaEmbed = vegaEmbed;")

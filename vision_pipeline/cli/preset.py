@@ -7,25 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
+from vision_pipeline.cli.param_overrides import deep_merge
 from vision_pipeline.config.fields import did_you_mean
 from vision_pipeline.config.load import PARAMS, list_validation_errors, parse_file
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError
 from vision_pipeline.core.files import write_text
 
-PRESETS = Path("presets")  # NAME.yaml: what it is `about`, and the `params` that it sets
+PRESETS = Path("presets")  # NAME.yaml: `about`, its description, and `params`, the values that it sets
 
 
 def preset(name: Annotated[str, typer.Argument(help="One of them; without it, they are listed.")] = "") -> None:
     """List the presets, or write the values of one into params.yaml (`git diff` shows what changed)."""
     presets = {file.stem: parse_file(file, _make_yaml().load) for file in sorted(PRESETS.glob("*.yaml"))}
     if not presets:
-        raise UserError(f"there is no {PRESETS}/; run from the repository's root")
+        raise ConfigError(f"there is no {PRESETS}/; run from the repository's root")
     if not name:
         for preset_name, content in presets.items():
             typer.echo(f"{preset_name:16} {content['about']}")
         return
     if name not in presets:
-        raise UserError(f"there is no preset {name!r}; {did_you_mean(name, list(presets))}")
+        raise ConfigError(f"there is no preset {name!r}; {did_you_mean(name, list(presets))}")
     params = parse_file(PARAMS, _make_yaml().load)
     changes = deep_merge(params, presets[name]["params"])
     text = _dump_yaml(params)
@@ -35,27 +36,8 @@ def preset(name: Annotated[str, typer.Argument(help="One of them; without it, th
         typer.echo(line)
 
 
-def deep_merge(params: Any, values: Any, prefix: str = "") -> list[str]:
-    """Set each of `values` in `params`, section by section; the changes, one line each (`key: old -> new`)."""
-    changes = []
-    for key, value in values.items():
-        path, old = f"{prefix}{key}", params.get(key)
-        if isinstance(value, dict) and isinstance(old, dict):
-            changes += deep_merge(old, value, f"{path}.")
-        elif old != value:
-            changes.append(
-                f"{path}: {'new' if key not in params else f'{_format_value(old)} -> {_format_value(value)}'}"
-            )
-            params[key] = value
-    return changes
-
-
-def _format_value(value: Any) -> str:
-    return str(list(value)) if isinstance(value, list) else str(value)
-
-
 def _make_yaml() -> Any:
-    """Reads and writes with comments and layout kept."""
+    """Return a reader and writer that keeps comments and layout."""
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -75,4 +57,6 @@ def _check_valid(name: str, text: str) -> None:
         file.write_text(text)
         errors = list_validation_errors(file)
     if errors:
-        raise UserError(f"with preset {name!r}, params.yaml is not valid and stays as it is:\n  " + "\n  ".join(errors))
+        raise ConfigError(
+            f"with preset {name!r}, params.yaml is not valid and stays as it is:\n  " + "\n  ".join(errors)
+        )

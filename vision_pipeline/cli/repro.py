@@ -1,8 +1,8 @@
-"""`vision repro`: what `dvc repro` does, with independent stages at once.
+"""`vision repro`: `dvc repro` with independent stages at once.
 
 `dvc repro` runs one stage at a time, which leaves cores idle while Python starts, images are read or files are
-checked. Here a `dvc repro -s` of its own begins as soon as what it depends on is done. DVC's locks keep dvc.lock
-and the files whole, and every stage computes as it would alone: the bits are the same.
+checked. Here each stage has a `dvc repro -s` of its own, which starts once its dependencies are done. DVC's locks keep
+dvc.lock and the files whole, and every stage computes as it would alone: the bits are the same.
 """
 
 import subprocess
@@ -27,6 +27,7 @@ from vision_pipeline.cli.pipeline.schedule import Chain, Schedule, default_jobs,
 from vision_pipeline.config.load import PARAMS, parse_file, raise_if_unusable, safe_load
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.locks import file_lock
+from vision_pipeline.core.logging import logger
 
 
 def repro(
@@ -47,7 +48,11 @@ def repro(
 
 
 def _run_chains(schedule: Schedule, jobs: int, total: str) -> tuple[int, list[str]]:
-    """Run all chains, or until one fails and those beside it have ended; the stages done and the chains that failed."""
+    """Run all chains; once one fails, start no more and wait for those that run.
+
+    Returns:
+        The number of stages done, and the chains that failed.
+    """
     running: dict[Future[int], Chain] = {}
     done = 0
     failed: list[str] = []
@@ -68,7 +73,7 @@ def _run_chains(schedule: Schedule, jobs: int, total: str) -> tuple[int, list[st
 
 @contextmanager
 def _terminate_on_error() -> Iterator[list[subprocess.Popen[str]]]:
-    """The processes that are begun; an interruption, which may have reached this one alone, ends them."""
+    """Yield a list for the processes that are started; an interruption, perhaps of this one alone, ends them."""
     processes: list[subprocess.Popen[str]] = []
     try:
         yield processes
@@ -79,7 +84,7 @@ def _terminate_on_error() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def _terminate_stage(process: "subprocess.Popen[str]") -> None:
-    """End the stage that a DVC runs, which then ends of its own accord, and in order; or DVC, where it runs none."""
+    """End the stage that a DVC process runs, so that DVC ends in order; or DVC itself, where it runs none."""
     try:
         dvc = psutil.Process(process.pid)
         for child in dvc.children(recursive=True) or [dvc]:
@@ -89,16 +94,20 @@ def _terminate_stage(process: "subprocess.Popen[str]") -> None:
 
 
 def run_chain(chain: Chain, on_start: Callable[["subprocess.Popen[str]"], None]) -> int:
-    """The exit status of stages run by DVC one after the other; what they print gets their name in front.
+    """Run a chain of stages by DVC one after the other, and print their output with the stage's name in front.
 
     Args:
-        chain: of stages.
-        on_start: is told the process.
+        chain: names of the stages.
+        on_start: called with the process of DVC.
+
+    Returns:
+        DVC's exit status.
     """
     process = subprocess.Popen(
         dvc_command("--wait-for-lock", "repro", "-s", *chain), env=PASSIVE_OMP_ENV | dvc_env(),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
+    logger.debug(f"process {process.pid}: dvc repro -s {' '.join(chain)}")
     on_start(process)
     assert process.stdout is not None
     for line in prefix_lines(process.stdout):

@@ -1,17 +1,18 @@
-"""The rows of `vision show`: of each experiment the models that it trained, and what it changed."""
+"""`vision show`: a table of DVC's experiments, the models that each trained, and what it changed."""
 
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from vision_pipeline.vcs.experiments import CommitState
-from vision_pipeline.vcs.git import require_commit
+from vision_pipeline.core.text import join_limited
+from vision_pipeline.vcs.experiments import CommitState, list_experiments, read_commits
+from vision_pipeline.vcs.git import git_or_empty, require_commit
 
 _MAX_CHANGES = 3  # changed params of a row
 
 
 class ExperimentRow(NamedTuple):
-    """A line of the table."""
+    """A row of the table, as text."""
 
     experiment: str
     model: str
@@ -21,8 +22,43 @@ class ExperimentRow(NamedTuple):
     changed: str
 
 
+_HEADER = ExperimentRow("Experiment", "Model", "Test", "Validation", "Points", "Changed")
+
+
+def show(
+    everywhere: Annotated[bool, typer.Option("--all", help="Also those that began from other commits.")] = False,
+) -> None:
+    """List DVC's experiments: what each changed, and what became of every model that it trained."""
+    require_commit()
+    head = git_or_empty("rev-parse", "HEAD")
+    experiments = [experiment for experiment in list_experiments() if everywhere or experiment.baseline == head]
+    if not experiments:
+        typer.echo(
+            "no experiment began from this commit; `vision show --all` lists the others, `dvc exp run` makes one"
+        )
+        return
+    commits = read_commits(
+        [*(experiment.commit for experiment in experiments), *(experiment.baseline for experiment in experiments)]
+    )
+    table = [
+        row
+        for experiment in experiments
+        for row in make_rows(experiment.name, commits[experiment.commit], commits[experiment.baseline])
+    ]
+    widths = [max(len(row[column]) for row in (_HEADER, *table)) for column in range(len(_HEADER) - 1)]
+    for row in (_HEADER, *table):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join([*cells, row.changed]).rstrip())
+
+
 def make_rows(name: str, after: CommitState, before: CommitState) -> list[ExperimentRow]:
-    """A row for each model whose training is another than in the commit that the experiment began from."""
+    """Return a row for each model that an experiment trained anew.
+
+    Args:
+        name: name of the experiment.
+        after: what git holds of its commit.
+        before: what git holds of the commit that it began from.
+    """
     trained = [
         model
         for model, report in after.reports.items()
@@ -62,7 +98,7 @@ def _format_percent(report: dict[str, Any], key: str) -> str:
 
 
 def _list_changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> list[str]:
-    """What differs, as `key=value`; a section that came or went as one."""
+    """Return what differs, as `key=value`; a section that is new or gone as one."""
     changes: list[str] = []
     for key in dict.fromkeys([*after, *before]):
         old, new, name = before.get(key), after.get(key), f"{prefix}{key}"
@@ -76,38 +112,4 @@ def _list_changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "
 
 
 def _format_changes(changed: list[str]) -> str:
-    more = len(changed) - _MAX_CHANGES
-    return ", ".join(changed[:_MAX_CHANGES]) + (f" and {more} more" if more > 0 else "")
-
-
-# MERGED `vision show`: DVC's experiments in a table that a screen has room for.
-_HEADER = ExperimentRow("Experiment", "Model", "Test", "Validation", "Points", "Changed")
-
-
-def show(
-    everywhere: Annotated[bool, typer.Option("--all", help="Also those that began from other commits.")] = False,
-) -> None:
-    """List DVC's experiments: what each changed, and what became of every model that it trained."""
-    from vision_pipeline.vcs.experiments import list_experiments, read_commits
-    from vision_pipeline.vcs.git import git_or_empty
-
-    require_commit()
-    head = git_or_empty("rev-parse", "HEAD")
-    experiments = [experiment for experiment in list_experiments() if everywhere or experiment.baseline == head]
-    if not experiments:
-        typer.echo(
-            "no experiment began from this commit; `vision show --all` lists the others, `dvc exp run` makes one"
-        )
-        return
-    commits = read_commits(
-        [*(experiment.commit for experiment in experiments), *(experiment.baseline for experiment in experiments)]
-    )
-    table = [
-        row
-        for experiment in experiments
-        for row in make_rows(experiment.name, commits[experiment.commit], commits[experiment.baseline])
-    ]
-    widths = [max(len(row[column]) for row in (_HEADER, *table)) for column in range(len(_HEADER) - 1)]
-    for row in (_HEADER, *table):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        typer.echo("  ".join([*cells, row.changed]).rstrip())
+    return join_limited(changed, _MAX_CHANGES)

@@ -1,4 +1,4 @@
-"""`vision style`: one picture painted in the style of another, by a backbone."""
+"""`vision style`: a picture painted in the style of another, by the features of a backbone."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 import typer
 from PIL import Image
 
-from vision_pipeline.config.data_validation import MIN_BACKBONE_SIZE
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError, DataError, UserError
 from vision_pipeline.core.files import atomic_path, read_json
+from vision_pipeline.core.limits import MIN_BACKBONE_SIZE
 from vision_pipeline.core.paths import WEIGHTS
 from vision_pipeline.core.progress import progress_bar
 
@@ -39,27 +39,33 @@ def style(
     style_picture = _load_picture(style_image, size).resize(picture.size, Image.Resampling.BICUBIC)
     from vision_pipeline.models.activations import get_style_layers
     from vision_pipeline.runtime.device import setup_runtime
+    from vision_pipeline.runtime.preprocessing import float_to_uint8
     from vision_pipeline.style_transfer.gatys import LossWeights, optimize_image
 
     folder = WEIGHTS / backbone
     if backbone == "none":
         raise UserError("--backbone is none, which has no weights; name one of `backbones` in params.yaml")
     if not folder.is_dir():
-        raise UserError(f"{folder} is missing; `dvc repro weights@{backbone}` makes it of a backbone in params.yaml")
+        raise ArtifactError(
+            f"{folder} is missing; `dvc repro weights@{backbone}` makes it of a backbone in params.yaml"
+        )
     metadata = read_json(folder / "backbone.json")
     layers = get_style_layers(metadata["network"])
     runtime = setup_runtime("auto", "fp32", 0, has_convolutions=True)
-    extract_features = _make_feature_extractor(folder, metadata, list(layers.style), layers.content, runtime.device)
+    extract_features = _make_feature_extractor(
+        folder, metadata, style=list(layers.style), content=layers.content, device=runtime.device
+    )
     weights = LossWeights(1.0, style_weight * layers.weight, layers.style)
     start, target = (_to_unit_tensor(image).to(runtime.device) for image in (picture, style_picture))
-    painting = _paint_with_progress(optimize_image(start, target, extract_features, weights, steps, lr), steps)
+    paintings = optimize_image(start, target, activations=extract_features, weights=weights, steps=steps, lr=lr)
+    pixels = float_to_uint8(_run_steps(paintings, steps))[0]
     with atomic_path(output) as partial:
-        Image.fromarray(_to_uint8(painting)).save(partial, format="PNG")
+        Image.fromarray(pixels.cpu().numpy()).save(partial, format="PNG")
     typer.echo(f"{output}: {content.name} in the style of {style_image.name}, {picture.width}x{picture.height} pixels")
 
 
-def _paint_with_progress(paintings: "Iterator[tuple[Tensor, float]]", steps: int) -> "Tensor":
-    """The painting of the last step; prints losses on the way."""
+def _run_steps(paintings: "Iterator[tuple[Tensor, float]]", steps: int) -> "Tensor":
+    """Run all steps with a progress bar, print some of the losses, and return the last painting."""
     report_every = -(-steps // _NUM_LOSS_REPORTS)
     with progress_bar(steps, "painting", unit="step") as pbar:
         for step, (image, loss) in enumerate(paintings, 1):
@@ -71,34 +77,34 @@ def _paint_with_progress(paintings: "Iterator[tuple[Tensor, float]]", steps: int
 
 
 def _load_picture(path: Path, size: int) -> Image.Image:
-    """RGB, its longest side at most `size` pixels."""
+    """Read a picture as RGB, scaled down to at most `size` pixels on its longest side."""
     from vision_pipeline.data.decode import ImageDecodeError, read_image
 
     try:
         picture = Image.fromarray(read_image(path).squeeze()).convert("RGB")
     except ImageDecodeError as error:
-        raise UserError(f"{path}: {error}; name a picture (JPEG, PNG, GIF, BMP, WebP or TIFF)") from error
+        raise DataError(f"{path}: {error}; name a picture (JPEG, PNG, GIF, BMP, WebP or TIFF)") from error
     scale = min(1, size / max(picture.size))
     width, height = (round(side * scale) for side in picture.size)
     if min(width, height) < MIN_BACKBONE_SIZE:
         fix = "raise --size" if scale < 1 else "name a larger picture"
-        raise UserError(f"{path} comes to {width}x{height} pixels; allowed: {MIN_BACKBONE_SIZE} and above, so {fix}")
+        raise DataError(f"{path} comes to {width}x{height} pixels; allowed: {MIN_BACKBONE_SIZE} and above, so {fix}")
     return picture.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def _make_feature_extractor(
-    folder: Path, metadata: dict[str, Any], style: list[str], content: str, device: Any
+    folder: Path, metadata: dict[str, Any], *, style: list[str], content: str, device: Any
 ) -> "Callable[[Tensor], tuple[dict[str, Tensor], Tensor]]":
-    """A picture to the layers of its style, by name, and that of its content."""
+    """Return a function from a picture to its features in the style layers, by name, and in the content layer."""
     from vision_pipeline.models.activations import ActivationExtractor
     from vision_pipeline.models.backbones import load_backbone
 
     network = load_backbone(metadata["library"], metadata["network"], folder / "weights.safetensors")
     layers = list(dict.fromkeys([*style, content]))
-    taps = ActivationExtractor(network, metadata, layers, device)
+    extractor = ActivationExtractor(network, metadata, layers, device)
 
     def extract_features(image: "Tensor") -> "tuple[dict[str, Tensor], Tensor]":
-        features = dict(zip(layers, taps(image), strict=True))
+        features = dict(zip(layers, extractor(image), strict=True))
         return {name: features[name] for name in style}, features[content]
 
     return extract_features
@@ -110,9 +116,3 @@ def _to_unit_tensor(picture: Image.Image) -> "Tensor":
     from vision_pipeline.runtime.preprocessing import uint8_to_float
 
     return uint8_to_float(torch.from_numpy(np.array(picture)[None]))
-
-
-def _to_uint8(image: "Tensor") -> np.ndarray:
-    """uint8 (H, W, 3) of a picture (1, 3, H, W)."""
-    pixels: np.ndarray = (image[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    return pixels

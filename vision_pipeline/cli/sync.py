@@ -1,4 +1,4 @@
-"""`vision sync`: MLflow's runs as a view of what DVC has, made again where they are missing."""
+"""`vision sync`: MLflow's runs brought up to what DVC has, restored where they are missing."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def _format_total(results: Sequence["SyncResult"]) -> str:
 
 
 def _sync_experiments(store: "Store") -> None:
-    """The same for the models of DVC's experiments, one line each."""
+    """Sync the models of DVC's experiments, and print a line for each experiment."""
     from vision_pipeline.tracking.sync import sync_experiment
     from vision_pipeline.vcs.experiments import list_experiments
 
@@ -73,12 +73,13 @@ def _sync_experiments(store: "Store") -> None:
 
 
 def _log_served_model(client: Any, run_id: str, name: str) -> bool:
-    """Log the exported model to serve, where the data is there to take an example from."""
+    """Log the exported model to serve; return False where there is no data to take an example from."""
     from vision_pipeline.data.format import open_dataset
     from vision_pipeline.export.mlflow_model import log_served_model
 
     folder = PREPARED / read_json(MODELS / name / "training.json")["settings"]["model"]["dataset"]
     if not (folder / "dataset.json").exists():
         return False
-    log_served_model(client, run_id, name, EXPORTS / name / "model.onnx", open_dataset(folder).inputs("test"))
+    inputs = open_dataset(folder).inputs("test")
+    log_served_model(client, run_id, name=name, onnx_file=EXPORTS / name / "model.onnx", inputs=inputs)
     return True

@@ -1,4 +1,4 @@
-"""`vision ui`: MLflow's page of all runs, in the browser."""
+"""`vision ui`: MLflow's page of all runs, in the browser, with a view and a description of its own."""
 
 import json
 import os
@@ -8,17 +8,43 @@ import threading
 import time
 import urllib.request
 import webbrowser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vision_pipeline.cli.pipeline.dvc import python_command
 from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.logging import logger
 from vision_pipeline.tracking.records import DESCRIPTION_TAG
-from vision_pipeline.tracking.store import Store
+from vision_pipeline.tracking.secrets import redact
+
+if TYPE_CHECKING:
+    from vision_pipeline.tracking.store import Store
 
 _MAX_PORTS = 20
 _SECONDS_TO_START = 60
+# MLflow stores a view that can be linked to in a tag of the experiment; its default columns have no accuracy.
+_VIEW_NAME = "overview"
+_VIEW = {
+    "selectedColumns": [
+        "attributes.`Description`",
+        "attributes.`Models`",
+        "metrics.`test.accuracy`",
+        "metrics.`test.loss`",
+        "params.`model.architecture`",
+        "params.`model.dataset`",
+        "params.`seed`",
+        "tags.`provenance`",
+    ],
+    "chartsSearchFilter": r"^(train_|val_|test\.)(accuracy|loss)$",
+}
+_DESCRIPTION = """One run for each trained model: its params, every epoch, the test (`test.…`), the data and the commit.
+
+- `test.accuracy` is of the whole test set; a run's description has its 95 % interval.
+- `provenance` tells official data from a variant and from a stand-in.
+- `layers.…` are gradients, saturated and dead units of each layer; empty the search above the charts to see them.
+- The best of each data set is `champion` in the model registry (`vision champion`).
+"""
 
 
 def ui(
@@ -41,10 +67,26 @@ def ui(
     _run_server(store.uri, fragment, _find_free_port(port), browser)
 
 
-def _print_addresses(server: str, fragment: str) -> str:
-    """Print the addresses of the page; gives the first."""
-    from vision_pipeline.tracking.secrets import redact
+def configure_ui_view(store: "Store") -> str:
+    """Give the experiment its view, and its description where it has none.
 
+    Returns:
+        The part of the page's address after `#`.
+    """
+    tags = store.client.get_experiment(store.experiment_id).tags
+    view_tags = {
+        f"mlflow.sharedViewState.{_VIEW_NAME}": json.dumps(_VIEW),
+        DESCRIPTION_TAG: tags.get(DESCRIPTION_TAG) or _DESCRIPTION,
+    }
+    for tag, value in view_tags.items():
+        if tags.get(tag) != value:
+            store.client.set_experiment_tag(store.experiment_id, tag, value)
+    # without workflowType, MLflow opens its pages for language models
+    return f"/experiments/{store.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW_NAME}"
+
+
+def _print_addresses(server: str, fragment: str) -> str:
+    """Print the addresses of the page, and return the first."""
     address = f"{server}/#{fragment}"
     typer.echo(redact(f"Runs: {address}\nCurves: {address}&compareRunsMode=CHART\nChampions: {server}/#/models"))
     return address
@@ -57,6 +99,7 @@ def _run_server(uri: str, fragment: str, port: int, browser: bool) -> None:
     typer.echo("Ctrl-C ends it.")
     if browser:
         threading.Thread(target=_open_when_ready, args=(port, address), daemon=True).start()
+    logger.debug(redact(f"MLflow's server reads {uri}"))
     server = python_command("mlflow", "ui", "--host", "127.0.0.1", "--port", str(port))
     # the address may hold a password, and a command's arguments can be read by all of the machine's users;
     # without MLflow's job queue there is one process less, and nothing here uses it
@@ -92,42 +135,3 @@ def _open_when_ready(port: int, url: str) -> None:
         else:
             webbrowser.open(url)
             return
-
-
-# MERGED MLflow's page of all runs, as it is opened: its columns and charts, and what it says of itself.
-# MLflow keeps a view that can be linked to in a tag of the experiment; else its columns have no accuracy.
-_VIEW_NAME = "overview"
-_VIEW = {
-    "selectedColumns": [
-        "attributes.`DatasetInfo`",
-        "attributes.`Models`",
-        "metrics.`test.accuracy`",
-        "metrics.`test.loss`",
-        "params.`model.architecture`",
-        "params.`model.dataset`",
-        "params.`seed`",
-        "tags.`provenance`",
-    ],
-    "chartsSearchFilter": r"^(train_|val_|test\.)(accuracy|loss)$",
-}
-_DESCRIPTION = """One run for each trained model: its params, every epoch, the test (`test.…`), the data and the commit.
-
-- `test.accuracy` is of the whole test set; a run's description has its 95 % interval.
-- `provenance` tells official data from a variant and from a stand-in.
-- `layers.…` are gradients, saturated and dead units of each layer; empty the search above the charts to see them.
-- The best of each data set is `champion` in the model registry (`vision champion`).
-"""
-
-
-def configure_ui_view(store: Store) -> str:
-    """Give the experiment its view, and its description where it has none; the part of the address after `#`."""
-    tags = store.client.get_experiment(store.experiment_id).tags
-    view_tags = {
-        f"mlflow.sharedViewState.{_VIEW_NAME}": json.dumps(_VIEW),
-        DESCRIPTION_TAG: tags.get(DESCRIPTION_TAG) or _DESCRIPTION,
-    }
-    for tag, value in view_tags.items():
-        if tags.get(tag) != value:
-            store.client.set_experiment_tag(store.experiment_id, tag, value)
-    # without the kind of work, MLflow shows its pages for language models
-    return f"/experiments/{store.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW_NAME}"

@@ -6,7 +6,11 @@ from typing import Any
 
 
 def flatten_dict(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values by dotted keys."""
+    """Return nested values by dotted keys.
+
+    >>> flatten_dict({"a": {"b": 1}, "c": 2})
+    {'a.b': 1, 'c': 2}
+    """
     flattened: dict[str, Any] = {}
     for name, value in values.items():
         flattened |= flatten_dict(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
@@ -21,7 +25,7 @@ def diff_dicts(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
 
 
 def set_nested(values: dict[str, Any], key_path: Sequence[str], value: Any) -> None:
-    """Set a copy of `value` at a path of keys; what is no section on the way is replaced by one."""
+    """Set a copy of `value` at a path of keys; a value on the way that is no dictionary is replaced by one."""
     for key in key_path[:-1]:
         if not isinstance(values.get(key), dict):
             values[key] = {}

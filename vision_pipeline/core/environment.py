@@ -1,7 +1,9 @@
-"""Which code and which Python run: the checkout of the code, the one in which the user stands, missing packages.
+"""Which Python and which checkout's code run here, and the fix where these are the wrong ones.
 
 An environment has one installed checkout, and several checkouts may share the environment (worktrees, copies). Python
 takes the working folder's code for `python -m`, but the installed one for a console command or with PYTHONSAFEPATH.
+
+This module imports no third-party package, because it explains which one is missing.
 """
 
 import os
@@ -12,12 +14,14 @@ from pathlib import Path
 
 import vision_pipeline
 from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import repo_root
 
-_MARKER = "stages/train.py"  # a checkout has it, whatever its age
-_CLI_MODULES = ("vision_pipeline.cli.main", "stages.commands.main")  # today's, and that of checkouts of before
-_SHEBANG = re.compile(r"(/[^\n\"']*)/bin/python")  # a script's first lines name its environment
 INSTALL_COMMAND = "pip install --no-deps --no-build-isolation -e ."
+_MARKER = "stages/train.py"  # every checkout has this file, whatever its age
+_CLI_MODULE = "vision_pipeline.cli.main"
+_OLD_CLI_MODULE = "stages.commands.main"  # in checkouts whose library is in stages/
+_SHEBANG = re.compile(r"(/[^\n\"']*)/bin/python")  # a script's first lines name its environment
 
 
 def code_root() -> Path:
@@ -26,7 +30,7 @@ def code_root() -> Path:
 
 
 def find_checkout() -> Path | None:
-    """Return the checkout that holds the working folder, the innermost one; None outside of any."""
+    """Return the innermost checkout that contains the working folder; None outside of any checkout."""
     cwd = Path.cwd()
     return next((folder for folder in (cwd, *cwd.parents) if (folder / _MARKER).is_file()), None)
 
@@ -34,56 +38,63 @@ def find_checkout() -> Path | None:
 def reexec_with_local_code() -> None:
     """Start the console command again with the code of the checkout in which the user stands, if that is another one.
 
-    Child processes inherit PYTHONPATH, and `python -m` looks into their working folder first. A checkout of another
-    user is not run: its owner could have put it above any shared folder. `raise_if_other_checkout` refuses what is left.
+    Child processes inherit PYTHONPATH, and `python -m` looks into their working folder first. Code of another user's
+    checkout is not run, because its owner could have put it above any shared folder. `raise_if_other_checkout` refuses
+    the checkouts for which this function does nothing.
     """
-    checkout, pythonpath = _find_other_checkout(), os.environ.get("PYTHONPATH", "")
-    if checkout is None or checkout.stat().st_uid != os.getuid() or _is_first_in_pythonpath(checkout, pythonpath):
+    checkout = _find_other_checkout()
+    if checkout is None or checkout.stat().st_uid != os.getuid():
         return
-    if (main := _main_module(checkout)) is None:
+    module, pythonpath = _find_cli_module(checkout), os.environ.get("PYTHONPATH", "")
+    was_tried = module == _CLI_MODULE and pythonpath.split(os.pathsep)[0] == str(checkout)
+    if module is None or was_tried or os.pathsep in str(checkout):  # PYTHONPATH cannot hold a name with a colon
         return
+    logger.debug(f"starting {module} of {checkout} in place of {code_root()}")
     env = os.environ | {"PYTHONPATH": f"{checkout}{os.pathsep}{pythonpath}".rstrip(os.pathsep)}
-    command = [sys.executable, "-P", "-m", main, *sys.argv[1:]]
+    command = [sys.executable, "-P", "-m", module, *sys.argv[1:]]
     os.execve(sys.executable, command, env)
 
 
-def _main_module(checkout: Path) -> str | None:
-    """Return the module of a checkout's console command; None where its library is missing."""
-    return next((name for name in _CLI_MODULES if (checkout / f"{name.replace('.', '/')}.py").is_file()), None)
-
-
-def _is_first_in_pythonpath(checkout: Path, pythonpath: str) -> bool:
-    """Return whether PYTHONPATH asks for the code here already; a folder with a colon in its name it cannot hold."""
-    return os.pathsep in str(checkout) or pythonpath.split(os.pathsep)[0] == str(checkout)
-
-
 def raise_if_other_checkout() -> None:
-    """Raise an error when the working folder is in one checkout and the code is another one's: results would be wrong.
+    """Refuse to work in one checkout with the code of another one, whose results may differ.
 
     Raises:
-        UserError: the message names both folders.
+        UserError: the message names both folders and the fix.
     """
     if checkout := _find_other_checkout():
-        if not _main_module(checkout):
-            fix = f"its library is missing: git -C {shlex.quote(str(checkout))} checkout -- vision_pipeline"
-        elif "PYTHONSAFEPATH" in os.environ:
-            fix = "unset PYTHONSAFEPATH"
-        else:
-            fix = f"cd {shlex.quote(str(checkout))} && {INSTALL_COMMAND}"
         raise UserError(
-            f"{checkout} is a checkout, but the code of {code_root()} runs, whose results may differ; {fix}"
+            f"{checkout} is a checkout, but the code of {code_root()} runs, whose results may differ; "
+            f"{_suggest_code_fix(checkout)}"
         )
 
 
+def _suggest_code_fix(checkout: Path) -> str:
+    folder = shlex.quote(str(checkout))
+    if _find_cli_module(checkout) is None:
+        return f"its library is missing: git -C {folder} checkout -- vision_pipeline"
+    return "unset PYTHONSAFEPATH" if "PYTHONSAFEPATH" in os.environ else f"cd {folder} && {INSTALL_COMMAND}"
+
+
+def _find_cli_module(checkout: Path) -> str | None:
+    """Return the module of the command `vision` in a checkout; None where its library is missing."""
+    modules = (_CLI_MODULE, _OLD_CLI_MODULE)
+    return next((name for name in modules if (checkout / f"{name.replace('.', '/')}.py").is_file()), None)
+
+
 def _find_other_checkout() -> Path | None:
+    """Return the checkout in which the user stands if the library of another one runs."""
     checkout = find_checkout()
-    return (
-        checkout if checkout and (checkout / "vision_pipeline").resolve() != code_root() / "vision_pipeline" else None
-    )
+    if checkout is None or (checkout / "vision_pipeline").resolve() == code_root() / "vision_pipeline":
+        return None
+    return checkout
 
 
 def explain_missing_package(error: BaseException | None) -> str | None:
-    """Return what happened and the fix when `error` is a package that is not installed; None for other errors."""
+    """Return a line with the missing package and the fix, which mostly is to activate the environment.
+
+    Args:
+        error: any exception; None is returned for those that are not of a package that is not installed.
+    """
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return None
     package = error.name.partition(".")[0]
@@ -103,7 +114,7 @@ def _suggest_fix(venv: Path) -> str:
 
 
 def _is_moved(venv: Path) -> bool:
-    """Return whether the environment was moved or copied after it was made: its scripts name the folder."""
+    """Return whether the environment was moved or copied after it was made; its scripts name the first folder."""
     script = venv / "bin/pip"
     shebang = _SHEBANG.search(script.read_text(errors="replace")) if script.exists() else None
     return shebang is not None and not (Path(shebang[1]).exists() and venv.samefile(shebang[1]))

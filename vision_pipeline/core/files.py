@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written to a temporary name, then renamed."""
+"""Read and write whole files: a file is written under a temporary name, then renamed."""
 
 import csv
 import errno
@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError
 
-PARTIAL_FILE_PATTERN = re.compile(
-    r"\..+?(?:\.(\d+))?\.partial"
-)  # a temporary name; of a file it has the writer's process
+# the temporary name of a file or folder; a file's contains the number of the process that writes it
+PARTIAL_FILE_PATTERN = re.compile(r"\..+?(?:\.(\d+))?\.partial")
 _UNWRITABLE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 _PERMISSION_ERRNOS = {errno.EACCES, errno.EPERM}
 _BAD_NAME_ERRNOS = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG}
@@ -39,9 +38,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_dir(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; it takes the place of `path` when the block succeeds.
+    """Yield an empty folder beside `path`; it replaces `path` when the block succeeds.
 
-    The temporary name is fixed, so what a killed run left behind is removed by the next.
+    The temporary name is always the same, so that the next run removes the folder that a killed run left.
     """
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -57,7 +56,7 @@ def atomic_dir(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def annotate_os_error(path: Path) -> Iterator[None]:
-    """Give an error of the disk the name of what was written: the system tells it only where a file is opened."""
+    """Add the name of the file to an error of the disk, because the system names it only when a file is opened."""
     try:
         yield
     except OSError as error:
@@ -69,9 +68,10 @@ def annotate_os_error(path: Path) -> Iterator[None]:
 def format_os_error(error: OSError) -> str | None:
     """Return the line for a full or read-only disk, a file closed to this user, or a name that no file can have.
 
-    None where the error is another one.
+    Args:
+        error: any error of the system; None is returned for all others.
     """
-    path = error.filename2 or error.filename or "a file"  # of a copy the second is the one that is written
+    path = error.filename2 or error.filename or "a file"  # the second file of a copy is the one that is written
     if error.errno in _BAD_NAME_ERRNOS:
         return f"{path}: {error.strerror}; name another file"
     if error.errno not in _UNWRITABLE_ERRNOS:
@@ -82,7 +82,7 @@ def format_os_error(error: OSError) -> str | None:
 
 
 def _explain_unreadable(path: Path) -> str | None:
-    """Return who may not read what, and the fix; None where reading is not what was refused."""
+    """Return who may not read which file or folder, and the fix; None where reading is permitted."""
     for folder in reversed(path.absolute().parents):
         if not os.access(folder, os.X_OK):
             return _format_permission_fix(folder)
@@ -106,13 +106,13 @@ def _get_user_name(uid: int) -> str:
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write `content` to `path`, whole or not at all."""
+    """Write `content` to `path` atomically."""
     with atomic_path(path) as partial:
         partial.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write `content` as UTF-8 to `path`, whole or not at all."""
+    """Write `content` as UTF-8 to `path` atomically."""
     write_bytes(path, content.encode())
 
 
@@ -129,40 +129,45 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON; NaN and infinity, which are not JSON, are refused."""
+    """Write `content` as indented JSON.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON does not have.
+    """
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
-class MissingKeyError(UserError, KeyError):
-    """A file lacks a key; to what asks whether there is one (a template), it is the error of any dictionary."""
+class MissingKeyError(ArtifactError, KeyError):
+    """A key that a file lacks; also a KeyError, because templates catch that to test for a key."""
 
-    __str__ = Exception.__str__  # of a KeyError it would be in quotes
+    __str__ = Exception.__str__  # a KeyError would put the message in quotes
 
 
 class JsonObject(dict[str, Any]):
     """The content of a JSON file. A missing key is an error that names the file, which may be damaged or old."""
 
-    path = "what was read"  # of a copy
+    path = "what was read"  # for a copy, which has no file
 
     def __missing__(self, key: str) -> Any:
         raise MissingKeyError(f"{self.path} has no {key!r}; `dvc repro` makes it again once it is deleted")
 
 
 def read_json(path: Path) -> JsonObject:
-    """Read a JSON object from `path`.
+    """Read a JSON object that the pipeline wrote to `path`.
 
     Raises:
-        UserError: the file is missing or is not JSON, or holds no object; the message names it.
+        ArtifactError: the file is missing or is not JSON, or holds no object; the message names it.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; `dvc repro` makes it") from None
+        raise ArtifactError(f"{path} is missing; `dvc repro` makes it") from None
     except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
+        raise ArtifactError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} is not valid: it holds a {type(content).__name__}, not an object of keys and values")
+        kind = type(content).__name__
+        raise ArtifactError(f"{path} is not valid: it holds a {kind}, not an object of keys and values")
     json_object = JsonObject(content)
     json_object.path = str(path)
     return json_object

@@ -1,4 +1,7 @@
-"""Keys: of a training, where equal ones mean that the same bits come out; and of what is drawn at random."""
+"""Fingerprints of trainings, and seeds of random numbers: both are hashes of everything that they depend on.
+
+Two trainings of one fingerprint give the same bits.
+"""
 
 import hashlib
 import json
@@ -10,7 +13,7 @@ from typing import Any
 
 from vision_pipeline.core.paths import AUGMENTED, DATA, SYNTHETIC, WEIGHTS
 
-# Tracking and the schema change no result; a key that moved with them would tell a lie.
+# Packages that change no result: with their sources in the fingerprint, trainings would run again for nothing.
 _EXCLUDED_PACKAGES = ("vision_pipeline.tracking", "vision_pipeline.config", "vision_pipeline.vcs")
 
 
@@ -19,8 +22,8 @@ def compute_training_fingerprint(values: dict[str, Any], data_files: list[Path],
 
     Args:
         values: the declared params, and the device, precision and threads they resolved to.
-        data_files: files whose bytes stand for the data (`dataset.json` holds its arrays' digest).
-        code: of `compute_source_digest()`.
+        data_files: files whose bytes identify the data (`dataset.json` contains its arrays' digest).
+        code: the result of `compute_source_digest()`.
     """
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in data_files]
     text = json.dumps({"values": values, "data": digests, "code": code}, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Text in figures: letters that a figure's own font lacks, such as Chinese ones, come from any installed font."""
+"""Draw figures: letters that a figure's own font lacks, such as Chinese ones, come from any installed font."""
 
 import io
 import logging
@@ -12,11 +12,12 @@ from matplotlib.font_manager import findfont, findSystemFonts, fontManager, get_
 from matplotlib.text import Text
 
 from vision_pipeline.core.logging import logger
+from vision_pipeline.core.text import join_limited
 
-_MAX_LETTERS_IN_WARNING = 10  # letters in the warning
+_MAX_LETTERS_IN_WARNING = 10
 _warned_letters: set[str] = set()
 
-# It would say that an added font has no bold letters, or another weight than was asked for.
+# matplotlib would warn that an added font has no bold letters or not the requested weight
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 
@@ -26,13 +27,13 @@ def render_png(figure: Figure, **options: Any) -> bytes:
     A text whose font has all its letters is drawn by that font alone, so its pixels depend on no installed font.
 
     Args:
-        figure: to be drawn; texts that need more fonts get them.
-        options: of `Figure.savefig`.
+        figure: its texts get the fonts that they need.
+        options: passed to `Figure.savefig`.
     """
     _add_fonts(figure)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")  # `_add_fonts` has said it in one line
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")  # `_add_fonts` has warned of them
         figure.savefig(buffer, format="png", metadata={"Software": None}, **options)
     return buffer.getvalue()
 
@@ -56,7 +57,7 @@ def cut_to_width(text: str, length: int) -> str:
 
 
 def _add_fonts(figure: Figure) -> None:
-    """Give texts the installed fonts that have the letters which their own font lacks; warn of letters in none."""
+    """Give texts the installed fonts for letters that their own font lacks; warn of letters that no font has."""
     missing_letters = {text: letters for text in figure.findobj(Text) if (letters := _find_missing_letters(text))}
     letters = frozenset[str]().union(*missing_letters.values())
     families, unavailable = _choose_families(letters)
@@ -75,7 +76,7 @@ def _find_missing_letters(text: Any) -> frozenset[str]:
 
 
 def _choose_families(letters: frozenset[str]) -> tuple[list[str], frozenset[str]]:
-    """Return few families that together have as many of `letters` as can be had, and the letters that none has."""
+    """Return few families that together have as many of `letters` as possible, and the letters that none has."""
     files = {entry.name: entry.fname for entry in fontManager.ttflist if letters and not _draws_boxes(entry.name)}
     letters_by_family = {family: _select_letters_in_font(files[family], letters) for family in sorted(files)}
     families: list[str] = []
@@ -106,7 +107,7 @@ def _add_new_fonts() -> bool:
     for file in sorted(set(findSystemFonts()) - listed):
         try:
             fontManager.addfont(file)
-        except Exception:  # as when matplotlib lists them: a font that it cannot use is left out
+        except Exception:  # matplotlib leaves out a font that it cannot use when it lists them, too
             continue
     return len(fontManager.ttflist) > len(listed)
 
@@ -116,10 +117,8 @@ def _warn_of_missing_letters(letters: frozenset[str]) -> None:
     if not letters or _warned_letters:
         return
     _warned_letters.update(letters)
-    more = f" and {len(letters) - _MAX_LETTERS_IN_WARNING} more" if len(letters) > _MAX_LETTERS_IN_WARNING else ""
     logger.warning(
-        f"no installed font has the letters {' '.join(sorted(letters)[:_MAX_LETTERS_IN_WARNING])}{more}; pictures show "
-        "boxes for them. "
-        "Install a font, on Debian fonts-noto-cjk (Chinese, Japanese, Korean) or fonts-noto-core (others), and draw "
-        "again, a stage by `dvc repro -f -s STAGE`"
+        f"no installed font has the letters {join_limited(sorted(letters), _MAX_LETTERS_IN_WARNING, ' ')}; pictures "
+        "show boxes for them. Install a font, on Debian fonts-noto-cjk (Chinese, Japanese, Korean) or fonts-noto-core "
+        "(others), and draw again, a stage by `dvc repro -f -s STAGE`"
     )

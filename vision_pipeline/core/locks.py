@@ -13,17 +13,18 @@ from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import repo_root
 
 _SECONDS_BETWEEN_TRIES = 0.1
-_held_names: set[str] = set()  # names of the exclusive locks that this process holds
+_held_names: set[str] = set()  # of the exclusive locks that this process holds
+_claimed_files: list[IO[str]] = []  # kept open, because a lock ends with its file
 
 
 @contextmanager
 def file_lock(name: str, waiting_for: str = "", on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock `name`; it vanishes with its holder, however that ends.
+    """Hold the lock `name`; the system releases it when its holder ends, even when that is killed.
 
     Args:
         name: a file name.
-        waiting_for: what another process does while it holds the lock; said when there is one to wait for.
-        on_wait: called ten times a second.
+        waiting_for: the end of the message to a user who waits: what another process does with the lock.
+        on_wait: called ten times a second; an exception that it raises ends the wait.
     """
     with (_locks_dir() / name).open("a+") as file:
         if not _try_lock([file]):
@@ -33,7 +34,9 @@ def file_lock(name: str, waiting_for: str = "", on_wait: Callable[[], None] = la
             wait_until(lambda: _try_lock([file]), message, on_wait)
         file.truncate(0)
         with annotate_os_error(Path(file.name)):
-            os.write(file.fileno(), str(os.getpid()).encode())  # at once: what a full disk refused would come again
+            os.write(
+                file.fileno(), str(os.getpid()).encode()
+            )  # unbuffered: closing a file whose buffer the disk refused fails again
         _held_names.add(name)
         try:
             yield
@@ -75,7 +78,7 @@ def holds_lock(name: str) -> bool:
 
 
 def is_locked(file: Path) -> bool:
-    """Return whether a process holds a file's lock, be it in another container; tried for a moment, shared."""
+    """Return whether a process holds a file's lock, also in another container, by a try of a shared lock."""
     with file.open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -86,14 +89,14 @@ def is_locked(file: Path) -> bool:
 
 @contextmanager
 def cpu_slot(slots: int, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold one of `slots` places for heavy work on the processor, waiting until one is free.
+    """Hold one of `slots` places for heavy work on the processor; wait until one is free.
 
-    Convolutions' threads wait for one another by spinning. Two trainings on the same cores spin for a thread that
-    the other one keeps from running: measured, each took three to seven times as long, not twice.
+    The threads of a convolution wait for one another by spinning. Two trainings on the same cores spin for threads that
+    the other training keeps from running: measured, each took three to seven times as long, not twice.
 
     Args:
-        slots: how many may work at once, at least 1; the same number in all processes.
-        on_wait: called ten times a second; what it raises ends the waiting.
+        slots: number of processes that may work at once, at least 1; the same in all processes.
+        on_wait: called ten times a second; an exception that it raises ends the wait.
     """
     files = [(_locks_dir() / f"turn-{slot}").open("a") for slot in range(slots)]
     try:
@@ -104,11 +107,8 @@ def cpu_slot(slots: int, on_wait: Callable[[], None] = lambda: None) -> Iterator
             file.close()
 
 
-_claimed_files: list[IO[str]] = []  # open, for a lock ends with its file
-
-
 def lock_first_free(names: Sequence[str]) -> int | None:
-    """Hold the first of the locks `names` that is free, until this process ends; its place, None where none is free."""
+    """Hold the first free lock of `names` until this process ends; return its index, None where none is free."""
     for index, name in enumerate(names):
         file = (_locks_dir() / name).open("a")
         if _try_lock([file]):
@@ -119,7 +119,7 @@ def lock_first_free(names: Sequence[str]) -> int | None:
 
 
 def _try_lock(files: Sequence[IO[str]]) -> bool:
-    """Take the first lock that is free; whether there was one."""
+    """Take the first lock that is free; return whether there was one."""
     for file in files:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The logger of the project, and how its messages reach the terminal: one line each, as they come."""
+"""The project's logger, which prints each message as one line on the terminal."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 
 class _TerminalHandler(logging.Handler):
-    """Prints news to stdout and warnings to stderr, whatever these are at that moment."""
+    """A handler that prints news to stdout and warnings to stderr, whatever these are at that moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record; an error of the stream, such as a closed pipe, is raised."""
@@ -21,7 +21,7 @@ class _TerminalHandler(logging.Handler):
 
 
 class _LineFormatter(logging.Formatter):
-    """Formats news as they are, warnings and errors with their level; at level debug with time and module, too."""
+    """A formatter that adds the level to all messages but news, and time and module at level debug."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line to print."""

@@ -1,7 +1,7 @@
-"""Where things lie, relative to the repository's root, which is every stage's working folder.
+"""Paths of data and results, relative to the repository's root, which is every stage's working folder.
 
-Names come from `params.yaml`, where the schema admits only letters, digits, `_` and `-`,
-so no name can leave the folder it is put into.
+Names come from `params.yaml`, where the schema admits only letters, digits, `_` and `-`, so that no path built of a
+name leaves its folder.
 """
 
 import os
@@ -22,6 +22,9 @@ MODELS = Path("models")
 EXPORTS = Path("exports")
 REPORTS = Path("reports")
 MODEL_REPORTS = REPORTS / "models"
+
+_OUT_ROOTS = (DATA, REPORTS)
+_STAGE_DIRS = (RAW, PREPARED, AUGMENTED, SYNTHETIC, WEIGHTS, FEATURES, MODELS, EXPORTS, MODEL_REPORTS)
 
 
 def model_report_dir(name: str) -> Path:
@@ -56,21 +59,14 @@ def resume_dir(key: str) -> Path:
 
 
 def delete_resume_state(key: str) -> None:
-    """Delete the state of the training `key`, once DVC has taken note of what came of it: nothing will go on there."""
+    """Delete the state of the training `key`, once DVC has recorded its outs and it will not be resumed."""
     shutil.rmtree(resume_dir(key), ignore_errors=True)
 
 
-_OUT_ROOTS = (DATA, REPORTS)
-_STAGE_DIRS = (
-    RAW, PREPARED, AUGMENTED, SYNTHETIC, WEIGHTS, FEATURES,
-    MODELS, EXPORTS, MODEL_REPORTS,
-)  # fmt: skip
-
-
 def raise_if_linked_outs() -> None:
-    """Raise an error when a folder of results is a link to another disk: DVC refuses it once the stage has run.
+    """Refuse a folder of results that is a link to another disk, before the stage runs; DVC refuses it afterwards.
 
-    A link that stays in the repository is no problem, nor are the links to its cache that DVC makes of files.
+    Links within the repository and DVC's links of files to its cache are permitted.
 
     Raises:
         UserError: the message names the link, its target and what works.

@@ -14,8 +14,8 @@ PROCESS_START = time.monotonic()  # as near as a process can tell: stages and co
 
 def setup_process() -> None:
     """Prepare this process for the work of a stage, a command or a benchmark; a notebook does not need it."""
-    # Importing torch and MLflow makes a million objects, all of which stay: by default the collector would look
-    # through them time and again, a quarter of the time in which a stage starts.
+    # Importing torch and MLflow makes a million objects, all of which stay. With its default thresholds the collector
+    # would visit them again and again, which takes a quarter of a stage's start.
     gc.set_threshold(200_000, 50, 50)
     try:
         setup_logging()
@@ -24,8 +24,8 @@ def setup_process() -> None:
     # Packages are imported at the top of the stage scripts, before anything there could catch the error.
     sys.excepthook = _print_missing_package
     if "DVC_STAGE" in os.environ:
-        # Now, and not once torch is there, seconds later: a stage that outlived its DVC would write to the outs of
-        # the next one.
+        # Before torch is imported, which takes seconds: a stage that outlived its DVC would write to the outs of the
+        # next one.
         from vision_pipeline.core.signals import set_parent_death_signal
 
         set_parent_death_signal()

@@ -1,4 +1,4 @@
-"""Progress bars for what takes longer than a moment."""
+"""Progress bars of work that takes seconds."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -7,17 +7,25 @@ from typing import Any, TypeVar
 
 ItemT = TypeVar("ItemT")
 
-# A bar that is redrawn in a log file becomes thousands of lines: there, one line in ten seconds.
+# In a log file each redraw of a bar is a line of its own, so there it is redrawn every ten seconds.
 _REDRAW_SECONDS, _DELAY_SECONDS = (0.1, 0.5) if sys.stderr.isatty() else (10.0, 10.0)
 
 
 def progress_bar(
-    total: int | None, description: str, unit: str = "image", unit_scale: bool = False, disable: bool = False
+    total: int | None, description: str, unit: str = "image", *, unit_scale: bool = False, disable: bool = False
 ) -> Any:
-    """Return a progress bar (tqdm), for work that takes seconds; a context manager whose `update(n)` is called."""
+    """Return a progress bar (tqdm): a context manager whose method `update(n)` advances it.
+
+    Args:
+        total: number of units; None where it is not known beforehand.
+        description: printed before the bar.
+        unit: one unit's name.
+        unit_scale: whether numbers are shortened, as in 1.2M.
+        disable: whether nothing is printed.
+    """
     from tqdm import tqdm
 
-    # its own is a semaphore of the system's, which a killed process leaves behind, with a warning
+    # tqdm's default lock is a semaphore of the system, which a killed process leaves behind with a warning
     tqdm.set_lock(RLock())
     return tqdm(
         total=total,

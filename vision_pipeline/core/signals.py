@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag, looked at where stopping is safe.
+"""Turn Ctrl-C and SIGTERM into a flag, which is checked where stopping is safe.
 
 Raising from a signal handler can leave MLflow's database locked in the middle of a write.
 """
@@ -14,11 +14,11 @@ from vision_pipeline.core.errors import UserError
 
 
 class Interrupted(UserError):
-    """The person or the system asked the stage to stop."""
+    """A request to stop, by the user or the system."""
 
 
 class ShutdownFlag:
-    """Set by the first signal; a second Ctrl-C acts as if there were no handler.
+    """The flag that the first signal sets; a second Ctrl-C acts as if there were no handler.
 
     A second SIGTERM does not: when DVC dies, the kernel sends one for each of its threads.
     """
@@ -50,7 +50,7 @@ def catch_signals() -> Iterator[ShutdownFlag]:
 
 
 def set_parent_death_signal() -> None:
-    """Have SIGTERM sent to this process when its parent dies, so that nothing goes on without the DVC that began it.
+    """Have SIGTERM sent to this process when its parent dies, so that no stage outlives the DVC that started it.
 
     Only Linux can do this (prctl(2), PR_SET_PDEATHSIG); elsewhere a lock keeps a second trainer waiting.
     """

@@ -21,9 +21,9 @@ def run_stage(main: Callable[[str], int | None], description: str, argument_help
     """Run a stage script: parse its one argument, call `main` with it, print expected errors as one line.
 
     Args:
-        main: gives the epochs that the stage was asked for, where it has some.
-        description: of the stage, for `--help`.
-        argument_help: its argument is.
+        main: returns the number of epochs of the stage, None where it has none.
+        description: the stage's text in `--help`.
+        argument_help: the argument's text in `--help`.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("name", help=argument_help)
@@ -31,9 +31,10 @@ def run_stage(main: Callable[[str], int | None], description: str, argument_help
 
 
 def run_with_exit_code(main: Callable[[], int | None]) -> NoReturn:
-    """Exit with 0 after `main`, 1 with the message of its `UserError`, the disk's or the device's, 130 after Ctrl-C.
+    """Call `main` and exit: with 0, with 1 and the line of an expected error, or with 130 after Ctrl-C.
 
-    How long the work of a stage took, and of how many epochs `main` says that it was, is noted for `vision plan`.
+    Expected errors are `UserError`, those of the disk, and operations that are not deterministic. The duration of a
+    stage and the number of its epochs, which `main` returns, are recorded for `vision plan`.
     """
     start_time = time.monotonic()
     try:
@@ -45,9 +46,8 @@ def run_with_exit_code(main: Callable[[], int | None]) -> NoReturn:
         logger.error(user_error)
         sys.exit(1)
     except (OSError, RuntimeError) as error:
-        if (
-            message := format_os_error(error) if isinstance(error, OSError) else _format_nondeterminism_error(error)
-        ) is None:
+        message = format_os_error(error) if isinstance(error, OSError) else _format_nondeterminism_error(error)
+        if message is None:
             raise
         logger.error(message)
         sys.exit(1)

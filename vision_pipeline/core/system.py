@@ -24,9 +24,9 @@ def get_library_versions() -> dict[str, str]:
 
 
 def find_version_mismatches(lock_text: str) -> dict[str, tuple[str, str | None]]:
-    """Return by package that differs the version in the lock and the one here, None where it is not installed.
+    """Return, by package that differs, the version in the lock and the one here, None where it is not installed.
 
-    What a version says after a "+", such as "+cpu" of torch, does not count: it is another build of the same.
+    The part of a version after a "+", such as "+cpu" of torch, is ignored: it names a build of the same version.
 
     Args:
         lock_text: the text of a requirements.lock; lines whose marker does not hold here are left out.

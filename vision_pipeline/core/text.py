@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def join_limited(items: Sequence[object], limit: int) -> str:
-    """Return the first `limit` items joined by commas, then how many more there are.
+def join_limited(items: Sequence[object], limit: int, separator: str = ", ") -> str:
+    """Return the first `limit` items joined by `separator`, then how many more there are.
 
     >>> join_limited(["a", "b", "c"], 2)
     'a, b and 1 more'
     """
     more = len(items) - limit
-    return ", ".join(map(str, items[:limit])) + (f" and {more:,} more" if more > 0 else "")
+    return separator.join(map(str, items[:limit])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def format_value(value: Any) -> str:

@@ -5,8 +5,9 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from vision_pipeline.core.files import JsonObject, write_json
+from vision_pipeline.core.files import write_json
 from vision_pipeline.core.locks import file_lock
 from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import repo_root
@@ -23,7 +24,7 @@ class StageTiming:
     Attributes:
         startup_s: seconds until its work began: imports.
         run_s: seconds of its work.
-        epochs: that it was asked for; None where it has none.
+        epochs: number of epochs of a training; None where the stage is none.
     """
 
     startup_s: float
@@ -32,14 +33,15 @@ class StageTiming:
 
 
 def record_timing(start_time: float, epochs: int | None) -> None:
-    """Note how long DVC's stage that runs in this process took; nothing where DVC did not begin it.
+    """Record how long the stage took that DVC runs in this process; do nothing where DVC did not start it.
 
     Args:
-        start_time: when its work began, of `time.monotonic()`.
-        epochs: that it was asked for, None where it has none.
+        start_time: the start of its work, by `time.monotonic()`.
+        epochs: number of epochs of a training, None where the stage is none.
     """
     if stage := os.environ.get("DVC_STAGE", "").removeprefix("dvc.yaml:"):
         startup_s, run_s = start_time - PROCESS_START, time.monotonic() - start_time
+        logger.debug(f"{stage}: started in {startup_s:.1f} s, ran for {run_s:.1f} s")
         try:
             _append_timing(stage, StageTiming(round(startup_s, 3), round(run_s, 3), epochs))
         except OSError as error:  # the stage has succeeded
@@ -74,7 +76,7 @@ def _to_json(timing: StageTiming) -> dict[str, float | int | None]:
     return {"start": timing.startup_s, "work": timing.run_s, "epochs": timing.epochs}
 
 
-def _from_json(record: JsonObject) -> StageTiming:
+def _from_json(record: dict[str, Any]) -> StageTiming:
     return StageTiming(**{_FIELDS.get(key, key): value for key, value in record.items()})
 
 

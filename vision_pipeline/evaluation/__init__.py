@@ -1,1 +1,1 @@
-"""What a model is worth: metrics, tables, figures, the leaderboard, the report."""
+"""Evaluation of models: metrics, tables, plots, the leaderboard, tests of significance, the HTML report."""

@@ -1,4 +1,4 @@
-"""All models side by side: the leaderboard as a table, as Markdown and for the terminal."""
+"""The leaderboard: all models in one table, written as CSV, as Markdown and for the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,18 +10,18 @@ from vision_pipeline.core.errors import ArtifactError
 from vision_pipeline.core.files import read_json
 from vision_pipeline.evaluation.tables import has_random_backbone, table_to_records
 
-# Other tools read the first seven by position.
+# Other tools read the first seven columns by position.
 FROM_METRICS = ("dataset", "provenance", "accuracy", "accuracy_low", "accuracy_high", "parameters")
 MORE_METRICS = ("loss", "ece", "macro_f1")
 FROM_TRAIN = ("device", "precision", "deterministic", "epochs", "trainable_parameters", "synthetic_images")
-SEED_METRICS = ("accuracy_mean", "accuracy_mean_sd", "accuracy_mean_low", "accuracy_mean_high")  # where it has several
+SEED_METRICS = ("accuracy_mean", "accuracy_mean_sd", "accuracy_mean_low", "accuracy_mean_high")  # only of several seeds
 LEADERBOARD_COLUMNS = ("model", *FROM_METRICS, *MORE_METRICS, *FROM_TRAIN, "seeds", *SEED_METRICS)
 
 _HEADERS = (
     "Rank", "Model", "Data set", "Data", "Accuracy", "95 % interval", "Points to the best", "Mean over seeds",
     "Parameters", "Epochs", "Device",
 )  # fmt: skip
-_LEFT_ALIGNED = {"Model", "Data set", "Data", "Points to the best", "Mean over seeds", "Device"}  # aligned to the left
+_LEFT_ALIGNED = {"Model", "Data set", "Data", "Points to the best", "Mean over seeds", "Device"}
 _LEGEND = (
     "Points to the best: the difference in percent points with its 95 % interval (Agresti and Min), on the same test "
     "items. Not told apart: by McNemar's exact test, with Holm's correction for all pairs of a data set, p is 0.05 or "
@@ -30,17 +30,22 @@ _LEGEND = (
 
 
 def split_evaluated(models: Iterable[str], reports: Path) -> tuple[list[str], list[str]]:
-    """The models that have been evaluated, and those that have not, each in the order given."""
+    """Split models into those that have been evaluated and those that have not, in their order."""
     models = list(models)
     evaluated = [name for name in models if (reports / name / "metrics.json").is_file()]
     return evaluated, [name for name in models if name not in evaluated]
 
 
 def build_leaderboard(models: Sequence[str], reports: Path) -> pd.DataFrame:
-    """One row of `COLUMNS` per model: by data set in the order of first mention, then by falling accuracy.
+    """Return one row of `LEADERBOARD_COLUMNS` per model, ranked by accuracy within each data set.
+
+    Args:
+        models: names of evaluated models; the data sets are in the order in which these first use them.
+        reports: folder of the models' reports.
 
     Raises:
-        ArtifactError: a report is missing or lacks a figure.
+        UserError: a report is missing or not valid JSON.
+        ArtifactError: it lacks a value.
     """
     rows = pd.DataFrame([_read_row(name, reports / name) for name in models], columns=list(LEADERBOARD_COLUMNS))
     rows["order"] = rows["dataset"].map({name: index for index, name in enumerate(rows["dataset"].unique())})
@@ -61,10 +66,10 @@ def _read_row(name: str, folder: Path) -> dict[str, Any]:
 
 
 def caveats(table: pd.DataFrame, summaries: dict[str, dict[str, Any]]) -> list[str]:
-    """What a reader must know before the figures, one sentence each.
+    """Return what a reader must know before the results, one sentence each.
 
     Args:
-        table: of `leaderboard`.
+        table: the result of `build_leaderboard`.
         summaries: `data.json` by model.
     """
     stand_ins = ", ".join(table.loc[table["provenance"] == "stand-in", "dataset"].unique())
@@ -111,7 +116,7 @@ def _format_row(rank: int, row: dict[str, Any], gap: str) -> tuple[str, ...]:
 
 
 def _format_seed_mean(row: dict[str, Any]) -> str:
-    """The mean accuracy of a model's trainings; an em dash where there is one."""
+    """Return the mean accuracy of a model's trainings with its interval; an em dash for one seed."""
     if row["seeds"] == 1:
         return "—"
     mean, _, low, high = (f"{row[key]:.2%}" for key in SEED_METRICS)
@@ -119,18 +124,18 @@ def _format_seed_mean(row: dict[str, Any]) -> str:
 
 
 def _format_data_source(row: dict[str, Any]) -> str:
-    """Where the images come from, and how many made ones joined those that were learnt from."""
+    """Return the provenance of the data, and the number of synthetic images among the training images."""
     status = "STAND-IN" if row["provenance"] == "stand-in" else str(row["provenance"])
     return status + (f" + {row['synthetic_images']:,} synthetic" if row["synthetic_images"] else "")
 
 
 def to_markdown(table: pd.DataFrame, gaps: Mapping[str, str], notes: Sequence[str], missing: Sequence[str]) -> str:
-    """The leaderboard as a Markdown page: the notes first, then the table, then what is not in it.
+    """Return the leaderboard as a Markdown page: the warnings, the table, then the models that are not in it.
 
     Args:
-        table: of `leaderboard`.
-        gaps: by model, of `comparisons.against_best`.
-        notes: warnings.
+        table: the result of `build_leaderboard`.
+        gaps: the result of `gap_to_best`.
+        notes: warnings, the result of `caveats`.
         missing: models that are not evaluated.
     """
     lines = ["# Leaderboard", ""]
@@ -151,13 +156,15 @@ def _format_markdown_row(cells: Iterable[str]) -> str:
 
 
 def to_text(table: pd.DataFrame, gaps: Mapping[str, str]) -> str:
-    """The leaderboard in aligned columns, an empty line above each data set; arguments as of `as_markdown`."""
+    """Return the leaderboard in aligned columns, an empty line above each data set.
+
+    Args:
+        table: the result of `build_leaderboard`.
+        gaps: the result of `gap_to_best`.
+    """
+    from tabulate import tabulate  # late: `vision champion` reads a leaderboard and prints none
+
     rows = [_HEADERS, *_format_rows(table, gaps)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADERS))]
-    return "\n".join(("\n" if row[0] == "1" else "") + _align_row(row, widths) for row in rows)
-
-
-def _align_row(row: Sequence[str], widths: Sequence[int]) -> str:
-    columns = zip(_HEADERS, row, widths, strict=True)
-    cells = (cell.ljust(width) if column in _LEFT_ALIGNED else cell.rjust(width) for column, cell, width in columns)
-    return "  ".join(cells).rstrip()
+    alignments = ["left" if column in _LEFT_ALIGNED else "right" for column in _HEADERS]
+    lines = tabulate(rows, tablefmt="plain", colalign=alignments, disable_numparse=True).split("\n")
+    return "\n".join(("\n" if row[0] == "1" else "") + line.rstrip() for row, line in zip(rows, lines, strict=True))

@@ -1,4 +1,4 @@
-"""The files that show one model's test results: tables for `dvc plots`, pictures for people."""
+"""The files of a model's report: its metrics, tables for `dvc plots`, and plots."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,16 +32,16 @@ TABLES = ("confusion.csv", "reliability.csv", "per_class.csv", "predictions.csv"
 PLOTS = ("learning_curves.png", "confusion.png", "reliability.png", "mistakes.png")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvaluationResult:
-    """A test split beside the scores on it.
+    """A test split with a model's predictions for it.
 
     Attributes:
-        predictions: of its N rows.
-        class_names: by class index; of symbols, names that can be seen.
-        inputs: images uint8 (N, height, width, 1 or 3), or symbols as they are stored, in the same order.
+        predictions: predictions for its N rows.
+        class_names: names by class index; printable names of tokens.
+        inputs: images uint8 (N, height, width, 1 or 3), or tokens as they are stored, in the same order.
         rows: `hash` and `name` of each input, in the same order.
-        kind: of the inputs: "images", "text" or "sequences".
+        kind: kind of the inputs: "images", "text" or "sequences".
     """
 
     predictions: Predictions
@@ -52,23 +52,24 @@ class EvaluationResult:
 
 
 def make_result(
-    predictions: Predictions, class_names: Sequence[str], inputs: np.ndarray, kind: str, rows: pd.DataFrame
+    predictions: Predictions, *, class_names: Sequence[str], inputs: np.ndarray, kind: str, rows: pd.DataFrame
 ) -> EvaluationResult:
-    """A test split beside its scores. A text's rows are its symbols, and these get names that can be seen.
+    """Join a test split with a model's predictions. The rows of a text are its tokens, with printable names.
 
     Args:
-        predictions, inputs, kind: as `EvaluationResult` has them.
-        class_names: by class index.
-        rows: the split's `rows.csv`.
+        predictions, inputs, kind: attributes of `EvaluationResult`.
+        class_names: names by class index, as they are stored.
+        rows: `rows.csv` of the split.
     """
-    if kind != "text":
-        return EvaluationResult(predictions, class_names, inputs, rows, kind)
-    return EvaluationResult(predictions, printable_tokens(class_names), inputs, text_rows(inputs, class_names), kind)
+    if kind == "text":
+        class_names, rows = printable_tokens(class_names), text_rows(inputs, class_names)
+    return EvaluationResult(predictions=predictions, class_names=class_names, inputs=inputs, rows=rows, kind=kind)
 
 
 def write_metrics(
     folder: Path,
     metrics: dict[str, float | int],
+    *,
     train_report: dict[str, Any],
     by_seed: Sequence[dict[str, Any]],
     metadata: dict[str, str],
@@ -76,11 +77,11 @@ def write_metrics(
     """Write `metrics.json`, and `seeds.csv` with a row for each seed.
 
     Args:
-        folder: of the model's reports.
-        metrics: of the model on the test set.
-        train_report: its `train.json`.
-        by_seed: of each further seed, its `train.json` and figures together.
-        metadata: what else `metrics.json` says.
+        folder: folder of the model's report.
+        metrics: metrics of the model on the test set.
+        train_report: `train.json` of the model.
+        by_seed: `train.json` and test metrics of each further seed, in one dictionary.
+        metadata: further entries of `metrics.json`.
     """
     sizes = {key: train_report[key] for key in ("parameters", "trainable_parameters")}
     seeds = seeds_table([{**train_report, **metrics}, *by_seed])
@@ -89,7 +90,13 @@ def write_metrics(
 
 
 def write_tables(folder: Path, result: EvaluationResult, bins: int) -> None:
-    """Write `TABLES`, with `bins` bins of confidence."""
+    """Write the tables of `TABLES`.
+
+    Args:
+        folder: folder of the model's report.
+        result: the test split with the model's predictions.
+        bins: number of bins of confidence.
+    """
     predictions, names = result.predictions, result.class_names
     write_table(folder / "confusion.csv", confusion_table(predictions, names))
     write_table(
@@ -104,35 +111,44 @@ def write_tables(folder: Path, result: EvaluationResult, bins: int) -> None:
 
 
 def write_plots(
-    folder: Path, result: EvaluationResult, bins: int, worst: int, best_epoch: int, other_seed_dirs: Sequence[Path] = ()
+    folder: Path,
+    result: EvaluationResult,
+    *,
+    bins: int,
+    max_mistakes: int,
+    best_epoch: int,
+    other_seed_dirs: Sequence[Path] = (),
 ) -> None:
-    """Write `PICTURES`.
+    """Write the plots of `PLOTS`.
 
     Args:
-        folder: to write them in, where `history.csv` is.
-        result: the test split and the scores on it.
-        bins: of confidence.
-        worst: mistakes at most.
-        best_epoch: whose weights were kept.
+        folder: folder of the model's report, with `history.csv`.
+        result: the test split with the model's predictions.
+        bins: number of bins of confidence.
+        max_mistakes: maximum number of mistakes in the plot of mistakes.
+        best_epoch: epoch whose weights were kept.
         other_seed_dirs: folders of the trainings with other seeds, each with its `history.csv`.
+
+    Raises:
+        ArtifactError: a `history.csv` is missing or damaged.
     """
     predictions, names = result.predictions, result.class_names
     histories = [read_table(seed_dir / "history.csv", ["epoch"]) for seed_dir in (folder, *other_seed_dirs)]
     plot_learning_curves(folder / "learning_curves.png", histories[0], best_epoch, histories[1:])
     plot_confusion(folder / "confusion.png", predictions.confusion, names)
     plot_reliability(folder / "reliability.png", compute_reliability(predictions.confidence, predictions.correct, bins))
-    _plot_mistakes_of_kind(folder / "mistakes.png", result, worst)
+    _plot_mistakes_of_kind(folder / "mistakes.png", result, max_mistakes)
 
 
-def _plot_mistakes_of_kind(path: Path, result: EvaluationResult, worst: int) -> None:
-    """The most confident mistakes; of a text the symbols that were expected least."""
+def _plot_mistakes_of_kind(path: Path, result: EvaluationResult, max_mistakes: int) -> None:
+    """Plot the most confident mistakes; of a text the tokens with the lowest probability."""
     predictions, inputs, names = result.predictions, result.inputs, result.class_names
     wrong, total = int((~predictions.correct).sum()), len(predictions.targets)
     if result.kind == "images":
-        plot_mistakes(path, predictions, inputs, names, worst)
+        plot_mistakes(path, predictions, images=inputs, class_names=names, max_mistakes=max_mistakes)
     elif result.kind == "text":
         title = f"The most surprising symbols of the test text ({wrong:,} of {total:,} predicted wrongly)"
-        plot_contexts(path, title, most_surprising(predictions, inputs, names, worst))
+        plot_contexts(path, title, most_surprising(predictions, inputs, names, max_mistakes))
     else:
         title = f"The most confident mistakes ({wrong:,} of {total:,} test sequences wrong)"
-        plot_contexts(path, title, misclassified(predictions, inputs, names, worst))
+        plot_contexts(path, title, misclassified(predictions, inputs, names, max_mistakes))

@@ -1,4 +1,4 @@
-"""One look for all figures, and PNG files whose bytes depend on the figure alone."""
+"""The style of all figures, and PNG files whose bytes depend on the figure alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ INK, MUTED, GRID = "#1f2933", "#5f6b7a", "#e4e7eb"
 BLUE, ORANGE, GREEN, RED = "#2f6fb4", "#d9730d", "#2f8f5b", "#c0392b"
 DPI = 120
 
-# The settings are complete for what is drawn: a person's own matplotlibrc must not change a figure's bytes.
+# All settings that the figures depend on: a user's own matplotlibrc must not change a figure's bytes.
 _RC_PARAMS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -43,7 +43,7 @@ _RC_PARAMS: dict[Any, Any] = {
 
 @contextmanager
 def plot_style() -> Iterator[None]:
-    """The project's look inside the block, whatever the machine's defaults are."""
+    """Apply the project's style inside the block, whatever the user's matplotlib settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_RC_PARAMS)

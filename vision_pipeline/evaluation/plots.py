@@ -1,4 +1,7 @@
-"""The pictures of a model's report: learning curves, confusion, reliability, the worst mistakes."""
+"""The plots of a model's report: learning curves, confusion, reliability, the worst mistakes.
+
+Mistakes on images are shown as images. Mistakes on texts and sequences are shown as lines of text around a token.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,21 +18,27 @@ from vision_pipeline.evaluation.metrics import Predictions, Reliability
 from vision_pipeline.evaluation.plot_style import BLUE, GREEN, INK, MUTED, ORANGE, RED, plot_style, save_figure
 from vision_pipeline.evaluation.tokens import TokenContext
 
-_MAX_NUMBERED_CLASSES = 20  # classes; in a larger confusion matrix numbers could not be read
-_MAX_NAMED_CLASSES = 40  # classes; in a larger one names could not be read
+# In a larger confusion matrix, numbers or names would be too small to read.
+_MAX_NUMBERED_CLASSES = 20
+_MAX_NAMED_CLASSES = 40
 _MAX_LETTER_CLASSES = 80  # classes whose names are single letters
-_MISTAKES_PER_ROW = 6  # mistakes in a row
+_MISTAKES_PER_ROW = 6
+_CONTEXT_WIDTH, _CONTEXT_LINE_HEIGHT = 9.6, 0.27  # inches
+_CONTEXT_FONT_SIZE = 9.5  # points
+_CHAR_ADVANCE = 0.602  # width of a letter of DejaVu Sans Mono, as a share of the font size
+_CHAR_WIDTH = _CONTEXT_FONT_SIZE * _CHAR_ADVANCE / 72 / _CONTEXT_WIDTH  # share of the figure's width
+_MAX_CHARS_BEFORE, _MAX_CHARS = 44, 57  # the widest text before a token, and in all, in Latin letters
 
 
 def plot_learning_curves(
     path: Path, history: pd.DataFrame, best_epoch: int, other_histories: Sequence[pd.DataFrame] = ()
 ) -> None:
-    """Loss and accuracy of train and validation by epoch, the kept epoch marked.
+    """Plot loss and accuracy on the training and validation split by epoch, with a line at the kept epoch.
 
     Args:
-        path: of the PNG.
+        path: path of the PNG file.
         history: columns epoch, train_loss, val_loss, train_accuracy, val_accuracy.
-        best_epoch: whose weights were kept.
+        best_epoch: epoch whose weights were kept.
         other_histories: histories of the trainings with other seeds; a band spans them all.
     """
     with plot_style():
@@ -50,7 +59,7 @@ def plot_learning_curves(
 
 
 def _plot_seed_band(axes: Axes, histories: Sequence[pd.DataFrame], quantity: str) -> None:
-    """From the lowest to the highest of all trainings that came as far as an epoch."""
+    """Fill the range between the lowest and the highest value of all trainings that reached an epoch."""
     by_epoch = pd.concat(histories).groupby("epoch")
     for split, colour in (("train", BLUE), ("val", ORANGE)):
         lowest, highest = by_epoch[f"{split}_{quantity}"].min(), by_epoch[f"{split}_{quantity}"].max()
@@ -76,7 +85,13 @@ def _plot_curves(axes: Axes, history: pd.DataFrame, quantity: str, best_epoch: i
 
 
 def plot_confusion(path: Path, confusion: np.ndarray, class_names: Sequence[str]) -> None:
-    """Counts by true (rows) and predicted class (columns), coloured by their share of the true class."""
+    """Plot counts by true (rows) and predicted class (columns), coloured by their share of the true class.
+
+    Args:
+        path: path of the PNG file.
+        confusion: int (K, K), rows for the true class.
+        class_names: names by class index.
+    """
     num_classes = len(class_names)
     size = float(np.clip(1.5 + 0.42 * num_classes, 3.6, 12))
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
@@ -120,7 +135,12 @@ def _annotate_counts(axes: Axes, confusion: np.ndarray, shares: np.ndarray) -> N
 
 
 def plot_reliability(path: Path, bins: Reliability) -> None:
-    """Accuracy by confidence against the diagonal of a calibrated model, above the images in each bin."""
+    """Plot accuracy by confidence with the diagonal of a calibrated model, above a histogram of the confidence.
+
+    Args:
+        path: path of the PNG file.
+        bins: the result of `compute_reliability`.
+    """
     edges = np.linspace(0, 1, len(bins.count) + 1)
     filled = bins.count > 0
     with plot_style():
@@ -148,30 +168,29 @@ def plot_reliability(path: Path, bins: Reliability) -> None:
 
 
 def plot_mistakes(
-    path: Path, predictions: Predictions, images: np.ndarray, class_names: Sequence[str], count: int
+    path: Path, predictions: Predictions, *, images: np.ndarray, class_names: Sequence[str], max_mistakes: int
 ) -> None:
-    """The most confident wrong predictions, each with its image, truth, prediction and confidence.
+    """Plot the most confident wrong predictions, each with its image, true and predicted class and confidence.
 
     Args:
-        path: of the PNG.
-        predictions: of the test set.
-        images: uint8 (N, height, width, 1 or 3), in the order of `predictions`; only those drawn are read.
-        class_names: by class index.
-        count: the most to draw.
+        path: path of the PNG file.
+        predictions: predictions for the test set.
+        images: uint8 (N, height, width, 1 or 3), in the order of `predictions`; only the mistakes are read.
+        class_names: names by class index.
+        max_mistakes: maximum number of mistakes.
     """
-    worst, wrong, total = predictions.worst_rows(count), int((~predictions.correct).sum()), len(predictions.targets)
+    worst, wrong = predictions.worst_rows(max_mistakes), int((~predictions.correct).sum())
+    title = _format_mistakes_title(len(worst), wrong, len(predictions.targets))
     rows = max(1, -(-len(worst) // _MISTAKES_PER_ROW))
     with plot_style():
         figure = Figure(figsize=(9.6, 0.7 + 2.15 * rows if len(worst) else 0.8), layout="constrained")
-        figure.suptitle(
-            _format_mistakes_title(len(worst), wrong, total), x=0.01, ha="left", fontsize=11, fontweight="bold"
-        )
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         if len(worst):
             grid = figure.subplots(rows, _MISTAKES_PER_ROW, squeeze=False).ravel()
             for axes in grid:
                 axes.axis("off")
             for axes, row in zip(grid, worst, strict=False):
-                _plot_mistake(axes, images[row], predictions, int(row), class_names)
+                _plot_mistake(axes, images[row], predictions=predictions, row=int(row), class_names=class_names)
         else:
             figure.text(0.01, 0.3, "Nothing to show: every prediction is right.", color=GREEN)
         save_figure(figure, path)
@@ -185,7 +204,7 @@ def _format_mistakes_title(plotted: int, wrong: int, total: int) -> str:
 
 
 def _plot_mistake(
-    axes: Axes, image: np.ndarray, predictions: Predictions, row: int, class_names: Sequence[str]
+    axes: Axes, image: np.ndarray, *, predictions: Predictions, row: int, class_names: Sequence[str]
 ) -> None:
     small = image.shape[0] < 100
     axes.imshow(
@@ -205,18 +224,15 @@ def _plot_mistake(
     )
 
 
-# MERGED The picture of symbols that a model did not expect, in the place of the worst mistakes among images.
-_CONTEXT_WIDTH = 9.6  # inches
-_CONTEXT_LINE_HEIGHT = 0.27
-_CONTEXT_FONT_SIZE = 9.5
-_CHAR_WIDTH = (
-    _CONTEXT_FONT_SIZE * 0.602 / 72 / _CONTEXT_WIDTH
-)  # of the figure's width: DejaVu Sans Mono's advance is 0.602 of its size
-_MAX_CHARS_BEFORE, _MAX_CHARS = 44, 57  # the widest text before a symbol, and in all, in Latin letters
-
-
 def plot_contexts(path: Path, title: str, contexts: Sequence[TokenContext]) -> None:
-    """A line for each place: its symbol in red between those around it, and what is to be said of it."""
+    """Plot a line for each place: its token in red between the text around it, then the remark.
+
+    Args:
+        path: path of the PNG file.
+        title: title of the figure.
+        contexts: the places, in the order of the lines.
+    """
+    chars_before = max((measure_width(_cut_before(context)) for context in contexts), default=0)
     height = 0.55 + _CONTEXT_LINE_HEIGHT * max(1, len(contexts))
     with plot_style():
         figure = Figure(figsize=(_CONTEXT_WIDTH, height))
@@ -224,12 +240,7 @@ def plot_contexts(path: Path, title: str, contexts: Sequence[TokenContext]) -> N
         axes.axis("off")
         axes.text(0.01, 1 - 0.12 / height, title, va="top", fontsize=11, fontweight="bold")
         for line, context in enumerate(contexts):
-            _plot_context(
-                axes,
-                context,
-                1 - (0.55 + _CONTEXT_LINE_HEIGHT * line) / height,
-                max(measure_width(_cut_before(other)) for other in contexts),
-            )
+            _plot_context(axes, context, 1 - (0.55 + _CONTEXT_LINE_HEIGHT * line) / height, chars_before)
         if not contexts:
             axes.text(0.01, 1 - 0.55 / height, "Nothing to show: every prediction is right.", va="center", color=MUTED)
         save_figure(figure, path)
@@ -241,15 +252,11 @@ def _plot_context(axes: Axes, context: TokenContext, y: float, chars_before: int
     common: dict[str, Any] = {"va": "center", "family": "DejaVu Sans Mono", "fontsize": _CONTEXT_FONT_SIZE}
     axes.text(left, y, _cut_before(context), ha="right", color=INK, **common)
     axes.text(left, y, context.token, color=RED, fontweight="bold", **common)
-    axes.text(
-        right,
-        y,
-        cut_to_width(context.after, _MAX_CHARS - chars_before - measure_width(context.token)),
-        color=MUTED,
-        **common,
-    )
+    after = cut_to_width(context.after, _MAX_CHARS - chars_before - measure_width(context.token))
+    axes.text(right, y, after, color=MUTED, **common)
     axes.text(0.6, y, context.remark, va="center", color=INK, fontsize=9)
 
 
 def _cut_before(context: TokenContext) -> str:
-    return cut_to_width(context.before[::-1], _MAX_CHARS_BEFORE)[::-1]  # its end
+    """Return the end of the text before a token."""
+    return cut_to_width(context.before[::-1], _MAX_CHARS_BEFORE)[::-1]

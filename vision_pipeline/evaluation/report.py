@@ -1,4 +1,4 @@
-"""The page that shows everything: leaderboard, data sets and models, in one file that needs no network."""
+"""The HTML report: leaderboard, data sets and models in one file that needs no network."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -26,16 +26,16 @@ PROVENANCE_MEANINGS = {
 _PLOT_NAMES = ("learning_curves", "confusion", "reliability", "mistakes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReportContext:
-    """What the page shows beside the leaderboard.
+    """The content of the report beside the leaderboard.
 
     Attributes:
-        reports: the folder of the models' reports.
+        reports: folder of the models' reports.
         data_summaries: `data.json` by model.
-        settings: each model's section of params.yaml.
-        previews: PNG of each augmentation policy's preview; one that is not there is left out.
-        comparisons: the pairs of models, of `comparisons`.
+        settings: section of params.yaml by model.
+        previews: PNG file of the preview by augmentation policy; a missing file is left out.
+        comparisons: the result of `compare_all`.
     """
 
     reports: Path
@@ -46,16 +46,17 @@ class ReportContext:
 
 
 def render_report(table: pd.DataFrame, context: ReportContext, notes: Sequence[str], missing: Sequence[str]) -> str:
-    """The HTML page; pictures are inside it, nothing is loaded from elsewhere.
+    """Return the HTML page; images are embedded, and it loads nothing.
 
     Args:
-        table: of `leaderboard`.
-        context: what else is shown.
-        notes: warnings, shown on top.
+        table: the result of `build_leaderboard`.
+        context: the content beside the leaderboard.
+        notes: warnings for the top of the page, the result of `caveats`.
         missing: models that are not evaluated.
 
     Raises:
-        ArtifactError: a file of a model's report is missing.
+        UserError: a JSON file of a model's report is missing or not valid.
+        ArtifactError: a table or a plot of it is missing or damaged.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -72,7 +73,7 @@ def render_report(table: pd.DataFrame, context: ReportContext, notes: Sequence[s
 
 
 def _make_dataset_context(name: str, rows: list[dict[str, Any]], context: ReportContext) -> dict[str, Any]:
-    """What the template shows of a data set and its models."""
+    """Return the template's values for a data set and its models."""
     axis = _round_axis_limits(min(row["accuracy_low"] for row in rows), max(row["accuracy_high"] for row in rows))
     policies = {policy for row in rows for policy in collect_policies(context.settings[row["model"]])}
     previews = {policy: preview for policy, preview in sorted(context.previews.items()) if policy in policies}
@@ -81,38 +82,39 @@ def _make_dataset_context(name: str, rows: list[dict[str, Any]], context: Report
     return {
         "name": name,
         "pairs": pairs,
-        "alike": {pair["other"] for pair in pairs if pair["model"] == best and not pair["told_apart"]},
+        "tied_with_best": {pair["other"] for pair in pairs if pair["model"] == best and not pair["told_apart"]},
         "provenance": rows[0]["provenance"],
-        "facts": context.data_summaries[rows[0]["model"]],
+        "summary": context.data_summaries[rows[0]["model"]],
         "axis": axis,
-        "sheets": {policy: png_data_uri(preview) for policy, preview in previews.items() if preview.is_file()},
+        "previews": {policy: png_data_uri(preview) for policy, preview in previews.items() if preview.is_file()},
         "models": [
-            row | _make_model_context(row["model"], context) | {"bar": _compute_interval_bar(row, axis)} for row in rows
+            row | _make_model_context(row["model"], context) | {"interval": _compute_interval_bar(row, axis)}
+            for row in rows
         ],
     }
 
 
 def collect_policies(settings: Mapping[str, Any]) -> set[str]:
-    """The policy of a model's training, and that of the stored views that it is trained on."""
+    """Return the augmentation policies of a model: that of its training, and that of the stored views it reads."""
     kind, *name = settings["inputs"].split("/")
     return {settings["augmentation"], *(name[:1] if kind == "augmented" else [])} - {"none"}
 
 
 def _round_axis_limits(low: float, high: float) -> tuple[float, float]:
-    """Round ends of an axis around all intervals: steps of 10 %, or of 1 % where all lie close together."""
+    """Return the ends of an axis that holds all intervals: multiples of 10 %, or of 1 % for a narrow range."""
     steps = 10 if high - low > 0.1 else 100
     return floor(low * steps) / steps, ceil(high * steps) / steps
 
 
 def _compute_interval_bar(row: dict[str, Any], axis: tuple[float, float]) -> dict[str, float]:
-    """Where a model's interval lies on the axis, in percent of its length."""
+    """Return the place of a model's interval on the axis, in percent of the axis."""
     keys = ("accuracy_low", "accuracy", "accuracy_high")
     low, point, high = (100 * (row[key] - axis[0]) / (axis[1] - axis[0]) for key in keys)
     return {"left": round(low, 2), "point": round(point, 2), "width": round(high - low, 2)}
 
 
 def _make_model_context(name: str, context: ReportContext) -> dict[str, Any]:
-    """What the template shows of a model beside its row of the leaderboard."""
+    """Return the template's values for a model beside its row of the leaderboard."""
     folder, settings = context.reports / name, context.settings[name]
     classes = read_table(folder / "per_class.csv", ["class"], dtype={"class": str}, keep_default_na=False)
     return {
@@ -123,12 +125,12 @@ def _make_model_context(name: str, context: ReportContext) -> dict[str, Any]:
         "metrics": read_json(folder / "metrics.json"),
         "train": read_json(folder / "train.json"),
         "per_class": table_to_records(classes),
-        "pictures": {file: png_data_uri(folder / f"{file}.png") for file in _PLOT_NAMES},
+        "plots": {name: png_data_uri(folder / f"{name}.png") for name in _PLOT_NAMES},
     }
 
 
 def format_si(number: float) -> str:
-    """A count for people: three digits and k, M or G."""
+    """Return a count with three significant digits and the prefix k, M or G."""
     rounded = float(f"{number:.3g}")
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if rounded >= size:
@@ -137,7 +139,11 @@ def format_si(number: float) -> str:
 
 
 def png_data_uri(path: Path) -> str:
-    """A PNG as the `data:` address that holds it."""
+    """Return a `data:` URI with the content of a PNG file.
+
+    Raises:
+        ArtifactError: the file is missing.
+    """
     try:
         return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A model trained with several seeds: what each gives on the test set, and how far they spread."""
+"""Results of a model that was trained with several seeds: a table of them, their mean and its interval."""
 
 from collections.abc import Sequence
 from statistics import fmean, stdev
@@ -11,19 +11,23 @@ SEED_COLUMNS = ("seed", "accuracy", "loss", "val_accuracy", "best_epoch")
 
 
 def seeds_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """One row of `COLUMNS` per seed, the model's own first.
+    """Return one row of `SEED_COLUMNS` per seed, the model's own first.
 
     Args:
-        rows: of each seed, its `train.json` and figures on the test set together.
+        rows: `train.json` and test metrics of each seed, in one dictionary.
     """
     return pd.DataFrame([[row[column] for column in SEED_COLUMNS] for row in rows], columns=list(SEED_COLUMNS))
 
 
 def aggregate_seeds(table: pd.DataFrame) -> dict[str, float | int]:
-    """For `metrics.json`: the number of `seeds`; of several the mean of accuracy and loss, `_sd`, `_low` and `_high`.
+    """Return the entries of `metrics.json` about seeds.
 
     Args:
-        table: of `seeds_table`.
+        table: the result of `seeds_table`.
+
+    Returns:
+        The number of `seeds`; with several seeds also `accuracy_mean` and `loss_mean`, each with its standard
+        deviation `_sd` and the ends `_low` and `_high` of its 95 % interval.
     """
     aggregates: dict[str, float | int] = {"seeds": len(table)}
     if len(table) > 1:
@@ -36,13 +40,13 @@ def aggregate_seeds(table: pd.DataFrame) -> dict[str, float | int]:
 
 
 def mean_ci(values: Sequence[float], is_fraction: bool) -> tuple[float, float]:
-    """The 95 % interval of a mean, by Student's t.
-
-    Source: Student, The probable error of a mean, Biometrika 6 (1908).
+    """Return the 95 % interval of a mean, by Student's t.
 
     Args:
-        values: two or more.
-        is_fraction: they lie between 0 and 1, which the interval of a few that differ might leave.
+        values: two or more values.
+        is_fraction: values are between 0 and 1, and the interval is cut off there.
+
+    Source: Student, The probable error of a mean, Biometrika 6 (1908).
     """
     mean = fmean(values)
     half = t_critical(len(values) - 1) * stdev(values) / len(values) ** 0.5
@@ -51,5 +55,5 @@ def mean_ci(values: Sequence[float], is_fraction: bool) -> tuple[float, float]:
 
 
 def t_critical(degrees_of_freedom: int) -> float:
-    """Student's t of so many degrees of freedom, beyond which to both sides 5 % lie."""
+    """Return the critical value of Student's t for a two-sided 95 % interval."""
     return float(stdtrit(degrees_of_freedom, 0.975))

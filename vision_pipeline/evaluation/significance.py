@@ -1,4 +1,4 @@
-"""Two models on the same test items: McNemar's test, and the difference in accuracy with its interval."""
+"""Tests of significance: two models on the same test items, all pairs of a data set, and a model against a champion."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,28 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtr
 
+from vision_pipeline.core.logging import logger
+from vision_pipeline.evaluation.metrics import Z_95
 from vision_pipeline.evaluation.tables import read_csv_str, table_to_records
 
-_Z_95 = 1.959964  # of a 95 % interval
+SIGNIFICANCE_LEVEL = 0.05
+COMPARISON_COLUMNS = (
+    "pair", "dataset", "model", "other", "items", "both_right", "only_model", "only_other", "both_wrong",
+    "difference", "low", "high", "p", "p_holm", "told_apart",
+)  # fmt: skip
+_ITEM_COLUMNS = ["name", "hash", "actual"]
+_QUANTILE = round(Z_95, 6)  # with more digits, the last digits of intervals that are already written would change
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class McNemarResult:
-    """What two models got right.
+    """The comparison of two models on the same test items.
 
     Attributes:
-        both_right, only_first, only_second, both_wrong: counts of test items.
-        difference: accuracy of the one less that of the other, -1 to 1.
-        low, high: its 95 % interval.
-        p: how likely a difference as large or larger is, if the two are equally good; 0 to 1.
+        both_right, only_first, only_second, both_wrong: numbers of test items.
+        difference: accuracy of the first model minus that of the second, -1 to 1.
+        low, high: ends of its 95 % interval.
+        p: probability of a difference at least as large if both models are equally good, 0 to 1.
     """
 
     both_right: int
@@ -37,19 +45,19 @@ class McNemarResult:
 
 
 def mcnemar_test(first: np.ndarray, second: np.ndarray) -> McNemarResult:
-    """Compare two models by which test items each got right.
+    """Compare two models by the test items that each of them predicted rightly.
 
-    Items on which both agree say nothing of which is better; of the others, each is as likely to be the one's as the
-    other's if they are equally good: the exact two-sided test of McNemar, Note on the sampling error of the difference
-    between correlated proportions, Psychometrika 12 (1947). The interval is that of Agresti and Min, Simple improved
-    confidence intervals for comparing matched proportions, Statistics in Medicine 24 (2005): Wald's, with half an item
-    added to each of the four counts.
+    The test is McNemar's, exact and two-sided. It counts only the items that one model alone got right: if the models
+    are equally good, each of these is as likely to be the first model's as the second's.
 
     Args:
-        first, second: bool (N,), in the same order of items.
+        first, second: bool (N,), whether each model is right, in the same order of items.
 
     Raises:
         ValueError: there are no items, or not the same number.
+
+    Source: McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 12
+    (1947).
     """
     if first.shape != second.shape or first.size == 0:
         raise ValueError(f"{first.shape} and {second.shape} are not the same test items")
@@ -58,22 +66,35 @@ def mcnemar_test(first: np.ndarray, second: np.ndarray) -> McNemarResult:
     )
     discordant = only_first + only_second
     low, high = _agresti_min_interval(only_first, only_second, first.size)
-    p = min(1.0, 2 * float(bdtr(min(only_first, only_second), discordant, 0.5)))  # at a half, both tails are alike
+    p = min(1.0, 2 * float(bdtr(min(only_first, only_second), discordant, 0.5)))  # both tails are equal
     both_wrong, difference = first.size - both_right - discordant, (only_first - only_second) / first.size
-    return McNemarResult(both_right, only_first, only_second, both_wrong, difference, low, high, p)
+    return McNemarResult(
+        both_right=both_right,
+        only_first=only_first,
+        only_second=only_second,
+        both_wrong=both_wrong,
+        difference=difference,
+        low=low,
+        high=high,
+        p=p,
+    )
 
 
 def _agresti_min_interval(only_first: int, only_second: int, items: int) -> tuple[float, float]:
-    """Agresti and Min's, cut off at -1 and 1."""
+    """Return Wald's 95 % interval with half an item added to each of the four counts, cut off at -1 and 1.
+
+    Source: Agresti and Min, Simple improved confidence intervals for comparing matched proportions, Statistics in
+    Medicine 24 (2005).
+    """
     adjusted = items + 2
     difference = (only_first - only_second) / adjusted
     variance = (only_first + only_second + 1 - adjusted * difference**2) / adjusted**2
-    half = _Z_95 * variance**0.5
+    half = _QUANTILE * variance**0.5
     return max(-1.0, difference - half), min(1.0, difference + half)
 
 
 def holm_correction(p_values: Sequence[float]) -> list[float]:
-    """P-values of tests that are looked at together, each raised so that no more than 5 in 100 such looks err at 0.05.
+    """Return p-values corrected for multiple tests, in the same order; they control the family-wise error rate.
 
     Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979).
     """
@@ -84,24 +105,17 @@ def holm_correction(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in result]
 
 
-# MERGED Which differences between the models of a data set are real: every pair, on the same test items.
-SIGNIFICANCE_LEVEL = 0.05
-COMPARISON_COLUMNS = (
-    "pair", "dataset", "model", "other", "items", "both_right", "only_model", "only_other", "both_wrong",
-    "difference", "low", "high", "p", "p_holm", "told_apart",
-)  # fmt: skip
-_ITEM_COLUMNS = ["name", "hash", "actual"]
-
-
 def compare_all(board: pd.DataFrame, reports: Path) -> pd.DataFrame:
-    """One row of `COLUMNS` per pair of models of a data set; `model` is the one that ranks higher.
-
-    `p_holm` is raised for the number of pairs of the data set, and `told_apart` says whether it is below `LEVEL`. Two
-    models whose test items differ, as when one was tested before the data changed, are no pair.
+    """Compare all pairs of models of each data set.
 
     Args:
-        board: of `leaderboard`, in its order.
-        reports: the folder of the models' reports.
+        board: the result of `build_leaderboard`.
+        reports: folder of the models' reports.
+
+    Returns:
+        A table with `COMPARISON_COLUMNS` and one row per pair; `model` ranks higher than `other`. `p_holm` is corrected
+        for the number of pairs of the data set, and `told_apart` is whether it is below `SIGNIFICANCE_LEVEL`. Two
+        models that were tested on different items, such as before and after a change of the data, are left out.
 
     Raises:
         ArtifactError: a model's `predictions.csv` is missing.
@@ -109,24 +123,28 @@ def compare_all(board: pd.DataFrame, reports: Path) -> pd.DataFrame:
     groups = board.groupby("dataset", sort=False)["model"]
     by_dataset = {dataset: load_predictions(models, reports) for dataset, models in groups if len(models) > 1}
     rows = [row for dataset, by_model in by_dataset.items() for row in compare_pairs(str(dataset), by_model)]
+    logger.debug(f"{len(rows)} pairs of models were tested on the same items")
     return pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
 
 
 def load_predictions(models: Iterable[str], reports: Path) -> dict[str, pd.DataFrame]:
-    """The `predictions.csv` of each model, as text.
+    """Read the `predictions.csv` of each model, all cells as text.
 
     Raises:
-        ArtifactError: one is missing.
+        ArtifactError: a file is missing or damaged.
     """
     return {name: read_csv_str(reports / name / "predictions.csv") for name in models}
 
 
 def compare_pairs(dataset: str, predictions: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """The rows of one data set, as of `comparisons`.
+    """Compare all pairs of models of one data set.
 
     Args:
-        dataset: its name.
-        predictions: of `predictions`, by falling rank.
+        dataset: name of the data set.
+        predictions: result of `load_predictions`, the best model first.
+
+    Returns:
+        The rows of `compare_all` for this data set.
     """
     rows = [
         {"pair": f"{model} - {other}", "dataset": dataset, "model": model, "other": other}
@@ -138,14 +156,15 @@ def compare_pairs(dataset: str, predictions: Mapping[str, pd.DataFrame]) -> list
 
 
 def compare_before_after(predictions: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> list[dict[str, Any]]:
-    """What became of models that were tested twice, as before and after a change; `difference` is after less before.
+    """Compare each model with itself before a change.
 
     Args:
-        predictions: by model, its `predictions.csv` before and after; one whose test items differ is left out.
+        predictions: `predictions.csv` before and after the change, by model.
 
     Returns:
-        Of each model `model`, `before` and `after` (accuracies) and the columns of `COLUMNS` from `items` on,
-        `only_model` counting what only the later got right. `p_holm` is raised for the number of models.
+        One row per model whose test items are the same: `model`, the accuracies `before` and `after`, and the columns
+        of `COMPARISON_COLUMNS` from `items` on. `difference` is after minus before, `only_model` counts the items that
+        are right only after the change, and `p_holm` is corrected for the number of models.
     """
     rows = [
         {
@@ -174,15 +193,22 @@ def _compare_predictions(model: pd.DataFrame, other: pd.DataFrame) -> dict[str, 
 
 
 def _get_correct_mask(predictions: pd.DataFrame) -> np.ndarray:
-    """Which items were got right, bool (N,)."""
+    """Return which items were predicted rightly, bool (N,)."""
     return (predictions["actual"] == predictions["predicted"]).to_numpy()
 
 
 def gap_to_best(board: pd.DataFrame, comparisons: pd.DataFrame) -> dict[str, str]:
-    """How each model stands against the first of its data set, in percent points; empty where there is none other.
+    """Return the gap of each model to the best of its data set as a text, in percent points.
 
-    Against the first, and not against the next above: of models in a row each of which equals the next, the last may
-    well be worse than the first.
+    Models are compared with the best and not with the next better one, because the last of several models may be worse
+    than the first although no two neighbours differ significantly.
+
+    Args:
+        board: the result of `build_leaderboard`.
+        comparisons: the result of `compare_all`.
+
+    Returns:
+        Texts by model; empty for the only model of a data set.
     """
     pairs = {(row["model"], row["other"]): row for row in table_to_records(comparisons)}
     gaps: dict[str, str] = {}
@@ -201,16 +227,18 @@ def _format_gap(row: dict[str, Any] | None) -> str:
     return points if row["told_apart"] else f"{points}, not told apart"
 
 
-# MERGED Whether a model takes over from another, by the same test items.
 def should_promote(
     rows: Sequence[Mapping[str, Any]], challenger: str, champion: str, require_significance: bool
 ) -> tuple[bool, str] | None:
-    """Whether the challenger takes over, and the figures that say so; None where the two saw other test items.
+    """Return whether the challenger replaces the champion, and the numbers behind this.
 
     Args:
-        rows: of `comparisons.pairs`, each pair of models once, in either order.
-        challenger, champion: names in them.
-        require_significance: a higher accuracy is not enough, the two must be told apart.
+        rows: result of `compare_pairs`; each pair of models is there once, in either order.
+        challenger, champion: names of the two models in `rows`.
+        require_significance: require a significant difference, and not only a higher accuracy.
+
+    Returns:
+        The decision and its reason; None if the two models were tested on different items.
     """
     matching_rows = [row for row in rows if {row["model"], row["other"]} == {challenger, champion}]
     if not matching_rows:

@@ -1,4 +1,4 @@
-"""Symbols for people's eyes: names that can be seen, and the places where a text or a sequence surprised a model."""
+"""Printable names of tokens, and the places in texts and sequences where a model predicted badly."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ import pandas as pd
 from vision_pipeline.evaluation.metrics import Predictions
 
 _PRINTABLE_NAMES = {" ": "␣", "\n": "↵", "\t": "→"}
-_TOKENS_BEFORE, _TOKENS_AFTER = 44, 12  # symbols shown around a place
+_TOKENS_BEFORE, _TOKENS_AFTER = 44, 12  # tokens around a place
 
 
 def printable_tokens(vocabulary: Iterable[str]) -> list[str]:
-    """Symbols as they can be printed on one line: a space as ␣, a line's end as ↵, what has no shape by its number.
+    """Return a printable name of each token: ␣ for a space, ↵ for a line end, U+0007 for a control character.
 
-    No two get the same name: where ␣ itself is in the vocabulary, a space is told by its number, too.
+    Names are unique: if ␣ itself is in the vocabulary, a space is named by its number, too.
     """
     tokens = list(vocabulary)
     return [_to_printable(token, tokens) for token in tokens]
@@ -28,14 +28,20 @@ def _to_printable(token: str, vocabulary: list[str]) -> str:
 
 
 def text_rows(tokens: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
-    """What `rows.csv` is for images, of a text: the `name` of each symbol's place, and for `hash` the symbol itself."""
+    """Return a text's table in the form of the images' `rows.csv`: `name` is a token's place, `hash` the token."""
     names = np.array(printable_tokens(class_names), dtype=object)
     return pd.DataFrame({"hash": names[tokens], "name": [f"symbol {index}" for index in range(len(tokens))]})
 
 
 @dataclass(frozen=True)
 class TokenContext:
-    """A symbol in its surroundings, and what is to be said of it."""
+    """A token with the text around it, and a remark on the prediction.
+
+    Attributes:
+        before, after: printable names of the tokens around it.
+        token: its own printable name.
+        remark: how the model predicted it.
+    """
 
     before: str
     token: str
@@ -46,13 +52,13 @@ class TokenContext:
 def most_surprising(
     predictions: Predictions, tokens: np.ndarray, class_names: Sequence[str], count: int
 ) -> list[TokenContext]:
-    """The places of a text whose symbol the model thought least likely, the least likely first.
+    """Return the places of a text whose token had the lowest probability, the lowest first.
 
     Args:
-        predictions: of the text.
-        tokens: unsigned (L,), each the one before its target.
-        class_names: by number, as they can be seen.
-        count: the most to give.
+        predictions: predictions of the L next tokens.
+        tokens: unsigned (L,), each the token before its target.
+        class_names: printable names by token index.
+        count: maximum number of places.
     """
     text = np.array(class_names, dtype=object)[[tokens[0], *predictions.targets]]
     likelihoods = predictions.probabilities[np.arange(len(predictions.targets)), predictions.targets]
@@ -71,7 +77,14 @@ def most_surprising(
 def misclassified(
     predictions: Predictions, sequences: np.ndarray, class_names: Sequence[str], count: int
 ) -> list[TokenContext]:
-    """The sequences, unsigned (N, T), of the most confident wrong predictions, each from its first symbol on."""
+    """Return the beginnings of the sequences that were predicted wrongly, the most confident first.
+
+    Args:
+        predictions: predictions for the N sequences.
+        sequences: unsigned (N, T).
+        class_names: printable names by token index.
+        count: maximum number of sequences.
+    """
     names = np.array(class_names, dtype=object)
     contexts = []
     for row in predictions.worst_rows(count):

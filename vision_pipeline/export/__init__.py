@@ -1,1 +1,1 @@
-"""A trained model as files that other programs read, and the proof that they all say what it says."""
+"""Export of trained models: files that other programs read, their parity with the model, the model card."""

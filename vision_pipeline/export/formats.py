@@ -1,7 +1,9 @@
-"""The formats beside the checkpoint: safetensors, ONNX and torch.export's pt2.
+"""The formats beside the checkpoint: safetensors, ONNX and torch.export's pt2, and how a user loads them again.
 
-Their bytes depend on the model alone. Left to themselves the libraries would also write the folder that the
-code was run from (stack traces in ONNX and pt2) or an order drawn anew by each process (metadata of safetensors).
+The bytes of the files depend on the model alone. Without care the libraries would also write the folder of the code
+(stack traces in ONNX and pt2) or an order that differs between processes (metadata of safetensors). The readers return
+modules from stored inputs to float32 logits. They read a file as other programs do, so that a test of parity runs what
+a user of the file runs.
 """
 
 import io
@@ -19,18 +21,18 @@ from vision_pipeline.core.errors import ArtifactError
 from vision_pipeline.core.files import write_bytes
 from vision_pipeline.data.format import token_dtype
 
-OUTPUT_NAME = "logits"  # its name in the ONNX graph; the input is called "pixels" or "symbols"
-_TRACE_STEPS = 8  # of the text that a graph is traced with
+OUTPUT_NAME = "logits"  # in the ONNX graph, whose input is "pixels" or "symbols"
+_TRACE_STEPS = 8  # length of the text that a graph is traced with
 
 
 def write_formats(folder: Path, network: nn.Module, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write model.safetensors, model.onnx and model.pt2 into `folder`.
 
     Args:
-        folder: is there.
-        network: on the CPU, in evaluation mode; stored inputs to float32 logits.
-        tensors: of the bare network, without what prepares its inputs.
-        metadata: what the files say of themselves, with `input_shape` and `load_class_names` as a checkpoint has them.
+        folder: an existing folder.
+        network: network with preprocessing, on the CPU, in evaluation mode; stored inputs to float32 logits.
+        tensors: state dict of the network without preprocessing.
+        metadata: fields of the checkpoint but the state dict; `input_shape` and `class_names` shape the graph.
     """
     write_safetensors(folder / "model.safetensors", tensors, metadata)
     program = export_program(network, metadata["input_shape"], len(metadata["class_names"]))
@@ -39,9 +41,9 @@ def write_formats(folder: Path, network: nn.Module, tensors: Mapping[str, Tensor
 
 
 def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write the bare network's tensors, with `metadata` as JSON under the metadata key `metadata`.
+    """Write the bare network's tensors, with `metadata` as JSON under the metadata key `about`.
 
-    One key only: several would be written in an order that differs from process to process.
+    There is one key only, because several would be written in an order that differs between processes.
     """
     from safetensors.torch import save
 
@@ -50,18 +52,20 @@ def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Ma
 
 
 def export_program(network: nn.Module, shape: Sequence[int], num_classes: int) -> ExportedProgram:
-    """The graph of a network, for batches of any size and texts of any length, without a word on where it was made.
+    """Return the graph of a network for batches of any size and texts of any length, without stack traces.
 
     Args:
-        network: on the CPU, in evaluation mode; pixels uint8 (N, H, W, C) to float32 (N, classes), or symbols
-            unsigned (N, T) to float32 (N, classes), of a text (N, T, classes).
-        shape: [H, W, C], [T], or [] of a text.
-        num_classes: the number of logits.
+        network: network with preprocessing, on the CPU, in evaluation mode. It takes pixels uint8 (N, H, W, C) or
+            tokens unsigned (N, T), and returns float32 (N, classes); for a text float32 (N, T, classes).
+        shape: shape of an input: [H, W, C] of images, [T] of sequences, [] of a text.
+        num_classes: number of logits.
 
     Source: https://docs.pytorch.org/docs/stable/export.html
     """
     input_dtype = torch.uint8 if len(shape) == 3 or token_dtype(num_classes) == np.uint8 else torch.uint16
-    example = torch.zeros((2, *(shape or [_TRACE_STEPS])), dtype=input_dtype)  # one input would freeze the batch size
+    example = torch.zeros(
+        (2, *(shape or [_TRACE_STEPS])), dtype=input_dtype
+    )  # with one input, the size of the batch would be constant
     dynamic_dims = {0: Dim("batch", min=1)} | ({} if shape else {1: Dim("steps", min=1)})
     with torch.no_grad():
         program = torch.export.export(network, (example,), dynamic_shapes=(dynamic_dims,))
@@ -80,15 +84,17 @@ def write_pt2(path: Path, program: ExportedProgram) -> None:
 
 
 def write_onnx(path: Path, program: ExportedProgram, metadata: Mapping[str, Any]) -> None:
-    """Write the graph as ONNX, weights inside: `pixels` uint8 (batch, H, W, C) to `logits` float32 (batch, classes);
-    or `symbols`, see `trace`.
+    """Write the graph as ONNX with its weights, from `pixels` or `symbols` to `logits` (see `export_program`).
 
-    `metadata` becomes the model's metadata: texts as they are, all else as JSON.
+    Args:
+        path: path of the file.
+        program: the graph.
+        metadata: becomes the metadata of the ONNX model: strings as they are, other values as JSON.
     """
     io_names = {"input_names": program.graph_signature.user_inputs, "output_names": [OUTPUT_NAME]}
-    with torch.no_grad():  # else it would look for the gradient of a loop over steps, and fail
+    with torch.no_grad():  # with gradients, the export of a loop over steps fails
         exported = torch.onnx.export(program, dynamo=True, external_data=False, verbose=False, **io_names)
-    assert exported is not None  # as `dynamo=True` promises
+    assert exported is not None  # guaranteed by `dynamo=True`
     model = exported.model_proto
     _strip_metadata(model)
     for key, value in sorted(metadata.items()):
@@ -98,7 +104,7 @@ def write_onnx(path: Path, program: ExportedProgram, metadata: Mapping[str, Any]
 
 
 def _strip_metadata(model: Any) -> None:
-    """Remove the exporter's notes on every node and value, and give the free dimensions their names."""
+    """Remove the exporter's metadata from all nodes and values, and name the dynamic dimensions."""
     _strip_graph_metadata(model.graph)
     for value in (*model.graph.input, *model.graph.output):
         for dimension, name in zip(value.type.tensor_type.shape.dim, ("batch", "steps"), strict=False):
@@ -107,19 +113,16 @@ def _strip_metadata(model: Any) -> None:
 
 
 def _strip_graph_metadata(graph: Any) -> None:
-    """Of a graph, and of those inside it that are repeated for each step."""
-    del graph.value_info[:]  # shapes in between; a reader infers them
+    """Remove the metadata from a graph and from the graphs inside it that are repeated for each step."""
+    del graph.value_info[:]  # shapes of intermediate values, which a reader infers
     for part in (*graph.node, *graph.initializer, *graph.input, *graph.output, graph):
         part.ClearField("metadata_props")
     for inner in (attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")):
         _strip_graph_metadata(inner)
 
 
-# MERGED From exported files back to what runs: modules that take stored inputs and give float32 logits.
-# MERGED
-# MERGED They run in other programs' way, so that parity tests what a user will do with the file.
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on the CPU.
+    """Return the tensors of a safetensors file, on the CPU.
 
     Raises:
         ArtifactError: the file is missing or damaged.
@@ -139,8 +142,13 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 def check_same_tensors(file: str, loaded: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     """Compare a reloaded state dict with the one that was written, bit for bit.
 
+    Args:
+        file: name of the file, for the message.
+        loaded: state dict that was read from it.
+        expected: state dict that was written.
+
     Raises:
-        ArtifactError: names the file and the first tensor that is missing, unknown or different.
+        ArtifactError: a tensor is missing, unknown or different; the message names the file and the first such tensor.
     """
     if mismatched := sorted(loaded.keys() ^ expected.keys()):
         raise ArtifactError(
@@ -156,19 +164,19 @@ def _describe_mismatch(name: str, loaded: Mapping[str, Tensor]) -> str:
 
 
 class FunctionModule(nn.Module):
-    """A function in the form of a module; it has no training mode and no parameters that torch knows of."""
+    """A module that calls a function; it has no training mode and no registered parameters."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self._function = (function,)  # in a tuple: a module in an attribute would become a part of this one
+        self._function = (function,)  # in a tuple, because a module in an attribute would be registered
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits."""
+        """Return the logits, float32 (N, classes) or, of a text, (N, T, classes)."""
         return self._function[0](inputs)
 
 
 def read_pt2(path: Path, device: torch.device) -> nn.Module:
-    """The graph of a pt2 file, on `device`."""
+    """Load the graph of a pt2 file onto `device`."""
     from torch.export.passes import move_to_device_pass
 
     program = torch.export.load(path)
@@ -176,7 +184,12 @@ def read_pt2(path: Path, device: torch.device) -> nn.Module:
 
 
 def read_onnx(path: Path, threads: int) -> nn.Module:
-    """An ONNX file in onnxruntime on the CPU, with so many threads and the same bits every time."""
+    """Load an ONNX file into onnxruntime on the CPU, with deterministic kernels.
+
+    Args:
+        path: path of the file.
+        threads: number of threads of an operator.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -9,25 +9,26 @@ from typing import Any
 import numpy as np
 
 from vision_pipeline.core.files import write_json
+from vision_pipeline.core.logging import logger
 
 _LOADER = Path(__file__).with_name("serving_loader.py")
 _REQUIREMENTS = ("mlflow", "numpy", "onnx", "onnxruntime")
-# Threads that spin while they wait for work keep a busy server's cores from reading the next request.
+# Threads that spin while they wait for work would keep the cores of a busy server from reading the next request.
 _SESSION_OPTIONS = {"extra_session_config": {"session.intra_op.allow_spinning": "0"}}
 
 
-def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, inputs: np.ndarray) -> None:
+def log_served_model(client: Any, run_id: str, *, name: str, onnx_file: Path, inputs: np.ndarray) -> None:
     """Log a model that `mlflow models serve -m models:/ID --env-manager local` serves.
 
-    It goes through the client, which leaves no run, experiment or store active, and names its requirements,
-    which MLflow would else find out by running the model in a process of its own for seconds.
+    The client leaves no run, experiment or store active. The requirements are listed here, because MLflow would
+    otherwise infer them by running the model for seconds in a process of its own.
 
     Args:
-        client: MLflow's, of the store.
-        run_id: of the model's run.
-        name: of the model.
-        onnx_file: as `write_onnx` made it.
-        inputs: as they are stored, of which the first are its example: two of them, or of a text 16 symbols.
+        client: MLflow's client of the store.
+        run_id: id of the model's run.
+        name: name of the model.
+        onnx_file: a file that `write_onnx` wrote.
+        inputs: stored inputs; the first two, or the first 16 tokens of a text, become the input example.
     """
     import mlflow.onnx
     import onnx
@@ -60,16 +61,17 @@ def log_served_model(client: Any, run_id: str, name: str, onnx_file: Path, input
         client.log_model_artifacts(logged.model_id, str(path))
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    logger.debug(f"{name}: logged the model to serve as models:/{logged.model_id}")
 
 
 def _read_class_names(onnx_model: Any) -> list[str]:
-    """Return the classes of an ONNX model in the order of its logits, as `write_onnx` noted them."""
+    """Return the classes of an ONNX model in the order of its logits, from the metadata that `write_onnx` wrote."""
     (names,) = (entry.value for entry in onnx_model.metadata_props if entry.key == "class_names")
     return list(json.loads(names))
 
 
 def _make_signature(graph: Any) -> Any:
-    """Of an ONNX graph, whose free dimensions have no size."""
+    """Return the signature of an ONNX graph; its dynamic dimensions are -1."""
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
     from onnx.helper import tensor_dtype_to_np_dtype

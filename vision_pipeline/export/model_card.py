@@ -1,4 +1,4 @@
-"""The model card: what a person must know before using an exported model."""
+"""The model card: data, accuracy, files and limits of an exported model, for its users."""
 
 import json
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ _STATUS_TEXTS = {
 def render_model_card(
     metadata: Mapping[str, Any], metrics: Mapping[str, Any], parity: Mapping[str, Any], sizes: Mapping[str, int]
 ) -> str:
-    """The card as Markdown.
+    """Return the card as Markdown.
 
     Args:
-        metadata: the checkpoint's entries, without the tensors.
-        metrics: the model's metrics.json.
-        parity: of `parity`.
-        sizes: bytes of each file, by name.
+        metadata: fields of the checkpoint but the state dict.
+        metrics: `metrics.json` of the model.
+        parity: the result of `check_parity`.
+        sizes: size in bytes by name of the file.
     """
     shape = metadata["input_shape"]
     backbone = metadata["backbone"] or metadata["provenance"].get("backbone", {})
@@ -54,14 +54,15 @@ def render_model_card(
 
 
 class _Environment(Environment):
-    """Jinja takes a key that is missing for a name that is not defined; a file that lacks one says so itself."""
+    """An environment where a key that a JSON file lacks raises the file's own error, not one of an undefined name."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return an attribute, or the value of a key."""
         return obj[attribute] if isinstance(obj, JsonObject) else super().getattr(obj, attribute)
 
 
 def _make_environment() -> Environment:
-    # Markdown, not HTML: nothing is escaped but what would break a table
+    # the card is Markdown, not HTML: only characters that would break a table are escaped
     environment = _Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
     )

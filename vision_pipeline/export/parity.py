@@ -1,4 +1,4 @@
-"""The proof that an exported file says what the model says, over a whole test set."""
+"""Parity: exported files predict what the trained model predicts, over the whole test set."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from vision_pipeline.core.errors import ArtifactError
+from vision_pipeline.core.logging import logger
 from vision_pipeline.runtime.device import Runtime, cpu_slot_for
 from vision_pipeline.runtime.inference import predict_logits
 
@@ -17,30 +18,32 @@ def check_parity(
     formats: Mapping[str, Callable[[], nn.Module]],
     inputs: np.ndarray,
     targets: np.ndarray,
+    *,
     runtime: Runtime,
-    bound: float,
+    max_logit_gap: float,
 ) -> dict[str, Any]:
-    """Run every format over the test set and compare its logits with the fp32 eager model's.
+    """Run every format over the test set and compare its logits with those of the fp32 eager model.
 
     Args:
-        reference: the eager model on the CPU, stored inputs to logits; it is moved to the machine's device.
-        formats: by file name, what loads it as a module that takes the same.
-        inputs: the test set's, as stored: images uint8 (N, H, W, C), or symbols (N, T), or a text (N,).
-        targets: int64 (N,).
-        runtime: with precision fp32.
-        bound: the largest difference of a logit; a prediction may differ only where the reference's two largest
-            logits are nearer to each other than this.
+        reference: the eager model on the CPU, from stored inputs to logits; it is moved to the runtime's device.
+        formats: functions that load a format as a module from stored inputs to logits, by file name.
+        inputs: stored inputs of the test set: images uint8 (N, H, W, C), or tokens (N, T), or a text (N,).
+        targets: int64 (N,), true class indices.
+        runtime: device and threads, with precision fp32.
+        max_logit_gap: largest allowed difference of a logit. A prediction may differ only if the two largest logits of
+            the reference differ by less.
 
     Returns:
-        What parity.json says: the reference's accuracy and, for each format, its own, its largest gap and the
-        number of predictions that differ.
+        The content of parity.json: the accuracy of the reference, and for each format its accuracy, its largest gap
+        and the number of different predictions.
 
     Raises:
-        ArtifactError: names the format, the gap and the index of the image.
+        ArtifactError: a format differs by more, or the reference's logits are not finite; the message names the
+            format, the gap and the index of the image.
     """
 
     def predict(network: nn.Module, label: str) -> np.ndarray:
-        # on CUDA torch lets convolutions multiply in TF32, which has 10 of fp32's 23 bits
+        # by default, convolutions on CUDA multiply in TF32, which has 10 of fp32's 23 bits
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             return predict_logits(network.to(runtime.device), inputs, runtime, description=label).numpy()
 
@@ -49,35 +52,48 @@ def check_parity(
         if not np.isfinite(reference_logits).all():
             raise ArtifactError("the model gives scores that are not finite; train it with a lower lr")
         comparisons = {
-            name: compare_logits(name, predict(load(), name), reference_logits, targets, bound)
+            name: compare_logits(
+                name,
+                predict(load(), name),
+                reference_logits=reference_logits,
+                targets=targets,
+                max_logit_gap=max_logit_gap,
+            )
             for name, load in formats.items()
         }
+    for name, comparison in comparisons.items():
+        logger.debug(f"{name}: largest gap of a logit {comparison['max_logit_gap']:.3g}")
     return {
         "images": len(inputs),
         "device": runtime.device.type,
-        "max_logit_gap_allowed": bound,
+        "max_logit_gap_allowed": max_logit_gap,
         "reference": {"accuracy": compute_accuracy(reference_logits, targets)},
         "formats": comparisons,
     }
 
 
 def compare_logits(
-    format_name: str, logits: np.ndarray, reference_logits: np.ndarray, targets: np.ndarray, bound: float
+    format_name: str, logits: np.ndarray, *, reference_logits: np.ndarray, targets: np.ndarray, max_logit_gap: float
 ) -> dict[str, Any]:
-    """Accuracy, largest logit gap and number of other predictions of a format; see `parity`."""
+    """Return accuracy, largest logit gap and number of other predictions of a format (see `check_parity`).
+
+    Raises:
+        ArtifactError: a logit differs by more than `max_logit_gap`, or a prediction differs without a tie.
+    """
     gaps = np.abs(logits - reference_logits).max(axis=1)
     worst = int(np.argmax(gaps))  # NaN counts as the largest
-    if not gaps[worst] <= bound:
+    if not gaps[worst] <= max_logit_gap:
         raise ArtifactError(
             f"{format_name}: a logit of test image {worst} is {gaps[worst]:.3g} away from the fp32 eager model's; "
-            f"allowed by export.max_logit_gap: {bound:g}"
+            f"allowed by export.max_logit_gap: {max_logit_gap:g}"
         )
     differing = np.flatnonzero(logits.argmax(axis=1) != reference_logits.argmax(axis=1))
     margins = np.diff(np.sort(reference_logits, axis=1)[:, -2:], axis=1)[:, 0]
-    if violations := [int(index) for index in differing if margins[index] >= bound]:
+    if violations := [int(index) for index in differing if margins[index] >= max_logit_gap]:
         raise ArtifactError(
             f"{format_name}: test image {violations[0]} gets another class than from the fp32 eager model, whose two "
-            f"largest logits are {margins[violations[0]]:.3g} apart; a tie is nearer than export.max_logit_gap: {bound:g}"
+            f"largest logits are {margins[violations[0]]:.3g} apart; a tie is nearer than "
+            f"export.max_logit_gap: {max_logit_gap:g}"
         )
     return {
         "accuracy": compute_accuracy(logits, targets),
@@ -87,5 +103,5 @@ def compare_logits(
 
 
 def compute_accuracy(logits: np.ndarray, targets: np.ndarray) -> float:
-    """The share of rows whose largest logit is the target's."""
+    """Return the share of rows whose largest logit is that of the target, 0 to 1."""
     return float((logits.argmax(axis=1) == targets).mean())

@@ -1,6 +1,7 @@
-"""The loader that a served model brings along: MLflow's own of ONNX files, with ONNX Runtime's telemetry switched off.
+"""The loader of a served model: MLflow's own loader of ONNX files, with the telemetry of ONNX Runtime switched off.
 
-It is copied into the logged model, and imported where this project is not: it imports nothing of the project.
+The file is copied into each logged model and imported where this project is not installed, so it imports nothing of it.
+MLflow finds it by its name, which the MLmodel file of older models holds, too.
 """
 
 import os
@@ -10,7 +11,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is 
 
 
 def _load_pyfunc(path: str) -> Any:
-    """Return the model in `path` as MLflow's server calls it; MLflow looks for a function of this name."""
+    """Return the model in `path` in the form that MLflow's server calls. MLflow looks for a function of this name."""
     import mlflow.onnx
 
     return mlflow.onnx._load_pyfunc(path)

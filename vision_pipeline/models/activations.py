@@ -1,4 +1,4 @@
-"""A backbone's activations on the way: what its layers make of images, for style transfer."""
+"""Activations of a backbone's inner layers, for style transfer."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError
 from vision_pipeline.models.fuse import fuse_conv_bn
 from vision_pipeline.runtime.preprocessing import Normalize
 
 
 @dataclass(frozen=True)
 class StyleLayers:
-    """Which of a network's layers show what.
+    """The layers of a network that style transfer compares.
 
     Attributes:
-        style: layers and their weights, from the shallowest on.
-        content: a layer.
-        weight: of all style beside the content, by the scale of the activations.
+        style: layers of the style and their weights, the shallowest first.
+        content: the layer of the content.
+        weight: of the style as a whole beside the content; it depends on the scale of the activations.
     """
 
     style: dict[str, float]
@@ -29,7 +29,7 @@ class StyleLayers:
 
 # VGG19's layers are those of Gatys et al., arXiv 1508.06576, conv1_1 to conv5_1 and conv4_2, after their ReLU; its
 # weights are the deep-learning nanodegree's. Lite0's layers are the stem and the last at each resolution down to an
-# eighth; its weight of all style was chosen by eye.
+# eighth; its weight of all style was chosen by eye. `core/limits.py` lists these networks for the schema.
 STYLE_LAYERS = {
     "vgg19": StyleLayers(
         {"features.1": 1.0, "features.6": 0.75, "features.11": 0.2, "features.20": 0.2, "features.29": 0.2},
@@ -45,31 +45,31 @@ STYLE_LAYERS = {
 
 
 def get_style_layers(network: str) -> StyleLayers:
-    """The layers of a network of `backbones.*.network`.
+    """Return the layers of a network of `backbones.*.network`, with or without the name of its weights.
 
     Raises:
-        UserError: they are not known.
+        ConfigError: the network has no entry in `STYLE_LAYERS`.
     """
     name = network.partition(".")[0]
     if name not in STYLE_LAYERS:
         supported = ", ".join(sorted(STYLE_LAYERS))
-        raise UserError(
+        raise ConfigError(
             f"style transfer knows no layers of {network}; name a backbone whose network is one of: {supported}"
         )
     return STYLE_LAYERS[name]
 
 
 class _StopForward(Exception):
-    """The deepest layer that is wanted has been computed."""
+    """The signal that the deepest requested layer has been computed."""
 
 
 class ActivationExtractor:
-    """A frozen backbone, run only as far as the deepest of `layers`."""
+    """A frozen backbone that is run only as far as the deepest of `layers`."""
 
     def __init__(
         self, network: nn.Module, backbone_info: dict[str, Any], layers: list[str], device: torch.device
     ) -> None:
-        """Make `network` ready; itself it stays as it is.
+        """Copy `network`, fuse its batch norms and register the hooks; the original is not changed.
 
         Args:
             network: the backbone.
@@ -85,7 +85,7 @@ class ActivationExtractor:
             self._network.get_submodule(layer).register_forward_hook(self._make_hook(layer))
 
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Activations of each layer, float (N, C, H, W), of images (N, 3, H, W) on the scale 0 to 1."""
+        """Compute the activations of each layer, float (N, C, H, W), of images (N, 3, H, W) on the scale 0 to 1."""
         self._activations = {}
         with suppress(_StopForward):
             self._network(self._normalize(images))

@@ -9,31 +9,35 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError, ConfigError
+from vision_pipeline.core.logging import logger
 from vision_pipeline.models.loading import load_weights
 
-# torchvision's published weights of the first two want pixels scaled again inside; the others have no linear classifier
+# The published weights of the first two expect inputs that are scaled again inside the network; the other two have no
+# linear classifier.
 _UNSUPPORTED = ("googlenet", "inception_v3", "squeezenet1_0", "squeezenet1_1")
 
 
 def create_backbone(library: str, network: str) -> nn.Module:
-    """A library's network up to its last linear layer, with random weights from torch's global generator.
+    """Return a network up to its last linear layer, with random weights from torch's global generator.
 
     Args:
         library: "torchvision" or "timm".
-        network: its name there, or `name.weights` as both libraries call their published weights.
+        network: its name in the library, or `name.weights` as both libraries call their published weights.
 
     Returns:
-        Takes normalised float (N, 3, H, W), RGB; gives pooled features (N, D).
+        A module that takes normalised float (N, 3, H, W), RGB, and returns pooled features (N, D).
 
     Raises:
-        UserError: the library has no such network.
+        ConfigError: the library has no such network.
     """
     if network not in (available := list_networks(library)):
         closest = get_close_matches(network, available, n=1)
         hint = f"did you mean {closest[0]!r}?" if closest else f"see the models for image classification of {library}"
-        raise UserError(f"backbones.*.network is {network!r}, which {library} does not have; {hint}")
-    with torch.device("cpu"):  # also for a look at shapes alone: RegNet reads numbers from tensors while it is built
+        raise ConfigError(f"backbones.*.network is {network!r}, which {library} does not have; {hint}")
+    logger.debug(f"backbone {network} of {library} is created")
+    # on the CPU also where only shapes are needed: RegNet reads numbers from tensors while it is built
+    with torch.device("cpu"):
         return (
             remove_classifier(create_network(library, network))
             if library == "torchvision"
@@ -42,10 +46,10 @@ def create_backbone(library: str, network: str) -> nn.Module:
 
 
 def list_networks(library: str) -> list[str]:
-    """What `backbone` may be asked for: every network's name, and `name.weights` of its published weights.
+    """Return the names that `create_backbone` accepts: each network, and `name.weights` of its published weights.
 
     Raises:
-        UserError: there is no such library.
+        ConfigError: there is no such library.
     """
     if library == "torchvision":
         from torchvision import models
@@ -56,11 +60,11 @@ def list_networks(library: str) -> list[str]:
         import timm
 
         return [*timm.list_models(), *timm.list_pretrained()]
-    raise UserError(f"backbones.*.library is {library!r}; allowed: torchvision, timm")
+    raise ConfigError(f"backbones.*.library is {library!r}; allowed: torchvision, timm")
 
 
 def create_network(library: str, network: str) -> nn.Module:
-    """The network as its library makes it, with its classifier and random weights."""
+    """Return the network as its library builds it, with its classifier and random weights."""
     if library == "timm":
         return _create_timm_network(network)
     from torchvision.models import get_model
@@ -77,51 +81,62 @@ def _create_timm_network(network: str, **kwargs: Any) -> nn.Module:
 
 
 def remove_classifier(network: nn.Module) -> nn.Module:
-    """`network`, its last linear layer replaced by the identity."""
+    """Replace the last linear layer by the identity, in place, and return the network."""
     *_, classifier_name = (name for name, module in network.named_modules() if isinstance(module, nn.Linear))
     network.set_submodule(classifier_name, nn.Identity())
     return network
 
 
 def load_backbone(library: str, network: str, path: Path) -> nn.Module:
-    """The backbone with the weights of a safetensors file, frozen, in evaluation mode.
+    """Return the backbone with the weights of a safetensors file, frozen, in evaluation mode.
 
     Raises:
-        UserError: the file is missing or damaged, or holds the weights of another network.
+        ConfigError: the library has no such network.
+        ArtifactError: the file is missing or damaged, or holds the weights of another network.
     """
     with torch.random.fork_rng():  # initial weights are drawn, then replaced
         model = create_backbone(library, network)
     try:
         load_weights(model, load_file(path))
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} cannot be read ({error}); `dvc repro` makes it again once it is deleted") from error
-    except UserError as user_error:
-        raise UserError(f"{path} does not fit {network}: {user_error}") from user_error
+        raise ArtifactError(
+            f"{path} cannot be read ({error}); `dvc repro` makes it again once it is deleted"
+        ) from error
+    except ArtifactError as error:
+        raise ArtifactError(f"{path} does not fit {network}: {error}") from error
+    logger.debug(f"weights of {network} are read from {path}")
     return model.requires_grad_(False).eval()
 
 
 def infer_feature_size(network: nn.Module, height: int, width: int) -> int:
-    """How many features a backbone gives of images of a size, found by asking it.
+    """Return the number of features that a backbone computes, by a forward pass of one image of that size.
 
     Raises:
-        UserError: it cannot take such images, or gives no vectors.
+        ConfigError: the backbone cannot take such images, or its output is not a vector.
     """
     try:
         with torch.inference_mode():
             features = network.eval()(torch.zeros(1, 3, height, width, device="cpu"))
     except (RuntimeError, ValueError, AssertionError) as error:
-        raise UserError(
+        raise ConfigError(
             f"a backbone cannot take {height}x{width} pixels ({error}); set datasets.*.prepare.size to what it needs"
         ) from error
     if features.ndim != 2:
-        raise UserError(f"the backbone gives {list(features.shape)} of an image, not a vector; use another network")
+        raise ConfigError(f"the backbone gives {list(features.shape)} of an image, not a vector; use another network")
     return int(features.shape[1])
 
 
 def make_backbone_info(
-    name: str, library: str, network: str, model: nn.Module, mean: list[float], std: list[float]
+    name: str, library: str, network: str, *, model: nn.Module, mean: list[float], std: list[float]
 ) -> dict[str, Any]:
-    """What `backbone.json` holds: what it is, its `num_parameters`, and `mean` and `std` (0 to 1) of its inputs."""
+    """Return the content of `backbone.json`.
+
+    Args:
+        name: of the backbone in params.yaml.
+        library, network: as `create_backbone` takes them.
+        model: the backbone, whose parameters are counted.
+        mean, std: of its inputs by channel, on the scale 0 to 1.
+    """
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
     backbone_info = {"name": name, "library": library, "network": network}
     return {**backbone_info, "parameters": num_parameters, "mean": mean, "std": std}

@@ -1,7 +1,7 @@
 """The checkpoint: one file from which a model is rebuilt without `params.yaml`.
 
-It holds tensors and plain values only, so it loads with `weights_only=True` and runs no code of its writer.
-Its bytes depend on its content alone.
+It holds only tensors and plain values, so that it loads with `weights_only=True` and can run no code. Its bytes depend
+on its content alone.
 """
 
 import io
@@ -15,36 +15,37 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from vision_pipeline.core.errors import ArtifactError
+from vision_pipeline.core.errors import ArtifactError, ConfigError
 from vision_pipeline.core.files import write_bytes
+from vision_pipeline.core.logging import logger
 from vision_pipeline.models.build import build_model
 from vision_pipeline.models.loading import check_state_dict, load_weights, load_weights_only, read_limited
 from vision_pipeline.runtime.preprocessing import PixelModel, TokenModel
 
 _FORMAT_VERSION = 1
 _STRICT_CONFIG = ConfigDict(strict=True, arbitrary_types_allowed=True)
-_MAX_BYTES = 4 << 30  # bytes; a checkpoint of this project has at most some hundred million
+_MAX_BYTES = 4 << 30  # a checkpoint of this project has at most some hundred million
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained model and where it comes from.
+    """A trained model and its origin.
 
     Attributes:
-        name: the model's, in `params.yaml`.
-        architecture, settings: what `build` takes.
+        name: of the model in `params.yaml`.
+        architecture, settings: as `build_model` takes them.
         input_shape: of one input as stored: [height, width, channels], [dimensions] of features, [length] of
             sequences, [] of a text.
-        class_names: by logit; of a text and of sequences all symbols that it reads, by their numbers.
+        class_names: by logit; of a text and of sequences all symbols that can be read, by their numbers.
         normalize: `mean` and `std` of the network's inputs, per channel; of images on the scale 0 to 1.
-        backbone: of a transfer model that takes pixels, whose `state_dict` holds backbone and head: the
+        backbone: only of a transfer model that takes pixels, whose `state_dict` holds backbone and head: the
             backbone's `name`, `library` and `network`, `mean` and `std` of its features, and the provenance of
             its `weights`.
-        state_dict: the network's, on the CPU.
-        provenance: of the data and, where there is one, of the backbone's weights (see `datasets/format.py`).
+        state_dict: of the network, on the CPU.
+        provenance: of the data and, if there is a backbone, of its weights (see `data/format.py`).
         training: key, seed, device, precision, threads, epochs, params and a digest of the code.
         versions: of the libraries that it was trained with.
-        metrics: known when it was written.
+        metrics: those that were computed before it was written.
     """
 
     name: str
@@ -62,9 +63,10 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` to `path`; the same content gives the same bytes, whatever the path.
+    """Write `checkpoint` to `path`; equal contents give equal bytes, whatever the path.
 
-    All but the tensors goes through JSON, for pickle's bytes also tell which equal strings were one object.
+    Everything but the tensors passes through JSON, because pickle's bytes also depend on which equal strings were the
+    same object.
     """
     metadata = {
         field.name: getattr(checkpoint, field.name) for field in fields(Checkpoint) if field.name != "state_dict"
@@ -79,7 +81,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint.
+    """Return the checkpoint that a file holds.
 
     Raises:
         ArtifactError: the file is missing, damaged, no checkpoint, or holds code; or a key is missing or of the wrong
@@ -93,9 +95,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if missing := [field.name for field in fields(Checkpoint) if field.name not in content]:
         raise ArtifactError(f"{path} lacks {', '.join(missing)}; train it again")
     field_types = get_type_hints(Checkpoint)
-    return Checkpoint(
-        **{key: _validate_field(path, key, field_type, content[key]) for key, field_type in field_types.items()}
-    )
+    values = {key: _validate_field(path, key, field_type, content[key]) for key, field_type in field_types.items()}
+    logger.debug(f"{path} is a checkpoint of {values['name']}, architecture {values['architecture']}")
+    return Checkpoint(**values)
 
 
 def _validate_field(path: Path, key: str, field_type: Any, value: Any) -> Any:
@@ -108,13 +110,17 @@ def _validate_field(path: Path, key: str, field_type: Any, value: Any) -> Any:
 
 
 def _check_archive(path: Path, raw: bytes) -> None:
-    """Refuse what torch would accept: records with a wrong checksum, and compressed ones, which could be bombs."""
+    """Check what torch does not: the checksums, and that no record is compressed, because it could be a zip bomb.
+
+    Raises:
+        ArtifactError: a checksum is wrong, a record is compressed, or the file is no archive.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
                 raise ArtifactError(f"{path} is compressed, which no checkpoint is; make it again")
             corrupt_record = archive.testzip()
-    # a compression method that zipfile does not know is a kind of RuntimeError
+    # zipfile raises a subclass of RuntimeError for an unknown compression method
     except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:
         raise ArtifactError(f"{path} is damaged or no checkpoint ({error}); make it again") from error
     if corrupt_record:
@@ -122,14 +128,14 @@ def _check_archive(path: Path, raw: bytes) -> None:
 
 
 def build_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
-    """The network with its weights, in evaluation mode: normalised float inputs to logits.
+    """Return the network with its weights, in evaluation mode: normalised float inputs to logits.
 
-    It takes features when the checkpoint is of a transfer model's head alone, else images.
+    If the checkpoint is of a transfer model's head alone, its inputs are features.
 
     Raises:
         ArtifactError: the settings build no network, or the weights do not fit it.
     """
-    with torch.device("meta"):  # without memory: settings that are a lie could ask for any amount of it
+    with torch.device("meta"):  # allocates no memory: wrong settings could request any amount of it
         check_state_dict(_build_network(checkpoint), checkpoint.state_dict)
     with torch.random.fork_rng():  # initial weights are drawn, then replaced
         network = _build_network(checkpoint)
@@ -138,10 +144,10 @@ def build_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
 
 
 def build_pixel_model(checkpoint: Checkpoint) -> PixelModel:
-    """The network with its preprocessing in front: uint8 pixels (N, H, W, C) to float32 logits (N, classes).
+    """Return the network with its preprocessing in front: uint8 pixels (N, H, W, C) to float32 logits (N, classes).
 
     Raises:
-        ArtifactError: as `rebuild`; or the checkpoint is of a head alone, which takes features.
+        ArtifactError: as `build_from_checkpoint`; or the checkpoint is of a head alone, which takes features.
     """
     if len(checkpoint.input_shape) != 3:
         raise ArtifactError(
@@ -154,44 +160,41 @@ def build_pixel_model(checkpoint: Checkpoint) -> PixelModel:
 
 
 def is_token_model(checkpoint: Checkpoint) -> bool:
-    """Whether it is of a text or of sequences of symbols."""
+    """Return True if the checkpoint's model reads a text or sequences of symbols."""
     return checkpoint.architecture == "recurrent" and len(checkpoint.input_shape) < 3
 
 
 def build_with_preprocessing(checkpoint: Checkpoint) -> nn.Module:
-    """The network with what its stored inputs need in front: of pixels as `build_pixel_model`, of symbols unsigned (N, T).
+    """Return the network with the preprocessing of its stored inputs in front.
+
+    Returns:
+        A module that takes uint8 pixels (N, H, W, C), see `build_pixel_model`, or unsigned symbols (N, T).
 
     Raises:
         ArtifactError: as `build_pixel_model`.
     """
-    return (
-        TokenModel(build_from_checkpoint(checkpoint)).eval()
-        if is_token_model(checkpoint)
-        else build_pixel_model(checkpoint)
-    )
+    if is_token_model(checkpoint):
+        return TokenModel(build_from_checkpoint(checkpoint)).eval()
+    return build_pixel_model(checkpoint)
 
 
 def _build_network(checkpoint: Checkpoint) -> nn.Module:
-    classes = len(checkpoint.class_names)
+    """Return the network with random weights.
+
+    Raises:
+        ArtifactError: the settings build no network.
+    """
+    backbone_info, classes = checkpoint.backbone, len(checkpoint.class_names)
     try:
-        if checkpoint.backbone is None:
+        if backbone_info is None:
             return build_model(checkpoint.architecture, checkpoint.settings, checkpoint.input_shape, classes)
-        return _build_joined_network(checkpoint.architecture, checkpoint.settings, checkpoint.backbone, classes)
+        from vision_pipeline.models.transfer import join_backbone  # only transfer models depend on it
+
+        mean, std = backbone_info["mean"], backbone_info["std"]
+        head = build_model(checkpoint.architecture, checkpoint.settings, [len(mean)], classes)
+        return join_backbone(backbone_info, head, feature_mean=mean, feature_std=std)
+    except ConfigError as error:
+        raise ArtifactError(str(error)) from error
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ArtifactError(f"the checkpoint's settings build no {checkpoint.architecture} ({reason})") from error
-
-
-def _build_joined_network(
-    architecture: str, settings: dict[str, Any], backbone_info: dict[str, Any], classes: int
-) -> nn.Module:
-    from vision_pipeline.models.backbones import create_backbone  # only transfer models need it
-    from vision_pipeline.models.transfer import attach_head
-
-    head = build_model(architecture, settings, [len(backbone_info["mean"])], classes)
-    return attach_head(
-        create_backbone(backbone_info["library"], backbone_info["network"]),
-        backbone_info["mean"],
-        backbone_info["std"],
-        head,
-    )

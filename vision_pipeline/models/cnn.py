@@ -5,33 +5,43 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError
 from vision_pipeline.models.layers import Dropout, compute_output_size, get_activation, make_linears
 
-# They never fall, so the largest of four is the same before and after: pooled first, they have a quarter to do.
+# Activations that never fall: the largest of four values is the same before and after. If pooling comes first, they
+# process a quarter of the values.
 _MONOTONIC = ("relu", "leaky_relu")
 
 
 def build(settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.Module:
-    """A CNN of `settings` channels, kernel, padding, hidden, activation, dropout, batch_norm.
+    """Return a CNN.
+
+    Args:
+        settings: `channels`, `kernel`, `padding`, `hidden`, `activation`, `dropout` and `batch_norm`.
+        input_shape: [height, width, channels] of an image.
+        classes: the number of logits.
 
     Raises:
-        UserError: the inputs are no images, or nothing is left of them before the last block.
+        ConfigError: the inputs are no images, or too small for the number of blocks.
     """
     if len(input_shape) != 3:
-        raise UserError(f"a cnn takes images; these inputs have shape {input_shape}: use prepared/<data set>")
+        raise ConfigError(f"a cnn takes images; these inputs have shape {input_shape}: use prepared/<data set>")
     return _CNN(settings, input_shape, classes)
 
 
 def _compute_flat_size(settings: dict[str, Any], height: int, width: int) -> int:
-    """How many numbers leave the last block."""
+    """Return the number of values that leave the last block.
+
+    Raises:
+        ConfigError: the image is too small for the number of blocks.
+    """
     channels, kernel, padding = settings["channels"], settings["kernel"], settings["padding"]
     sizes = [height, width]
     try:
         for _ in channels:
             sizes = [compute_output_size(compute_output_size(size, kernel, 1, padding), 2, 2, 0) for size in sizes]
     except ValueError as error:
-        raise UserError(
+        raise ConfigError(
             f"channels {channels} with kernel {kernel} and padding {padding} leave nothing of images of "
             f"{height}x{width} ({error}); use fewer blocks, a smaller kernel or larger images"
         ) from error
@@ -39,7 +49,7 @@ def _compute_flat_size(settings: dict[str, Any], height: int, width: int) -> int
 
 
 class _CNN(nn.Module):
-    """Its weights are called `convs.{i}...`, `norms.{i}...`, `hidden_layers.{i}...` and `output...`."""
+    """The network; its weights are named `convs.{i}...`, `norms.{i}...`, `hidden_layers.{i}...` and `output...`."""
 
     def __init__(self, settings: dict[str, Any], input_shape: list[int], classes: int) -> None:
         super().__init__()
@@ -59,7 +69,7 @@ class _CNN(nn.Module):
         self.dropout = Dropout(settings["dropout"])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised float (N, C, H, W) to raw logits (N, classes)."""
+        """Compute raw logits (N, classes) of normalised float (N, C, H, W)."""
         values = images
         for index, conv in enumerate(self.convs):
             values = conv(values)

@@ -1,4 +1,4 @@
-"""Features of images by a frozen backbone, batch by batch onto disk."""
+"""Features of images by a frozen backbone, computed batch by batch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,34 +7,35 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError
 from vision_pipeline.models.backbones import infer_feature_size
 from vision_pipeline.models.fuse import fuse_conv_bn
 from vision_pipeline.runtime.device import Runtime, catch_oom
 from vision_pipeline.runtime.preprocessing import Normalize
 
-_MIN_STD = 1e-6  # a feature that spreads less over the images is constant
+_MIN_STD = 1e-6  # a feature with a smaller deviation over the images counts as constant
+_CHUNK_ROWS = 4096  # of features that are float64 in memory at a time
+
 BatchTransform = Callable[[Tensor, Tensor, int], Tensor]
-_CHUNK_ROWS = 4096  # of features in memory at a time, as float64
 
 
 class FeatureExtractor:
-    """A frozen backbone made ready for one machine; `num_features` is the number of its features."""
+    """A frozen backbone on a device, with its batch norms fused; `num_features` is the number of its features."""
 
     def __init__(
-        self, network: nn.Module, backbone_info: dict[str, Any], runtime: Runtime, batch_size: int, shape: list[int]
+        self, network: nn.Module, backbone_info: dict[str, Any], *, runtime: Runtime, batch_size: int, shape: list[int]
     ) -> None:
-        """Make `network` ready; itself it stays as it is.
+        """Copy `network`, fuse its batch norms and move it to the device; the original is not changed.
 
         Args:
             network: the backbone.
             backbone_info: its `name`, and `mean` and `std` of its inputs.
             runtime: device and precision.
-            batch_size: images that go through at a time.
+            batch_size: images in a forward pass.
             shape: [height, width, 3] of an image.
 
         Raises:
-            UserError: the network cannot take such images.
+            ConfigError: the network cannot take such images.
         """
         height, width, _ = shape
         self.num_features = infer_feature_size(network, height, width)
@@ -49,18 +50,20 @@ class FeatureExtractor:
 
         Args:
             images: uint8 (N, H, W, 3), also memory-mapped.
-            transform: a batch of them, their rows and its number to float32 (N, 3, H, W) on the scale 0 to 1.
+            transform: takes the pixels of a batch, their rows and the batch's number; returns float32 (N, 3, H, W) on
+                the scale 0 to 1.
             out: float16 (N, D), filled in place.
-            pbar: a progress bar, moved on by images.
+            pbar: a progress bar that counts images.
 
         Raises:
-            UserError: a feature is not finite, or the device's memory ran out.
+            ArtifactError: a feature is not finite.
+            UserError: the device's memory ran out.
         """
         for step, start in enumerate(range(0, len(images), self._batch_size)):
             rows = slice(start, start + self._batch_size)
             features = self._compute_features(np.array(images[rows]), transform, start, step)
             if not np.isfinite(features).all():
-                raise UserError(f"{self._name} gives features that are not finite; are its weights damaged?")
+                raise ArtifactError(f"{self._name} gives features that are not finite; are its weights damaged?")
             out[rows] = features
             pbar.update(len(features))
 
@@ -74,7 +77,10 @@ class FeatureExtractor:
 
 
 def compute_feature_mean_std(features: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each column of float16 (N, D), as float32 values; 1 where it is constant."""
+    """Return mean and standard deviation of each column of float16 (N, D), as float32 values.
+
+    The deviation of a constant column is 1.
+    """
     total, squared_deviations = np.zeros(features.shape[1]), np.zeros(features.shape[1])
     for start in range(0, len(features), _CHUNK_ROWS):
         total += features[start : start + _CHUNK_ROWS].astype(np.float64).sum(0)

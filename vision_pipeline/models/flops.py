@@ -1,4 +1,4 @@
-"""What a layer gives, holds and costs: by formula from its settings and the shape of its input, nothing is run.
+"""Output shape, number of weights and cost of a layer by formula, and the order in which a network calls its layers.
 
 Shapes are of one sample: [channels, height, width] of an image, [features] of a vector, [steps, features] of a
 sequence.
@@ -18,10 +18,18 @@ _NUM_GATES = {"LSTM": 4, "GRU": 3}  # matrices of a recurrent layer; plain ones 
 _Pair = tuple[int, int]
 
 
-def infer_output_shape(layer: nn.Module, input_shape: list[int]) -> list[int] | None:
-    """What comes out where `input_shape` goes in; None of a layer whose formula is not known here.
+class LayerCall(NamedTuple):
+    """A call of a layer, with the shapes of one sample of its input and output; [] of anything but tensors."""
 
-    Height and width by floor((W - F + 2P) / S) + 1, of convolutions and of pooling; the depth is the number of filters.
+    layer: nn.Module
+    input_shape: list[int]
+    output_shape: list[int]
+
+
+def infer_output_shape(layer: nn.Module, input_shape: list[int]) -> list[int] | None:
+    """Return the shape of a layer's output; None if this module has no formula for the layer.
+
+    Height and width of convolutions and pooling are floor((W - F + 2P) / S) + 1; the depth is the number of filters.
     """
     if type(layer) is nn.Conv2d and not isinstance(layer.padding, str):
         return [layer.out_channels, *_infer_spatial_shape(layer, input_shape[1:])]
@@ -37,7 +45,7 @@ def infer_output_shape(layer: nn.Module, input_shape: list[int]) -> list[int] | 
 
 
 def count_weights_biases(layer: nn.Module) -> tuple[int, int]:
-    """Weights and biases of a layer itself, apart.
+    """Return the number of weights and the number of biases of a layer, without the layers inside it.
 
     K filters of F x F over a depth of D have K F F D weights (in g groups each sees D / g) and K biases.
     """
@@ -54,10 +62,10 @@ def count_weights_biases(layer: nn.Module) -> tuple[int, int]:
 
 
 def count_macs(layer: nn.Module, output_shape: list[int]) -> int:
-    """Multiplications with a following addition for one sample: every weight once at each place of the output.
+    """Return the multiply-adds for one sample: every weight is used once at each position of the output.
 
-    Places are pixels of a convolution's output and steps of a sequence. Layers without a matrix count as 0. Attention
-    (Vaswani et al., arXiv 1706.03762) has four matrices, and compares each step with each, twice.
+    Positions are the pixels of a convolution's output and the steps of a sequence. Layers without a matrix count as 0.
+    Attention (Vaswani et al., arXiv 1706.03762) has four matrices, and compares each step with each, twice.
     """
     if isinstance(layer, nn.Conv2d):
         return count_weights_biases(layer)[0] * prod(output_shape[1:])
@@ -70,7 +78,7 @@ def count_macs(layer: nn.Module, output_shape: list[int]) -> int:
 
 
 def _infer_spatial_shape(layer: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, input_size: list[int]) -> list[int]:
-    """Height and width; a dilated filter reaches as far as a larger one."""
+    """Return height and width of the output; a dilated filter covers as much as a larger one."""
     kernel, stride, padding, dilation = (
         _to_pair(getattr(layer, name, 1)) for name in ("kernel_size", "stride", "padding", "dilation")
     )
@@ -89,30 +97,22 @@ def _count_directions(layer: nn.RNNBase) -> int:
 
 
 def _count_recurrent_weights_biases(layer: nn.RNNBase) -> tuple[int, int]:
-    """For each gate: a matrix from the input, one from the state, and a bias of each; layers stand on each other."""
+    """Count for each gate of stacked layers a matrix of the input, a matrix of the state, and a bias of each."""
     gates, hidden, directions = _NUM_GATES.get(layer.mode, 1), layer.hidden_size, _count_directions(layer)
     input_sizes = [layer.input_size, *[directions * hidden] * (layer.num_layers - 1)]
     weights = sum(directions * gates * hidden * (size + hidden) for size in input_sizes)
     return weights, len(input_sizes) * directions * gates * 2 * hidden if layer.bias else 0
 
 
-# MERGED The layers of a network in the order in which a sample meets them, as a forward pass finds them.
-class LayerCall(NamedTuple):
-    """A layer that was called, and the shapes of one sample that went in and came out; empty of what is no tensor."""
-
-    layer: nn.Module
-    input_shape: list[int]
-    output_shape: list[int]
-
-
 def trace_layers(network: nn.Module, inputs: Tensor) -> list[LayerCall]:
-    """Every call of a layer, in the order in which the calls begin; weights, modes and generators stay as they are.
+    """Run a forward pass and return every call of a layer, in the order in which the calls begin.
 
-    Layers are modules that have no modules inside, or parameters of their own beside them.
+    Layers are modules without modules inside, or with parameters of their own beside these. The network's weights and
+    modes and the random generators do not change.
 
     Args:
         network: on the inputs' device.
-        inputs: as the network takes them, with the batch in front.
+        inputs: as the network takes them, with the batch as the first dimension.
     """
     calls: list[LayerCall] = []
     open_calls: list[int] = []
@@ -140,7 +140,7 @@ def trace_layers(network: nn.Module, inputs: Tensor) -> list[LayerCall]:
 
 
 def _get_sample_shape(layer: nn.Module, values: object) -> list[int]:
-    """The shape of one sample of the first tensor; recurrent layers may have the batch in the second place."""
+    """Return the shape of one sample of the first tensor; the batch of recurrent layers may be the second dimension."""
     first = next(iter(values), None) if isinstance(values, tuple) else values
     if not isinstance(first, Tensor):
         return []

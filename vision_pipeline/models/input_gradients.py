@@ -1,7 +1,7 @@
-"""How much of the gradient reaches back to a sequence's first symbol.
+"""The gradient that reaches the first symbol of a sequence.
 
-Source: Pascanu et al., On the difficulty of training recurrent neural networks, ICML 2013, arXiv 1211.5063: it falls
-exponentially with the length where the recurrent matrix's largest singular value is small.
+It falls exponentially with the length if the recurrent matrix's largest singular value is small.
+Source: Pascanu et al., On the difficulty of training recurrent neural networks, ICML 2013, arXiv 1211.5063.
 """
 
 import torch
@@ -12,12 +12,12 @@ from vision_pipeline.models.recurrent import RecurrentNetwork
 
 
 def first_step_grad_norm(network: RecurrentNetwork, tokens: Tensor, targets: Tensor) -> float:
-    """The mean length of the gradient of the last step's loss with respect to the first step's one-hot vector.
+    """Compute the mean norm of the gradient of the last step's loss with respect to the first step's one-hot vector.
 
     Args:
         network: in evaluation mode, of a text or of sequences.
         tokens: int64 (N, T).
-        targets: int64 (N,), what the last step ought to say.
+        targets: int64 (N,), the class or the next symbol at the last step.
     """
     embedded = network.embed(tokens).requires_grad_()
     logits, _ = network.run_cells(embedded, None)

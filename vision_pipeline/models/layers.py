@@ -1,4 +1,4 @@
-"""What the architectures share: the dense stack, activations by name, the arithmetic of layer sizes."""
+"""Layers that several architectures use: the fully connected stack, dropout, activations, and layer sizes."""
 
 from itertools import pairwise
 from typing import Any
@@ -19,7 +19,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def get_activation(name: str) -> nn.Module:
-    """The activation layer called `name`.
+    """Return the activation layer of a name.
 
     Raises:
         ValueError: there is none of that name.
@@ -30,7 +30,7 @@ def get_activation(name: str) -> nn.Module:
 
 
 def compute_output_size(w: int, f: int, s: int, p: int) -> int:
-    """The size of a convolution's or pooling's output along one axis: floor((W - F + 2P) / S) + 1.
+    """Compute the size of a convolution's or pooling's output along one axis: floor((W - F + 2P) / S) + 1.
 
     Args:
         w: size of the input, pixels.
@@ -39,7 +39,7 @@ def compute_output_size(w: int, f: int, s: int, p: int) -> int:
         p: padding on each side.
 
     Raises:
-        ValueError: the filter is larger than the padded input, so nothing is left.
+        ValueError: the filter is larger than the padded input.
     """
     if w - f + 2 * p < 0:
         raise ValueError(f"a filter of {f} does not fit an input of {w} with a padding of {p}")
@@ -47,23 +47,23 @@ def compute_output_size(w: int, f: int, s: int, p: int) -> int:
 
 
 def make_linears(sizes: list[int]) -> nn.ModuleList:
-    """A fully connected layer between each size and the next."""
+    """Return a fully connected layer between each size and the next."""
     return nn.ModuleList(nn.Linear(in_features, out_features) for in_features, out_features in pairwise(sizes))
 
 
 class RecurrentLayer(nn.Module):
-    """A layer with matrices of its own that every step of a sequence goes through, (N, T, D) to (N, T, H)."""
+    """A layer with its own matrices that processes each step of a sequence, (N, T, D) to (N, T, H)."""
 
 
 class Dropout(nn.Dropout):
-    """As torch's, with masks made of 16 random bits for each number, so that its share `p` is rounded to 1/65,536.
+    """Dropout with masks of 16 random bits for each value, so that its share `p` is rounded to 1/65,536.
 
-    On a CPU torch draws a whole random number for each, one after the other: a tenth of a small network's training.
+    On a CPU torch draws a whole random number for each value, which takes a tenth of a small network's training.
     Source: Srivastava et al., Dropout, JMLR 15 (2014).
     """
 
     def forward(self, values: Tensor) -> Tensor:
-        """Same shape; unchanged in evaluation mode."""
+        """Set a share of the values to 0 and scale the others up; return them unchanged in evaluation mode."""
         threshold = min(round(self.p * 2**16), 2**16 - 1)  # 1 would leave nothing to scale up
         if not self.training or threshold == 0:
             return values
@@ -77,12 +77,19 @@ class Dropout(nn.Dropout):
 class MLP(nn.Module):
     """Fully connected layers: flatten, then [linear, batch norm, activation, dropout] for each hidden size, output.
 
-    Without hidden layers it is logistic regression. Its weights are called `hidden_layers.{i}.{weight,bias}`,
+    Without hidden layers it is logistic regression. Its weights are named `hidden_layers.{i}.{weight,bias}`,
     `norms.{i}...` and `output.{weight,bias}`.
     """
 
     def __init__(self, in_features: int, classes: int, settings: dict[str, Any], batch_norm: bool) -> None:
-        """`in_features` numbers in, `classes` logits out; `settings` has `hidden`, `activation` and `dropout`."""
+        """Create the layers.
+
+        Args:
+            in_features: values of an input.
+            classes: the number of logits.
+            settings: `hidden`, `activation` and `dropout`.
+            batch_norm: with a batch norm after each hidden layer.
+        """
         super().__init__()
         sizes = [in_features, *settings["hidden"]]
         self.hidden_layers = make_linears(sizes)
@@ -92,7 +99,7 @@ class MLP(nn.Module):
         self.dropout = Dropout(settings["dropout"])
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Float (N, ...) to raw logits (N, classes)."""
+        """Compute raw logits (N, classes) of float (N, ...)."""
         values = inputs.flatten(1)
         for index, layer in enumerate(self.hidden_layers):
             values = layer(values)

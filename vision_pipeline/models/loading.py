@@ -1,4 +1,4 @@
-"""Weights from files that may be damaged or hostile, into networks that they may not fit."""
+"""Reading weights from files that may be damaged or hostile, and loading them into networks that they may not fit."""
 
 import io
 import pickle
@@ -13,7 +13,7 @@ from vision_pipeline.core.errors import ArtifactError
 
 
 def read_limited(path: Path, max_bytes: int) -> bytes:
-    """A file's content.
+    """Return a file's content.
 
     Raises:
         ArtifactError: it cannot be read, or has more than `max_bytes` bytes.
@@ -27,10 +27,14 @@ def read_limited(path: Path, max_bytes: int) -> bytes:
 
 
 def load_weights_only(path: Path, raw: bytes) -> dict[str, Any]:
-    """What `torch.save` wrote, when it is a dict of tensors and plain values; `path` is for messages.
+    """Return the dict of tensors and plain values that `torch.save` wrote.
+
+    Args:
+        path: of the file, for messages.
+        raw: its content.
 
     Raises:
-        ArtifactError: it is damaged, holds anything else, or code.
+        ArtifactError: it is damaged, or holds anything else, such as code.
     """
     try:
         content = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
@@ -48,20 +52,20 @@ def load_weights_only(path: Path, raw: bytes) -> dict[str, Any]:
 def load_weights(network: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
     """Copy weights into `network`, all of them or none: every name, shape and type is checked first.
 
-    `load_state_dict` alone copies what fits before it raises.
+    `load_state_dict` alone copies the tensors that fit before it raises.
 
     Raises:
-        ArtifactError: the tensors that do not fit, with both shapes; the network is left untouched.
+        ArtifactError: tensors do not fit; the message has both shapes, and the network is not changed.
     """
     check_state_dict(network, state_dict)
     network.load_state_dict(dict(state_dict))
 
 
 def check_state_dict(network: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
-    """Compare all names, shapes and types, without copying anything.
+    """Compare the names, shapes and types of a network's tensors with those of a state dict.
 
     Raises:
-        ArtifactError: as `load_weights`.
+        ArtifactError: tensors do not fit; the message has both shapes.
     """
     expected = network.state_dict()
     problems = [
@@ -74,6 +78,7 @@ def check_state_dict(network: nn.Module, state_dict: Mapping[str, Tensor]) -> No
 
 
 def _describe_mismatch(name: str, expected: Tensor, state_dict: Mapping[str, Tensor]) -> str | None:
+    """Return a message if the state dict lacks a tensor or has another shape or type, else None."""
     if name not in state_dict:
         return f"{name}: missing in the checkpoint"
     if state_dict[name].shape != expected.shape:

@@ -1,4 +1,4 @@
-"""Fully connected network over all pixels; without hidden layers it is logistic regression."""
+"""A fully connected network over all pixels; without hidden layers it is logistic regression."""
 
 from math import prod
 from typing import Any
@@ -9,5 +9,11 @@ from vision_pipeline.models.layers import MLP
 
 
 def build(settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.Module:
-    """An MLP of `settings` hidden, activation, dropout, batch_norm; its input size follows from `input_shape`."""
+    """Return an MLP.
+
+    Args:
+        settings: `hidden`, `activation`, `dropout` and `batch_norm`.
+        input_shape: of one input; the first layer takes all its values.
+        classes: the number of logits.
+    """
     return MLP(prod(input_shape), classes, settings, settings["batch_norm"])

@@ -1,7 +1,7 @@
-"""Recurrent networks: a state that each step makes of its input and of the state before, by the same weights.
+"""Recurrent networks: each step computes a state from its input and the previous state, with the same weights.
 
-Of a text they give the next symbol's logits at each step; of a sequence of symbols, or of an image read row by row,
-the class's logits at the last. Symbols enter as one-hot vectors, so that U has a column for each.
+For a text the output is the logits of the next symbol at each step; for a sequence of symbols, or an image read row by
+row, the logits of its class at the last step. Symbols enter as one-hot vectors, so that U has a column for each.
 """
 
 from typing import Any
@@ -14,27 +14,29 @@ from vision_pipeline.models.layers import Dropout, RecurrentLayer
 
 
 def build(settings: dict[str, Any], input_shape: list[int], classes: int) -> nn.Module:
-    """A network of `settings` cell, hidden, layers, forget_bias, input_bias and dropout.
+    """Return a recurrent network.
 
     Args:
-        settings: of the model.
+        settings: `cell`, `hidden`, `layers`, `forget_bias`, `input_bias` and `dropout`.
         input_shape: [] of a text, [length] of sequences, [height, width, channels] of images.
-        classes: logits; of a text and of sequences also the symbols that can be read.
+        classes: the number of logits; of a text and of sequences also the number of symbols that can be read.
     """
     return RecurrentNetwork(settings, input_shape, classes)
 
 
 class Elman(RecurrentLayer):
-    """h_t = tanh(U x_t + W h_{t-1} + b); without W it remembers nothing. Its output layer is V of the usual figure.
+    """A plain cell: h_t = tanh(U x_t + W h_{t-1} + b); without W it remembers nothing.
+
+    The output layer of the network is V of the usual figure.
 
     Source: Elman, Finding structure in time, Cognitive Science 14 (1990).
     """
 
-    num_states = 1  # of the state
+    num_states = 1  # h
 
     def __init__(self, input_size: int, hidden_size: int, with_recurrence: bool = True) -> None:
         super().__init__()
-        bound = hidden_size**-0.5  # as torch's
+        bound = hidden_size**-0.5  # torch's default
         self.U = nn.Parameter(torch.empty(hidden_size, input_size).uniform_(-bound, bound))
         self.W = (
             nn.Parameter(torch.empty(hidden_size, hidden_size).uniform_(-bound, bound)) if with_recurrence else None
@@ -42,15 +44,15 @@ class Elman(RecurrentLayer):
         self.bias = nn.Parameter(torch.zeros(hidden_size))
 
     def project_input(self, values: Tensor) -> Tensor:
-        """What a step takes of its input, (..., inputs) to (..., hidden); no state is needed for it."""
+        """Compute the part of a step that needs no state, (..., inputs) to (..., hidden)."""
         return linear(values, self.U, self.bias)
 
     def step(self, state: Tensor, projected: Tensor) -> Tensor:
-        """The state (1, N, hidden) after a step."""
+        """Compute the state (1, N, hidden) after a step from the state before it and the projected input."""
         return torch.tanh(projected + (0 if self.W is None else linear(state, self.W))).view_as(state)
 
     def forward(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs (N, T, hidden) of inputs (N, T, inputs), and the state after them."""
+        """Compute outputs (N, T, hidden) of inputs (N, T, inputs), and the state after them."""
         outputs = []
         for projected in self.project_input(values).unbind(1):
             state = self.step(state, projected)
@@ -59,56 +61,57 @@ class Elman(RecurrentLayer):
 
 
 class _FusedCell(nn.Module):
-    """A cell of torch's, which computes all steps in one operation; `step` says what it computes."""
+    """One of torch's cells, which computes all steps in one operation; `step` writes a single step out."""
 
     def __init__(self, fused: nn.RNNBase) -> None:
         super().__init__()
         self.fused = fused
 
     def project_input(self, values: Tensor) -> Tensor:
-        """As of `Elman`, for all gates."""
+        """Compute the part of a step that needs no state, (..., inputs) to (..., gates * hidden)."""
         weight, _, bias, _ = self.fused.all_weights[0]
         return linear(values, weight, bias)
 
     def project_hidden(self, hidden: Tensor) -> Tensor:
-        """What the gates take of the state before, (N, hidden) to (N, gates * hidden)."""
+        """Compute the part of the gates that depends on the previous state, (N, hidden) to (N, gates * hidden)."""
         _, weight, _, bias = self.fused.all_weights[0]
         return linear(hidden, weight, bias)
 
 
 class LSTM(_FusedCell):
-    """A state of two parts, of which gates decide what is forgotten, taken in and told.
+    """A cell with a state of two parts, h and c; gates decide what is forgotten, stored and passed on.
 
+    The gates' rows are in torch's order: input gate i, forget gate f, candidate g, output gate o.
     Sources: Hochreiter and Schmidhuber, Long short-term memory, Neural Computation 9 (1997); Gers et al., Learning to
     forget, Neural Computation 12 (2000), for the forget gate; Jozefowicz et al., ICML 2015, for its bias at the start;
-    Tallec and Ollivier, Can recurrent neural networks warp time, ICLR 2018, for the input gate's: a cell that is to
-    remember long must not be filled at every step.
+    Tallec and Ollivier, Can recurrent neural networks warp time, ICLR 2018, for the input gate's bias: a cell that
+    remembers for long must not be filled at every step.
     """
 
-    num_states = 2  # h, and the cell's c
+    num_states = 2  # h and c
 
-    def __init__(self, input_size: int, hidden_size: int, forget_bias: float, input_bias: float) -> None:
+    def __init__(self, input_size: int, hidden_size: int, *, forget_bias: float, input_bias: float) -> None:
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
         _, _, bias_ih, bias_hh = self.fused.all_weights[0]  # a gate's bias is the sum of two
         with torch.no_grad():
             bias_ih[hidden_size : 2 * hidden_size], bias_hh[hidden_size : 2 * hidden_size] = forget_bias, 0
-            if input_bias:  # else as torch draws it
+            if input_bias:  # 0 leaves torch's random bias
                 bias_ih[:hidden_size], bias_hh[:hidden_size] = input_bias, 0
 
     def step(self, state: Tensor, projected: Tensor) -> Tensor:
-        """The state (2, N, hidden) after a step."""
+        """Compute the state (2, N, hidden) after a step from the state before it and the projected input."""
         i, f, g, o = (projected + self.project_hidden(state[0])).chunk(4, -1)
         cell = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
         return torch.stack([torch.sigmoid(o) * torch.tanh(cell), cell])
 
     def forward(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """As of `Elman`."""
+        """Compute outputs (N, T, hidden) of inputs (N, T, inputs), and the state after them."""
         outputs, (hidden, cell) = self.fused(values, (state[:1].contiguous(), state[1:].contiguous()))
         return outputs, torch.cat([hidden, cell])
 
 
 class GRU(_FusedCell):
-    """A state of one part, and two gates.
+    """A cell with a state of one part, h, and two gates.
 
     Source: Cho et al., Learning phrase representations using RNN encoder-decoder, arXiv 1406.1078.
     """
@@ -119,7 +122,7 @@ class GRU(_FusedCell):
         super().__init__(nn.GRU(input_size, hidden_size, batch_first=True))
 
     def step(self, state: Tensor, projected: Tensor) -> Tensor:
-        """The state (1, N, hidden) after a step."""
+        """Compute the state (1, N, hidden) after a step from the state before it and the projected input."""
         reset, update, candidate = projected.chunk(3, -1)
         hidden_reset, hidden_update, hidden_candidate = self.project_hidden(state[0]).chunk(3, -1)
         keep = torch.sigmoid(update + hidden_update)
@@ -127,7 +130,7 @@ class GRU(_FusedCell):
         return (keep * state[0] + (1 - keep) * new_hidden).view_as(state)
 
     def forward(self, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """As of `Elman`."""
+        """Compute outputs (N, T, hidden) of inputs (N, T, inputs), and the state after them."""
         outputs, state = self.fused(values, state)
         return outputs, state
 
@@ -135,16 +138,16 @@ class GRU(_FusedCell):
 def _make_cell(settings: dict[str, Any], input_size: int) -> Elman | LSTM | GRU:
     hidden_size = settings["hidden"]
     if settings["cell"] == "lstm":
-        return LSTM(input_size, hidden_size, settings["forget_bias"], settings["input_bias"])
+        return LSTM(input_size, hidden_size, forget_bias=settings["forget_bias"], input_bias=settings["input_bias"])
     if settings["cell"] == "gru":
         return GRU(input_size, hidden_size)
     return Elman(input_size, hidden_size, with_recurrence=settings["cell"] == "elman")
 
 
 class RecurrentNetwork(nn.Module):
-    """Cells, each of which reads the one before, and an output layer.
+    """Cells, each of which reads the outputs of the one before, and an output layer.
 
-    Its weights are called `cells.{i}.{U,W,bias}`, or `cells.{i}.fused...`, and `output.{weight,bias}`.
+    Its weights are named `cells.{i}.{U,W,bias}`, or `cells.{i}.fused...`, and `output.{weight,bias}`.
     """
 
     def __init__(self, settings: dict[str, Any], input_shape: list[int], classes: int) -> None:
@@ -162,28 +165,36 @@ class RecurrentNetwork(nn.Module):
         self.output = nn.Linear(settings["hidden"], classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Raw logits from the zero state.
+        """Compute raw logits, beginning with the zero state.
 
         Args:
             inputs: int64 (N, T) of symbols, or normalised float (N, C, H, W).
 
         Returns:
-            (N, T, classes) of a text, else (N, classes).
+            float (N, T, classes) of a text, else (N, classes).
         """
         return self.forward_with_state(inputs, None)[0]
 
     def forward_with_state(self, inputs: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Logits as of `forward`, and the state (layers, parts, N, hidden) after the last step; None: from zero."""
+        """Compute logits as `forward` does, from a given state.
+
+        Args:
+            inputs: as `forward` takes them.
+            state: float (layers, num_states, N, hidden), or None for zeros.
+
+        Returns:
+            The logits, and the state after the last step.
+        """
         return self.run_cells(self.embed(inputs), state)
 
     def embed(self, inputs: Tensor) -> Tensor:
-        """float32 (N, T, D): one-hot symbols, or the rows of images."""
+        """Return the first cell's inputs, float32 (N, T, D): one-hot symbols, or the rows of images."""
         if self._is_image:
             return inputs.permute(0, 2, 3, 1).flatten(2)
         return one_hot(inputs, self._vocab_size).float()
 
     def run_cells(self, embedded: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """As `advance`, from the vectors that enter the first cell."""
+        """Compute what `forward_with_state` does, from the first cell's inputs (N, T, D)."""
         if state is None:
             num_layers, num_states, hidden_size = self._state_shape
             state = torch.zeros(num_layers, num_states, embedded.shape[0], hidden_size, device=embedded.device)
@@ -197,7 +208,7 @@ class RecurrentNetwork(nn.Module):
 
 
 def _run_cell(cell: Any, values: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """As the cell itself; in an export as one operation, so that the graph holds for any number of steps."""
+    """Run a cell over all steps; in an export as one operation, so that the graph is valid for any number of steps."""
     if not torch.compiler.is_exporting():
         outputs, state = cell(values, state)
         return outputs, state

@@ -1,17 +1,18 @@
-"""The device, precision and threads that a stage runs with, and its determinism."""
+"""The device, precision and threads of a stage, its determinism, copies to its device and its turn at the CPU."""
 
 import os
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError, UserError
 from vision_pipeline.core.locks import cpu_slot, lock_first_free
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.system import count_available_cpus
 
 
@@ -23,8 +24,8 @@ class Runtime:
         device: where tensors live.
         precision: "fp32" or "bf16" (autocast; weights stay fp32).
         threads: CPU threads. Their number changes how sums are split, and so the last bits of weights.
-        device_name: of the processor or GPU, for people.
-        precision_reason: the precision was chosen: "asked for", or what `_BF16_SUPPORT` found.
+        device_name: name of the processor or GPU, for people.
+        precision_reason: "asked for", or the feature of the device for which the precision was chosen.
         deterministic: whether the same work gives the same bits each time.
     """
 
@@ -32,6 +33,7 @@ class Runtime:
     precision: str
     threads: int
     device_name: str
+    _: KW_ONLY
     precision_reason: str = "asked for"
     deterministic: bool = True
 
@@ -48,7 +50,7 @@ class Runtime:
 
     @property
     def max_parallel_stages(self) -> int:
-        """How many stages like this one the processor can serve at once, at least 1; one core each feeds a GPU."""
+        """Number of stages like this one that the processor can serve at once, at least 1; a GPU needs one core."""
         threads = self.threads if self.device.type == "cpu" else 1
         return max(1, count_available_cpus() // threads)
 
@@ -60,32 +62,47 @@ class Runtime:
 
 
 def setup_runtime(
-    device: str, precision: str, threads: int, has_convolutions: bool, deterministic: bool = True
+    device: str, precision: str, threads: int, *, has_convolutions: bool, deterministic: bool = True
 ) -> Runtime:
-    """Choose and configure the machine from the params `device`, `precision`, `threads` and `deterministic`.
+    """Choose the device and configure torch from the params `device`, `precision`, `threads` and `deterministic`.
 
-    `precision: auto` is bf16 for networks with convolutions where `_BF16_SUPPORT` says that the device is faster
-    with it, else fp32. Small fully connected networks gain nothing from it.
+    Args:
+        device: "auto", "cuda", "mps" or "cpu".
+        precision: "fp32", "bf16", or "auto": bf16 for networks with convolutions on a device that is faster with it
+            (`_BF16_SUPPORT`), else fp32. Small fully connected networks gain nothing from bf16.
+        threads: CPU threads; 0 for one per core.
+        has_convolutions: whether the network has convolutions.
+        deterministic: whether the same work gives the same bits each time.
 
     Raises:
-        UserError: the device asked for is not there.
+        ConfigError: this machine lacks the requested device.
     """
     torch_device = _resolve_device(device)
     if torch_device.type == "cuda" and "LOCAL_RANK" not in os.environ:  # a rank has its own
         _take_gpu(torch.cuda.device_count())
     torch.set_num_threads(threads or count_available_cpus())
     set_determinism(deterministic)
-    resolved_precision, reason = (
-        _choose_precision(torch_device, has_convolutions) if precision == "auto" else (precision, "asked for")
-    )
-    return Runtime(
-        torch_device, resolved_precision, torch.get_num_threads(), _get_device_name(torch_device), reason, deterministic
-    )
+    reason = "asked for"
+    if precision == "auto":
+        precision, reason = _choose_precision(torch_device, has_convolutions)
+    runtime = Runtime(
+        torch_device, precision, torch.get_num_threads(), _get_device_name(torch_device),
+        precision_reason=reason, deterministic=deterministic,
+    )  # fmt: skip
+    logger.debug(f"runtime: {runtime.metadata()}")
+    return runtime
 
 
 @contextmanager
 def catch_oom(advice: str) -> Iterator[None]:
-    """Refuse with `advice`, such as "; lower KEY", when the device's memory runs out inside the block."""
+    """Turn the error of a device whose memory runs out inside the block into one line.
+
+    Args:
+        advice: the line's end, such as "; lower KEY".
+
+    Raises:
+        UserError: the device's memory ran out.
+    """
     try:
         yield
     except RuntimeError as error:
@@ -106,7 +123,7 @@ def _resolve_device(requested: str) -> torch.device:
         return torch.device(next(kind for kind, present in availability.items() if present))
     if not availability[requested]:
         available_kinds = ", ".join(kind for kind, present in availability.items() if present)
-        raise UserError(
+        raise ConfigError(
             f"params.yaml: device is {requested!r}, which this machine lacks; it has: {available_kinds} (or use auto)"
         )
     return torch.device(requested)
@@ -120,16 +137,16 @@ def _take_gpu(count: int) -> None:
 
 
 def set_determinism(deterministic: bool) -> None:
-    """Let the same program on the same machine give the same bits, or else take the fastest way each time.
+    """Choose deterministic algorithms, which give the same bits on the same machine, or the fastest ones.
 
     Source: https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # the switch behind `use_deterministic_algorithms(True)`, which also imports the compiler, seconds in each stage
+    # `use_deterministic_algorithms(True)` would set the same and import the compiler, which takes seconds in each stage
     torch.set_deterministic_debug_mode("error" if deterministic else "default")
     torch.backends.cudnn.benchmark = not deterministic
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32: TF32 keeps 10 bits of the mantissa
-    # the check for this flag would fill every empty tensor, also those about to be overwritten
+    # with this flag, torch would fill every empty tensor, also those that are overwritten next
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
@@ -165,10 +182,10 @@ def _get_device_name(device: torch.device) -> str:
 
 
 def to_device_async(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return `tensor`, of the CPU, on `device`; the same one where that is the CPU.
+    """Copy a tensor of the CPU to `device`; return the same tensor where that is the CPU.
 
-    A plain `to` makes the CPU wait until a GPU has done all that it was asked before; this only asks for the copy. What
-    the memory held at the call is what arrives, for CUDA stages what is not pinned: the tensor may be changed then.
+    A plain `to` makes the CPU wait until a GPU has finished all earlier work; this call only queues the copy. CUDA
+    stages memory that is not pinned, so the caller may change the tensor after the call.
     """
     return tensor.to(device, non_blocking=device.type == "cuda")
 
@@ -176,10 +193,11 @@ def to_device_async(tensor: Tensor, device: torch.device) -> Tensor:
 def cpu_slot_for(
     network: nn.Module, runtime: Runtime, on_wait: Callable[[], None] = lambda: None
 ) -> AbstractContextManager[None]:
-    """Return a context that holds one of the machine's CPU slots for a network with convolutions; for others, nothing.
+    """Return a context that holds one of the machine's CPU slots for a network with convolutions.
 
-    See `turn` for why, and for `on_wait`. Measured on 2 cores: the test of a SpeedNet took 81 seconds beside
-    DenseNet121's features, 45 alone; the export of that DenseNet121 412 beside others, 225 alone.
+    The context of another network holds nothing. The reason and `on_wait` are described at `cpu_slot`. Measured on 2
+    cores: the test of a SpeedNet took 81 seconds beside DenseNet121's features, 45 alone; the export of that
+    DenseNet121 412 beside others, 225 alone.
     """
     if any(isinstance(module, nn.Conv2d) for module in network.modules()):
         return cpu_slot(runtime.max_parallel_stages, on_wait)

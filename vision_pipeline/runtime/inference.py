@@ -1,4 +1,4 @@
-"""A network over many inputs, batch by batch, with nothing left changed."""
+"""Run a network over many inputs, batch by batch, and leave its modes unchanged."""
 
 import math
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from vision_pipeline.runtime.preprocessing import split_into_streams
 _PIXELS_PER_BATCH = 16 * 224 * 224
 _PIXELS_PER_CPU_BATCH = 8 * 224 * 224
 _MAX_BATCH_SIZE = 1000
-STREAMS_PER_BATCH = 16  # of a text, each of 1,000 symbols or more
+STREAMS_PER_BATCH = 16  # streams of a text, each of 1,000 symbols or more
 
 
 @contextmanager
 def eval_mode(network: nn.Module) -> Iterator[nn.Module]:
-    """Evaluation mode inside the block; every module is left in the mode it was found in."""
+    """Set evaluation mode inside the block; restore each module's own mode after it."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
@@ -34,6 +34,7 @@ def predict_logits(
     network: nn.Module,
     inputs: np.ndarray,
     runtime: Runtime,
+    *,
     batch_size: int | None = None,
     description: str | None = None,
 ) -> Tensor:
@@ -44,12 +45,16 @@ def predict_logits(
         inputs: (N, ...), also memory-mapped; or a text, whole numbers (L,), which is cut by `split_into_streams`.
         runtime: device and precision of the forward pass.
         batch_size: rows at a time; by default as many as `choose_inference_batch_size`.
-        description: a title shows a progress bar.
+        description: the progress bar's title; None for no bar.
+
+    Returns:
+        float32 (N, classes); of a text (L, classes).
     """
     if len(inputs) == 0:
         raise ValueError("no inputs")
     if inputs.ndim == 1:
-        logits = predict_logits(network, split_into_streams(inputs), runtime, STREAMS_PER_BATCH, description)
+        streams = split_into_streams(inputs)
+        logits = predict_logits(network, streams, runtime, batch_size=STREAMS_PER_BATCH, description=description)
         return logits.flatten(0, 1)[: len(inputs)]
     rows_per_batch = batch_size or choose_inference_batch_size(list(inputs.shape[1:]), runtime.device)
     with eval_mode(network), torch.inference_mode(), runtime.autocast():

@@ -1,8 +1,10 @@
-"""From stored pixels to a network's floats, as a layer, so that every export carries it inside."""
+"""Layers from stored pixels and symbols to a network's inputs, so that every export contains them."""
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+_MIN_STREAM_LENGTH = 1000  # symbols; a stream's first ones lack their context, which hardly counts in so many
 
 
 def uint8_to_float(pixels: Tensor) -> Tensor:
@@ -16,7 +18,13 @@ def float_to_uint8(images: Tensor) -> Tensor:
 
 
 def normalization_stats(kind: str, mean: list[float], std: list[float]) -> dict[str, list[float]]:
-    """Return `mean` and `std` for `Normalize`: train's own for "standard"; "symmetric" gives -1..1, "unit" leaves 0..1."""
+    """Return `mean` and `std` for `Normalize`.
+
+    Args:
+        kind: "standard" for the given statistics, "symmetric" for the range -1 to 1, "unit" for 0 to 1.
+        mean: of the training images, per channel.
+        std: of the training images, per channel.
+    """
     if kind == "symmetric":
         mean, std = [0.5] * len(mean), [0.5] * len(std)
     if kind == "unit":
@@ -32,7 +40,7 @@ class Normalize(nn.Module):
 
     def __init__(self, mean: list[float], std: list[float]) -> None:
         super().__init__()
-        # not saved with the weights: a checkpoint names them among its hyperparameters
+        # not saved with the weights, because a checkpoint has them among its hyperparameters
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
@@ -54,15 +62,12 @@ class PixelModel(nn.Module):
         return self.network(self.normalize(uint8_to_float(pixels))).float()
 
 
-_MIN_STREAM_LENGTH = 1000  # of a stream, at least: what its first ones lack of the text before them is then hardly felt
-
-
 def split_into_streams(tokens: np.ndarray, fill: int = 0) -> np.ndarray:
-    """Cut a text, whole numbers (L,), into (N, T): N pieces one below the other, the last filled up at its end.
+    """Cut a text, whole numbers (L,), into N streams (N, T); the last one is padded at its end with `fill`.
 
-    A network reads the pieces side by side, each from its zero state, which is N times as fast as one after the
-    other. Their number depends on L alone, one for each 1,000 symbols, so that every reader means the same.
-    Row after row and cut off at L they are the text again.
+    A network reads the streams in parallel, each from its zero state, which is N times as fast as one after the other.
+    Their number depends on L alone, one for each 1,000 symbols, so that every reader cuts alike. The rows joined and
+    cut off at L are the text again.
     """
     num_streams = max(1, len(tokens) // _MIN_STREAM_LENGTH)
     length = -(-len(tokens) // num_streams)

@@ -1,4 +1,4 @@
-"""Test-time augmentation: the average of what a network says of an image and of its slightly moved copies.
+"""Test-time augmentation: average a network's outputs for an image and for its slightly moved copies.
 
 Source: Jordan, arXiv 2404.00498, section 3.5: the image, and copies shifted by a pixel along the diagonal at half
 its weight, each with its mirror image.
@@ -12,7 +12,7 @@ class TTAModel(nn.Module):
     """A network from pixels whose logits are averaged over views of each image."""
 
     def __init__(self, network: nn.Module, views: str) -> None:
-        """`views`: "mirror", "shift" or "mirror-shift"."""
+        """Wrap `network`; `views` is "mirror", "shift" or "mirror-shift"."""
         super().__init__()
         self.network = network
         self._mirror, self._shift = "mirror" in views, "shift" in views

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from vision_pipeline.config.fields import Name, StrictModel
+from vision_pipeline.config.fields import Name, StrictModel, format_problem
 from vision_pipeline.core.errors import ConfigError
 from vision_pipeline.core.files import sha256_file
 
@@ -170,7 +170,7 @@ def _read_validated(path: Path, adapter: TypeAdapter[Any]) -> Any:
     try:
         return adapter.validate_python(safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}" for detail in error.errors()]
+        lines = [f"  {format_problem(details)}" for details in error.errors()]
         raise ConfigError(f"{path} is not a valid catalogue entry:\n" + "\n".join(lines)) from error
     except (OSError, YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not a readable catalogue entry: {error}") from error

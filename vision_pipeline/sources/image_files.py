@@ -12,7 +12,8 @@ from fnmatch import fnmatchcase, translate
 from pathlib import Path
 from typing import NoReturn
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+from vision_pipeline.core.limits import IMAGE_SUFFIXES
+
 CONVERT_HINT = "convert them to JPEG or PNG, such as with ImageMagick (`mogrify -format jpg FILES`)"
 _UNSUPPORTED_FORMATS = {
     "HEIC": "heic heif heics heifs hif",

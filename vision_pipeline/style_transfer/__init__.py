@@ -1,1 +1,1 @@
-"""Style transfer: the look of one picture on the content of another."""
+"""Style transfer: the style of one picture on the content of another."""

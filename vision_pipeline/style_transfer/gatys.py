@@ -1,7 +1,7 @@
-"""Style transfer by optimising one picture: Gram matrices are the style.
+"""Style transfer by optimising the pixels of one picture; Gram matrices represent the style.
 
-Source: Gatys, Ecker & Bethge, A Neural Algorithm of Artistic Style, arXiv 1508.06576. Divisors and defaults are the
-deep-learning nanodegree's, whose losses for two pictures stand in the course.
+Source: Gatys, Ecker & Bethge, A Neural Algorithm of Artistic Style, arXiv 1508.06576. Divisors and defaults are
+the deep-learning nanodegree's; its course gives the losses for two pictures.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,12 +15,12 @@ Activations = Callable[[Tensor], tuple[dict[str, Tensor], Tensor]]
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What the loss sums.
+    """The weights of the loss terms.
 
     Attributes:
         content: of the content's loss.
-        style: of all layers' style together.
-        layers: of each layer's style, by its name.
+        style: of the sum of the layers' style losses.
+        layers: of each layer's style loss, by the layer's name.
     """
 
     content: float
@@ -29,28 +29,30 @@ class LossWeights:
 
 
 def gram_matrix(features: Tensor) -> Tensor:
-    """F F^T of float (1, C, H, W) as F (C, H W): float (C, C), symmetric, positive semi-definite."""
+    """Compute F F^T of float (1, C, H, W) as F (C, H W): float (C, C), symmetric, positive semi-definite."""
     flat = features.flatten(2).squeeze(0)
     return flat @ flat.T
 
 
 def optimize_image(
-    content: Tensor, style: Tensor, activations: Activations, weights: LossWeights, steps: int, lr: float
+    content: Tensor, style: Tensor, activations: Activations, *, weights: LossWeights, steps: int, lr: float
 ) -> Iterator[tuple[Tensor, float]]:
-    """Change the content's pixels by Adam, step by step, until its style is the other picture's.
+    """Change the content's pixels by Adam, step by step, towards the style of the other picture.
 
-    Pixels stay between 0 and 1, so that what is scored can be seen; the source clamps only what it draws.
+    Pixels are clamped to 0 and 1 after each step, so that the loss is that of a picture that can be shown; the source
+    clamps only the result.
 
     Args:
-        content: float (1, 3, H, W) on the scale 0 to 1, also where it starts.
+        content: float (1, 3, H, W) on the scale 0 to 1, also the initial picture.
         style: likewise, of the same size.
-        activations: such a picture to the layers of its style, by name, and the layer of its content.
+        activations: takes such a picture; returns the activations of the style layers, by name, and of the content
+            layer.
         weights: of the loss.
-        steps: how many.
-        lr: of Adam, on the scale 0 to 1.
+        steps: of Adam.
+        lr: learning rate of Adam, for pixels on the scale 0 to 1.
 
     Yields:
-        After each step the picture, and the loss before it.
+        After each step the picture, and the loss before the step.
     """
     with torch.no_grad():
         _, content_features = activations(content)
@@ -59,7 +61,8 @@ def optimize_image(
     optimizer = torch.optim.Adam([image], lr=lr)
     for _ in range(steps):
         optimizer.zero_grad()
-        loss = _compute_loss(*activations(image), content_features, grams, weights)
+        style_layers, features = activations(image)
+        loss = _compute_loss(style_layers, features, content_target=content_features, grams=grams, weights=weights)
         loss.backward()
         optimizer.step()
         with torch.no_grad():
@@ -70,6 +73,7 @@ def optimize_image(
 def _compute_loss(
     style_layers: dict[str, Tensor],
     content: Tensor,
+    *,
     content_target: Tensor,
     grams: dict[str, Tensor],
     weights: LossWeights,

@@ -1,4 +1,4 @@
-"""Style pictures drawn by the project: marks and bands in the colours of a palette."""
+"""Style pictures that the project draws: strokes, bands and cells in the colours of a palette."""
 
 from collections.abc import Callable
 
@@ -6,19 +6,20 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.spatial import cKDTree
 
-Motif = Callable[[np.random.Generator, np.ndarray, int], np.ndarray]
-_SUPERSAMPLING = 2  # drawn so many times larger and then averaged, which smooths the edges
+_SUPERSAMPLING = 2  # pictures are drawn this many times larger and then averaged, which smooths the edges
 _NUM_STROKES = 700
+
+Motif = Callable[[np.random.Generator, np.ndarray, int], np.ndarray]
 
 
 def render_texture(motif: str, palette: np.ndarray, size: int, seed: list[int]) -> np.ndarray:
-    """A picture of a motif, uint8 (size, size, 3); the same for the same arguments.
+    """Return a picture of a motif, uint8 (size, size, 3); equal arguments give equal pictures.
 
     Args:
         motif: a key of `MOTIFS`.
-        palette: uint8 (K, 3), RGB; the first colour is the ground.
+        palette: uint8 (K, 3), RGB; the first colour is the background.
         size: height and width, pixels.
-        seed: of the places and colours of its marks.
+        seed: of the positions and colours.
     """
     texture = MOTIFS[motif](np.random.default_rng(seed), palette, size * _SUPERSAMPLING)
     return np.asarray(Image.fromarray(texture).resize((size, size), Image.Resampling.BOX))
@@ -46,7 +47,7 @@ def _render_rings(rng: np.random.Generator, palette: np.ndarray, side: int) -> n
 
 
 def _render_tiles(rng: np.random.Generator, palette: np.ndarray, side: int) -> np.ndarray:
-    """The cells of random points, with seams of the ground between them."""
+    """Draw the cells of random points, with seams of the background between them."""
     centres = rng.uniform(-1.1, 1.1, (160, 2))
     distances, nearest = cKDTree(centres).query(np.stack(_make_pixel_grid(side), -1), 2)
     colours = palette[rng.integers(1, len(palette), len(centres))][nearest[..., 0]]
@@ -54,13 +55,13 @@ def _render_tiles(rng: np.random.Generator, palette: np.ndarray, side: int) -> n
 
 
 def _render_dabs(rng: np.random.Generator, palette: np.ndarray, side: int) -> np.ndarray:
-    """Short broad strokes along a field of directions."""
+    """Draw short broad strokes along a field of directions."""
     flow = np.pi * _make_smooth_noise(rng, side, 3)
     return _render_strokes(rng, palette, side, lambda x, y: flow[y, x], length=0.07, width=0.022)
 
 
 def _render_hatching(rng: np.random.Generator, palette: np.ndarray, side: int) -> np.ndarray:
-    """Long thin strokes, crossing."""
+    """Draw long thin strokes that cross."""
     directions = rng.uniform(0, np.pi, 2)
     return _render_strokes(rng, palette, side, lambda x, y: float(rng.choice(directions)), length=0.22, width=0.009)
 
@@ -82,7 +83,7 @@ MOTIFS: dict[str, Motif] = {
 
 
 def _make_pixel_grid(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """x to the right and y down of each pixel, both -1 to 1."""
+    """Return x to the right and y down of each pixel, both -1 to 1."""
     axis = np.linspace(-1, 1, side)
     return np.meshgrid(axis, axis)
 
@@ -94,13 +95,13 @@ def _project_onto_random_axis(rng: np.random.Generator, side: int) -> np.ndarray
 
 
 def _make_smooth_noise(rng: np.random.Generator, side: int, cells: int) -> np.ndarray:
-    """Smooth noise of deviation about 1, float32 (side, side), with hills about 1 / `cells` of the side apart."""
+    """Return smooth noise of deviation 1, float32 (side, side), with hills about 1 / `cells` of the side apart."""
     coarse = Image.fromarray(rng.normal(0, 1, (cells, cells)).astype(np.float32))
     return np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
 
 
 def _color_by_level(palette: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """The palette over and over, a colour for each whole step of height."""
+    """Return a colour for each whole step of the levels; the palette repeats."""
     return palette[np.floor(levels).astype(int) % len(palette)]
 
 
@@ -109,10 +110,11 @@ def _render_strokes(
     palette: np.ndarray,
     side: int,
     angle: Callable[[int, int], float],
+    *,
     length: float,
     width: float,
 ) -> np.ndarray:
-    """The ground under round-ended strokes of `length` and `width` (shares of the side), in the other colours."""
+    """Draw round-ended strokes of `length` and `width` (shares of the side) in the other colours on the background."""
     image = Image.new("RGB", (side, side), tuple(map(int, palette[0])))
     pen, radius = ImageDraw.Draw(image), width * side / 2
     half_length = length * side / 2

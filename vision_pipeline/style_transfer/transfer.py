@@ -1,7 +1,11 @@
-"""What a look is to a network: the mean and the deviation of each channel of its shallow layers.
+"""Fast style transfer: a few optimisation steps on the pixels of a batch.
 
-Source: Huang & Belongie, Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization,
-arXiv 1703.06868; that these statistics of batch norm carry style: Li et al., arXiv 1701.01036.
+The style is the mean and the deviation of each channel of a network's shallow layers. The steps match these statistics,
+while the deepest of the layers keeps the content, and start from an image that has the style's colours already. Unlike
+AdaIN this needs no trained decoder, so any picture can be a style at once.
+Steps, learning rate and weights were chosen by eye, on photos of 128 x 128 pixels.
+Sources: Huang & Belongie, Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization, arXiv 1703.06868;
+on the style in the statistics of batch norm, Li et al., arXiv 1701.01036.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,74 +15,67 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vision_pipeline.runtime.preprocessing import uint8_to_float
+from vision_pipeline.runtime.preprocessing import float_to_uint8, uint8_to_float
 
-_STD_EPSILON = 1e-3  # of a deviation: a flat channel has none, and nothing may be divided by it
+_STEPS, _LR = 8, 0.04  # of Adam, for pixels on the scale 0 to 1
+_CONTENT_WEIGHT, _SMOOTHNESS_WEIGHT = 0.5, 6.0  # beside the weight 1 of each layer's statistics
+_BATCH_SIZE = 8  # images whose activations stay in a CPU's cache
+# These keep divisors above 0: the deviation of a flat channel, the mean square of a black image's content, and the
+# strength (one so small moves no pixel by a grey value).
+_STD_EPSILON, _CONTENT_EPSILON, _MIN_STRENGTH = 1e-3, 1e-6, 1e-3
+
+LayerActivations = Callable[[Tensor], list[Tensor]]
 
 
 @dataclass(frozen=True)
 class ChannelStats:
-    """Of N images in one layer (or in their colours): float32 (N, C) each."""
+    """Mean and deviation of each channel of N images in one layer, or of their colours: float32 (N, C) each."""
 
     mean: Tensor
     std: Tensor
 
     def select(self, rows: Tensor | slice) -> "ChannelStats":
-        """Those of some of the images."""
+        """Return the statistics of some of the images."""
         return ChannelStats(self.mean[rows], self.std[rows])
 
     def lerp(self, other: "ChannelStats", weight: Tensor) -> "ChannelStats":
-        """These at a `weight` (N,) of 0, the other's at 1, in between linearly."""
+        """Interpolate linearly: a `weight` (N,) of 0 gives these statistics, 1 the other's."""
         return ChannelStats(
             torch.lerp(self.mean, other.mean, weight[:, None]), torch.lerp(self.std, other.std, weight[:, None])
         )
 
     def distance_to(self, other: "ChannelStats") -> Tensor:
-        """Mean square of the differences to `other`, in units of the other's mean variance: (N,)."""
+        """Compute the mean square of the differences to `other`, in units of its mean variance: (N,)."""
         squared_error = (self.mean - other.mean).square() + (self.std - other.std).square()
         return squared_error.mean(1) / (other.std.square().mean(1) + _STD_EPSILON)
 
 
 def compute_channel_stats(values: Tensor) -> ChannelStats:
-    """Over the places of float (N, C, H, W)."""
+    """Compute mean and deviation over the positions of float (N, C, H, W)."""
     variance, mean = torch.var_mean(values, (2, 3), correction=0)
     return ChannelStats(mean, (variance + _STD_EPSILON**2).sqrt())
 
 
 def concat_stats(parts: Sequence[ChannelStats]) -> ChannelStats:
-    """Those of several batches as of one."""
+    """Join the statistics of several batches."""
     return ChannelStats(torch.cat([part.mean for part in parts]), torch.cat([part.std for part in parts]))
 
 
 def match_colors(images: Tensor, target: ChannelStats) -> Tensor:
-    """Images (N, C, H, W) on the scale 0 to 1 whose channels have the moments `target`, but for what is clamped."""
+    """Scale and shift the channels of images (N, C, H, W) on the scale 0 to 1 to the statistics `target`, and clamp."""
     source = compute_channel_stats(images)
     scale = target.std / source.std
     return (images * scale[:, :, None, None] + (target.mean - source.mean * scale)[:, :, None, None]).clamp(0, 1)
 
 
-# MERGED Fast style transfer: a few steps on the pixels of a batch, from an image that has the style's colours already.
-# MERGED
-# MERGED The moments of the shallow layers are matched (see `statistics.py`) while the deepest of them keeps the content. No
-# MERGED decoder is trained for it, as AdaIN's is, so any picture is a style at once. Steps, rate and weights were chosen by eye,
-# MERGED on photos at 128 x 128.
-_STEPS, _LR = 8, 0.04  # of Adam, on the scale 0 to 1
-_CONTENT_WEIGHT, _SMOOTHNESS_WEIGHT = 0.5, 6.0  # weights beside that of each layer's moments, 1
-_MIN_STRENGTH = 1e-3  # strength, for nothing may be divided by 0: it moves no pixel by a grey value
-_CONTENT_EPSILON = 1e-6  # of a content's mean square: of a black image it can be 0
-_BATCH_SIZE = 8  # images; their activations then stay in a CPU's cache
-
-LayerActivations = Callable[[Tensor], list[Tensor]]
-
-
 class StyleTransfer:
-    """Puts looks onto images; `num_styles` is the number of style pictures."""
+    """Transfer of the styles of pictures to images; `num_styles` is the number of style pictures."""
 
     def __init__(self, layers: LayerActivations, style_images: Iterable[np.ndarray], device: torch.device) -> None:
-        """Measure the style pictures once.
+        """Compute the statistics of the style pictures.
 
         Args:
-            layers: float (N, 3, H, W) on the scale 0 to 1 to activations of layers, the shallowest first.
+            layers: takes float (N, 3, H, W) on the scale 0 to 1; returns activations of layers, the shallowest first.
             style_images: uint8 (H, W, 3) each.
             device: of the network.
         """
@@ -91,12 +88,12 @@ class StyleTransfer:
         self.num_styles = len(stats_by_image)
 
     def __call__(self, pixels: Tensor, style_indices: Tensor, strength: Tensor) -> Tensor:
-        """Images in another look.
+        """Return images in another style.
 
         Args:
             pixels: uint8 (N, H, W, 3).
-            style_indices: int64 (N,), which style picture each gets.
-            strength: float (N,), 0 (its own look) to 1 (the picture's).
+            style_indices: int64 (N,), the style picture of each image.
+            strength: float (N,), 0 (the image's own style) to 1 (the picture's).
 
         Returns:
             uint8 (N, H, W, 3), on the same device.
@@ -110,16 +107,19 @@ class StyleTransfer:
             optimized = self._optimize_images(
                 uint8_to_float(pixels[rows].to(self._device)), target_stats, strength[rows].float().to(self._device)
             )
-            styled[rows] = (optimized * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+            styled[rows] = float_to_uint8(optimized)
         return styled
 
     @torch.no_grad()
     def _compute_style_stats(self, images: Tensor) -> list[ChannelStats]:
-        """Of the colours, then of each layer."""
+        """Compute the statistics of the colours, then of each layer."""
         return [compute_channel_stats(values) for values in (images, *self._layers(images))]
 
     def _optimize_images(self, images: Tensor, style_stats: list[ChannelStats], strength: Tensor) -> Tensor:
-        """Adam's steps are as long for a small loss as for a large one, so the strength shortens them, too."""
+        """Match the statistics of images (N, 3, H, W), interpolated to the style's by the strength (N,).
+
+        Adam's steps are as long for a small loss as for a large one, so the strength shortens them, too.
+        """
         color_stats, *layer_targets = [
             own_stats.lerp(style_layer, strength)
             for own_stats, style_layer in zip(self._compute_style_stats(images), style_stats, strict=True)
@@ -141,7 +141,7 @@ class StyleTransfer:
 
 
 def _compute_loss(images: Tensor, layers: list[Tensor], targets: list[ChannelStats], content: Tensor) -> Tensor:
-    """The sum over images of three terms, so that each image is on its own: style, content, smoothness."""
+    """Sum style, content and smoothness over the images, so that no image depends on the others."""
     style = sum(
         (compute_channel_stats(values).distance_to(target) for values, target in zip(layers, targets, strict=True)),
         torch.zeros(()),

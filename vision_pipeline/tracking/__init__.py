@@ -1,5 +1,5 @@
-"""The MLflow run of a model: one run per model and key, found again by every stage.
+"""Tracking in MLflow: one run for each model and key, which every stage finds again.
 
-Tracking changes no result, so no stage depends on it. Where the store cannot be reached the work goes
-on and one loud line says what was not logged; `TRACKING=off` skips it, `TRACKING=strict` fails instead.
+Tracking changes no result, so no stage depends on it. Where the store cannot be reached the work continues, and one
+warning says what was not logged; `TRACKING=off` skips tracking, `TRACKING=strict` fails instead.
 """

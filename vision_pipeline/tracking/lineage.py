@@ -1,4 +1,4 @@
-"""Where a run came from: commit, DVC stage and experiment, versions, machine, data."""
+"""The lineage of a run: commit, DVC stage and experiment, versions, hardware, data."""
 
 import json
 import os
@@ -13,18 +13,18 @@ from vision_pipeline.core.system import get_library_versions
 from vision_pipeline.tracking.secrets import redact
 from vision_pipeline.vcs.git import git_diff, git_or_empty
 
-# of train.json and of a model's settings beside its params: what a training ran on
+# fields of train.json, and of a model's settings beside its params, that describe what a training ran on
 HARDWARE_FIELDS = ("device", "machine", "precision", "precision_by", "threads", "deterministic", "devices")
-_warnings: list[UserError] = []  # of this process
-_MAX_DIFF_CHARS = 1_000_000  # characters of a patch; longer, it is data that somebody has put into git
+_warnings: list[UserError] = []  # warnings of this process
+_MAX_DIFF_CHARS = 1_000_000  # a longer patch is of data that somebody has put into git
 
 
 def lineage_tags() -> dict[str, str]:
-    """Tags of the code's and the machine's state; those that cannot be known are left out."""
+    """Return tags of the state of code and machine; unknown ones are left out."""
     stage = os.environ.get("DVC_STAGE", "")
     tags = _make_git_tags() | {
         "dvc.stage": stage,
-        # by this name MLflow's pages show it, as a run's source
+        # MLflow's pages show this tag as a run's source
         "mlflow.source.name": stage,
         "mlflow.source.type": "LOCAL",
         "dvc.exp_name": os.environ.get("DVC_EXP_NAME", ""),
@@ -37,9 +37,9 @@ def lineage_tags() -> dict[str, str]:
 
 
 def _make_git_tags() -> dict[str, str]:
-    """Return the tags of the commit, whose `git.dirty` says whether more was changed; none where git does not answer.
+    """Return the tags of the commit; `git.dirty` says whether files differ from it. None where git does not answer.
 
-    A commit without an answer about changes would pass for a clean one.
+    A commit without `git.dirty` would pass for a clean one.
     """
     try:
         commit = git_or_empty("rev-parse", "--verify", "--quiet", "HEAD")
@@ -49,22 +49,22 @@ def _make_git_tags() -> dict[str, str]:
     except UserError as error:
         _warn_once(error)
         return {}
-    # by the last name MLflow's pages show it
+    # MLflow's pages show the last tag
     return {"git.commit": commit, "git.dirty": str(is_dirty).lower(), "mlflow.source.git.commit": commit}
 
 
 def _warn_once(error: UserError) -> None:
-    """Print why git did not answer, once in this process: it would fail each question, of each seed."""
+    """Warn once in this process why git did not answer: it would fail each call, of each seed."""
     if not _warnings:
         logger.warning(f"MLflow: the run is logged without what git knows of the code: {error}")
     _warnings.append(error)
 
 
 def uncommitted_diff() -> str:
-    """What of the tracked files differs from the commit, as a patch for `git apply`; empty where nothing does.
+    """Return how the tracked files differ from the commit, as a patch for `git apply`; empty where they do not.
 
-    DVC's settings are left out, for they change no result and may hold a remote's keys; passwords are masked.
-    Where git does not answer, it is empty, too, and a warning says so.
+    DVC's settings are left out, because they change no result and may hold a remote's keys; passwords are masked.
+    Where git does not answer, the patch is empty, too, and a warning says so.
     """
     try:
         diff = redact(git_diff("HEAD", "--", ".", ":(exclude).dvc/config"))
@@ -77,13 +77,20 @@ def uncommitted_diff() -> str:
 
 
 def experiment_tag() -> dict[str, str]:
-    """The DVC experiment that runs now, as a tag of its own: one training can belong to several experiments."""
+    """Return the present DVC experiment as a tag of its own: one training can belong to several experiments."""
     name = os.environ.get("DVC_EXP_NAME", "")
     return {f"dvc.exp.{name}": "1"} if name else {}
 
 
 def dataset_input(folder: Path) -> Any:
-    """MLflow's record of a data set in the prepared format: name, digest and where it came from."""
+    """Return MLflow's record of a data set: name, digest and source.
+
+    Args:
+        folder: folder in the prepared format.
+
+    Returns:
+        An `mlflow.entities.DatasetInput`.
+    """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     info = read_json(folder / "dataset.json")

@@ -1,6 +1,6 @@
-"""A trial of `vision sweep`, as its training sees it: it reports each epoch, and may be told to end.
+"""The Optuna trial that a training of `vision sweep` belongs to: it reports each epoch, and may be pruned.
 
-The trial is named in the environment, for no result depends on it: a training that a sweep ends leaves none.
+The trial is passed in the environment, because no result depends on it: a pruned training leaves no result.
 """
 
 import json
@@ -16,24 +16,24 @@ from vision_pipeline.core.locks import file_lock
 from vision_pipeline.tracking.secrets import redact
 
 TRIAL_VARIABLE = "SWEEP_TRIAL"
-PRUNED = "pruned"  # an attribute of the trial: the key of its training, which was ended
+PRUNED = "pruned"  # attribute of the trial with the key of its pruned training; tag of that training's run
 _MAX_TRIES = 3
-_SQLITE_OPTIONS = {"connect_args": {"timeout": 60}}  # seconds that SQLite waits while another process writes
+_SQLITE_OPTIONS = {"connect_args": {"timeout": 60}}  # SQLite waits so many seconds while another process writes
 
 
 @dataclass(frozen=True)
 class TrialHandle:
-    """The trial that a training is.
+    """The trial that a training belongs to.
 
     Attributes:
         storage: address of the database that keeps the study.
-        study: its name there.
-        trial: its id there.
-        model: that is trained.
-        metric: of an epoch, that is reported.
-        epochs: that are asked for; after the last one there is nothing left to save.
+        study: name of the study.
+        trial: Optuna's id of the trial.
+        model: name of the trained model.
+        metric: the metric of an epoch that is reported.
+        epochs: number of epochs of the training; after the last one pruning would save nothing.
         prune: {"after_trials": ..., "after_epochs": ...}, None where every trial is trained to the end.
-        key: of its training, once that has begun.
+        key: key of the training, once that has begun.
     """
 
     storage: str
@@ -46,14 +46,21 @@ class TrialHandle:
     key: str = ""
 
     def to_env(self) -> dict[str, str]:
-        """That a training finds itself in."""
+        """Return the environment variable by which a training reads this trial."""
         return {TRIAL_VARIABLE: json.dumps(asdict(self))}
 
     def report_and_should_prune(self, epoch: int, metrics: dict[str, float]) -> bool:
-        """Report an epoch's figures; whether the training is to end, which the trial then says of itself.
+        """Report an epoch to the study, and mark the trial as pruned where it should end here.
+
+        Args:
+            epoch: number of the epoch, from 1.
+            metrics: its metrics by name.
+
+        Returns:
+            Whether the training should end.
 
         Raises:
-            UserError: the study cannot be reached, or has given the trial up for dead.
+            UserError: the study cannot be reached, or has already marked the trial as failed.
         """
         from optuna.trial import Trial
 
@@ -76,7 +83,7 @@ class TrialHandle:
 
 
 def current_trial(model: str, key: str) -> TrialHandle | None:
-    """The trial that the training `key` of `model` is; None where it is none."""
+    """Return the trial in the environment that the training `key` of `model` belongs to; None where there is none."""
     if not (text := os.environ.get(TRIAL_VARIABLE)):
         return None
     trial = TrialHandle(**json.loads(text))
@@ -84,19 +91,22 @@ def current_trial(model: str, key: str) -> TrialHandle | None:
 
 
 def open_storage(address: str, heartbeat_s: int | None = None, grace_s: int | None = None) -> Any:
-    """Optuna's storage in a database, whose tables are made where there are none.
+    """Return Optuna's storage in a database, whose tables are made where there are none.
 
-    Two processes that make them at once break them, hence the lock; of two machines the one that lost tries again.
+    Two processes that make them at once break them, hence the lock; of two machines the slower one tries again.
 
     Args:
-        address: SQLAlchemy's, such as sqlite:////home/me/optuna.db.
-        heartbeat_s: seconds between the signs of life of a trial that runs.
-        grace_s: seconds without one, after which it counts as dead.
+        address: SQLAlchemy's address, such as sqlite:////home/me/optuna.db.
+        heartbeat_s: seconds between the heartbeats of a running trial.
+        grace_s: seconds without a heartbeat after which a trial counts as failed.
+
+    Returns:
+        An `optuna.storages.RDBStorage`.
     """
     import optuna
     from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # the sweep says what became of a trial
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # the sweep reports the outcome of each trial
     # a server that was restarted has dropped its connections: each is tried before it is used
     options: dict[str, Any] = _SQLITE_OPTIONS if address.startswith("sqlite") else {"pool_pre_ping": True}
     with file_lock("optuna-open"):
@@ -105,7 +115,7 @@ def open_storage(address: str, heartbeat_s: int | None = None, grace_s: int | No
                 return optuna.storages.RDBStorage(
                     address, engine_kwargs=options, heartbeat_interval=heartbeat_s, grace_period=grace_s
                 )
-            except (IntegrityError, ProgrammingError) as error:  # a table is there that was not a moment ago
+            except (IntegrityError, ProgrammingError) as error:  # another machine has just made a table
                 last_error = error
                 time.sleep(1)
         raise last_error
@@ -113,10 +123,10 @@ def open_storage(address: str, heartbeat_s: int | None = None, grace_s: int | No
 
 @contextmanager
 def storage_errors(address: str) -> Iterator[None]:
-    """Errors of the database inside the block as one line.
+    """Turn an error of the study's database inside the block into one line.
 
     Raises:
-        UserError: one came up.
+        UserError: the database failed, or has no such study.
     """
     from optuna.exceptions import OptunaError
     from sqlalchemy.exc import SQLAlchemyError

@@ -1,4 +1,7 @@
-"""What a stage logs of a model, read from the files that DVC keeps: at once, and when a run is restored."""
+"""Records: metrics, tags and files that a stage logs of a model, read from the files that DVC keeps.
+
+A stage logs them at once; `vision sync` logs again what a run lacks.
+"""
 
 import csv
 import re
@@ -13,17 +16,18 @@ from vision_pipeline.core.files import read_json
 
 TRAINING_FILES = ("train.json", "history.csv", "layers.csv")
 DESCRIPTION_TAG = "mlflow.note.content"  # MLflow shows it as the description
-_SUMMARY_FILES = ("summary.csv", "summary.txt")  # lie beside the training's files, not among those of the test
+_TOLERANCE = 1e-6  # tables hold six decimals
+_SUMMARY_FILES = ("summary.csv", "summary.txt")  # logged beside the training's files, not below test/
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What one stage logs.
+    """Metrics, tags and files that one stage logs.
 
     Attributes:
-        metrics: by step and name.
-        tags: by name.
-        artifacts: the files, by the run's folder that they belong to ("" is its root).
+        metrics: values by step and name.
+        tags: values by name.
+        artifacts: files by the run's folder that they are logged to ("" is its root).
     """
 
     metrics: dict[int, dict[str, float]]
@@ -34,8 +38,19 @@ class RunRecord:
         return bool(self.metrics or self.tags or any(self.artifacts.values()))
 
 
+def iter_csv_rows(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file; none where it is missing, perhaps because DVC has not checked it out."""
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            yield from csv.DictReader(file)
+
+
 def training_record(folder: Path) -> RunRecord:
-    """Of a model's reports: each epoch's figures, and what is logged after the last."""
+    """Return the record of a training: the metrics of each epoch, those of the layers, and the files.
+
+    Args:
+        folder: folder of the training's reports.
+    """
     record = after_training_record(folder)
     metrics = record.metrics
     for row in iter_csv_rows(folder / "history.csv"):
@@ -45,13 +60,17 @@ def training_record(folder: Path) -> RunRecord:
 
 
 def after_training_record(folder: Path) -> RunRecord:
-    """Of a model's reports: each layer's figures by epoch, as `layers.<layer>.<figure>`, and the files."""
+    """Return what a training logs after its last epoch: the metrics of the layers, and the files.
+
+    Args:
+        folder: folder of the training's reports.
+    """
     files = [folder / file for file in TRAINING_FILES if (folder / file).exists()]
     return RunRecord(_read_layer_metrics(folder / "layers.csv"), {}, {"": files})
 
 
 def _read_layer_metrics(path: Path) -> dict[int, dict[str, float]]:
-    """Of a `layers.csv`, by epoch: each layer's figures as `layers.<layer>.<figure>`."""
+    """Return the metrics of each layer by epoch, from a `layers.csv`, as `layers.<layer>.<statistic>`."""
     metrics_by_epoch: dict[int, dict[str, float]] = {}
     for row in iter_csv_rows(path):
         epoch, layer = int(row.pop("epoch")), row.pop("layer")
@@ -61,15 +80,15 @@ def _read_layer_metrics(path: Path) -> dict[int, dict[str, float]]:
 
 
 def evaluation_record(folder: Path, settings: dict[str, Any]) -> RunRecord:
-    """Of a model's reports: the test's figures, each class's F1, tables and pictures.
+    """Return the record of a test: its metrics, F1 of each class, tables and plots.
 
     Args:
-        folder: of the reports.
-        settings: that it was tested with.
+        folder: folder of the model's reports.
+        settings: settings that it was tested with.
     """
     report, sizes = read_json(folder / "metrics.json"), ("parameters", "trainable_parameters")
     metrics = {key: value for key, value in report.items() if key not in sizes and not isinstance(value, str)}
-    if "bits_per_character" not in report:  # of a text's many symbols most would get the same name
+    if "bits_per_character" not in report:  # most of a text's many symbols would get the same name
         metrics |= read_f1_by_class(folder / "per_class.csv")
     files = [file for file in sorted(folder.iterdir()) if file.is_file() and not file.name.startswith(".")]
     return RunRecord(
@@ -84,18 +103,22 @@ def evaluation_record(folder: Path, settings: dict[str, Any]) -> RunRecord:
 
 
 def seed_evaluation_record(metrics: dict[str, Any]) -> RunRecord:
-    """Of a training with one more seed: its figures on the test set."""
+    """Return the record of the test of one more seed.
+
+    Args:
+        metrics: its `accuracy` and `loss` on the test set.
+    """
     return RunRecord({0: {f"test.{key}": float(metrics[key]) for key in ("accuracy", "loss")}}, {}, {})
 
 
 def _format_description(metrics: dict[str, Any]) -> str:
-    """A model's accuracy, its interval and on what, in a line that a table has room for."""
+    """Return accuracy, its interval and the data, in a line that a table has room for."""
     accuracy, low, high = (f"{metrics[key]:.2%}" for key in ("accuracy", "accuracy_low", "accuracy_high"))
     return f"{accuracy} ({low} to {high}), {metrics['dataset']}, {metrics['provenance']}"
 
 
 def read_f1_by_class(path: Path) -> dict[str, float]:
-    """Return F1 of each class as `f1.<class>`, by names that MLflow admits."""
+    """Return F1 of each class from a `per_class.csv`, as `f1.<class>`, by names that MLflow admits."""
     table = list(iter_csv_rows(path))
     names = make_metric_names([row["class"] for row in table])
     return {f"f1.{name}": float(row["f1"]) for name, row in zip(names, table, strict=True)}
@@ -104,8 +127,8 @@ def read_f1_by_class(path: Path) -> dict[str, float]:
 def make_metric_names(classes: Sequence[str]) -> list[str]:
     """Return a name for each class that MLflow admits in a metric's name, all different.
 
-    Characters that it does not admit become `_`, and at most 100 are kept. Classes that then have the name of another
-    get their index at its end.
+    Characters that it does not admit become `_`, and at most 100 are kept. A class that then has another's name gets
+    its index as a suffix.
     """
     admitted = [re.sub(r"[^-\w. ]", "_", name)[:100] for name in classes]
     taken = {name for name, class_name in zip(admitted, classes, strict=True) if name == class_name}
@@ -122,11 +145,11 @@ def make_metric_names(classes: Sequence[str]) -> list[str]:
 
 
 def export_record(folder: Path, settings: dict[str, Any]) -> RunRecord:
-    """Of a model's exports: how far the formats are apart, and the card.
+    """Return the record of an export: accuracy, the largest gap between the formats, and the card.
 
     Args:
-        folder: of the exports.
-        settings: that they were compared with.
+        folder: folder of the model's exports.
+        settings: settings that they were compared with.
     """
     parity = read_json(folder / "parity.json")
     max_gap = max(result["max_logit_gap"] for result in parity["formats"].values())
@@ -137,23 +160,18 @@ def export_record(folder: Path, settings: dict[str, Any]) -> RunRecord:
     )
 
 
-def iter_csv_rows(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file; none where it is missing, as what DVC has not brought yet is."""
-    if path.exists():
-        with path.open(newline="", encoding="utf-8") as file:
-            yield from csv.DictReader(file)
-
-
-# MERGED What of a record an MLflow run does not have.
-_TOLERANCE = 1e-6  # tables hold six decimals
-
-
 def missing_from_run(client: Any, run_id: str, record: RunRecord) -> RunRecord:
-    """The part of `record` that the run lacks; empty where it has all of it."""
+    """Return the part of `record` that a run lacks; empty where it has all of it.
+
+    Args:
+        client: MLflow's.
+        run_id: id of the run.
+        record: what the run should have.
+    """
     logged = client.get_run(run_id).data
     metrics: dict[int, dict[str, float]] = {}
     for name, expected in _group_by_name(record).items():
-        for step in _find_missing_steps(client, run_id, name, expected, logged.metrics.get(name)):
+        for step in _find_missing_steps(client, run_id, name, expected=expected, latest=logged.metrics.get(name)):
             metrics.setdefault(step, {})[name] = expected[step]
     tags = {name: value for name, value in record.tags.items() if logged.tags.get(name) != value}
     artifacts = {}
@@ -173,9 +191,12 @@ def _group_by_name(record: RunRecord) -> dict[str, dict[int, float]]:
 
 
 def _find_missing_steps(
-    client: Any, run_id: str, name: str, expected: dict[int, float], latest: float | None
+    client: Any, run_id: str, name: str, *, expected: dict[int, float], latest: float | None
 ) -> list[int]:
-    """Those that are not logged. A lone figure is held against the run's: a test may have been run again."""
+    """Return the steps of a metric that are not logged.
+
+    A metric of one step is compared with the run's latest value, because a test may have been repeated.
+    """
     if latest is None:
         return list(expected)
     if len(expected) == 1:

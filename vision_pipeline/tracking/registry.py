@@ -1,4 +1,7 @@
-"""MLflow's model registry: of each data set the versions of exported models, one of which is its champion."""
+"""The model registry of MLflow: for each data set, versions of exported models, one of which is the champion.
+
+The class names of a version, in the order of its logits, are compared before a challenger becomes the champion.
+"""
 
 import hashlib
 import json
@@ -10,14 +13,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError
+from vision_pipeline.core.logging import logger
+from vision_pipeline.core.text import join_limited
 from vision_pipeline.tracking.search import finished_run_ids
 from vision_pipeline.tracking.store import Store
 
 CHAMPION_ALIAS = "champion"
-CLASSES_TAG = "classes.digest"  # of a version
+CLASSES_TAG = "classes.digest"  # tag of a version
 _URI_VARIABLE = "MLFLOW_TRACKING_URI"
-_PREDICTIONS = "test/predictions.csv"  # where `evaluate` logs them
+_PREDICTIONS = "test/predictions.csv"  # logged by `evaluate`
+_CLASSES_FILE, _ONNX_FILE = "classes.json", "model.onnx"  # logged by `export`
+_MAX_NAMES = 5  # class names in a message
 
 
 @dataclass(frozen=True)
@@ -25,9 +32,9 @@ class LoggedModel:
     """A model that `export` logged.
 
     Attributes:
-        model_id: MLflow's.
-        run_id: of the run that it belongs to.
-        commit: that it was trained at; "" where git did not tell.
+        model_id: MLflow's id of the model.
+        run_id: id of its run.
+        commit: commit that it was trained at; "" where it is unknown.
     """
 
     model_id: str
@@ -40,13 +47,13 @@ class ModelVersion:
     """A version of a registered model.
 
     Attributes:
-        number: the registry's.
-        model: its name in params.yaml.
-        key: of its training.
-        source: the address of the exported model.
-        run_id: of its run.
-        model_id: of the exported model; "" where somebody has registered another address.
-        classes: the digest of its class names; "" where the version has no such tag.
+        number: the registry's number.
+        model: name of the model in params.yaml.
+        key: key of its training.
+        source: address of the exported model.
+        run_id: id of its run.
+        model_id: MLflow's id of the exported model; "" where somebody has registered another address.
+        classes: digest of its class names; "" where the version has no such tag.
     """
 
     number: str
@@ -62,7 +69,7 @@ class ModelVersion:
 
 
 def latest_exported(store: Store, key: str) -> LoggedModel | None:
-    """What was exported last of a training; None where the store has nothing of it."""
+    """Return the model that was exported last from the training `key`; None where the store has none."""
     for run_id in finished_run_ids(store, key):
         condition, order = f"source_run_id = '{run_id}'", [{"field_name": "creation_timestamp", "ascending": False}]
         models = store.client.search_logged_models([store.experiment_id], condition, order_by=order)
@@ -73,34 +80,38 @@ def latest_exported(store: Store, key: str) -> LoggedModel | None:
 
 
 def get_or_create_version(
-    store: Store, dataset: str, model: LoggedModel, tags: dict[str, str], description: str
+    store: Store, dataset: str, model: LoggedModel, *, tags: dict[str, str], description: str
 ) -> ModelVersion:
-    """The version of an exported model, made where there is none, in the registered model named after its data set.
+    """Return the version of an exported model, created where there is none.
+
+    The registered model that it is a version of has the name of the data set.
 
     Args:
-        store: whose registry it is.
-        dataset: its name.
-        model: the exported one.
-        tags: of a new version; `model` and `pipeline.key` among them.
-        description: of a new version, in Markdown.
+        store: store whose registry it is.
+        dataset: name of the data set.
+        model: the exported model.
+        tags: tags of a new version, with `model` and `pipeline.key`.
+        description: description of a new version, in Markdown.
     """
     if not store.client.search_registered_models(f"name = '{dataset}'"):
         store.client.create_registered_model(dataset, description=f"Models of the data set {dataset}.")
-    source = f"models:/{model.model_id}"  # a database keeps no other mark of the exported model
+    source = f"models:/{model.model_id}"  # a database stores no other reference to the exported model
     for entity in store.client.search_model_versions(f"name = '{dataset}' and run_id = '{model.run_id}'"):
         if entity.source == source:
             return _to_version(entity)
     fields = {"run_id": model.run_id, "model_id": model.model_id, "tags": tags, "description": description}
     with _use_tracking_uri(store.uri):
-        return _to_version(store.client.create_model_version(dataset, source, **fields))
+        version = _to_version(store.client.create_model_version(dataset, source, **fields))
+    logger.debug(f"MLflow: {dataset} has a new version {version.number}, {source} of {version.model}")
+    return version
 
 
 @contextmanager
 def _use_tracking_uri(uri: str) -> Iterator[None]:
     """Make a store MLflow's default inside the block: its registry looks there for the exported model.
 
-    Else it would open `mlflow.db` in the working folder, whatever store the project has, by an address that it makes of
-    the folder's path: `a b` would get an empty `a%20b` beside it.
+    Else MLflow would open `mlflow.db` in the working folder, whatever store the project has, by an address that it
+    makes from the folder's path: `a b` would get an empty `a%20b` beside it.
     """
     before = os.environ.get(_URI_VARIABLE)
     os.environ[_URI_VARIABLE] = uri
@@ -112,7 +123,7 @@ def _use_tracking_uri(uri: str) -> Iterator[None]:
 
 
 def has_files(store: Store, model_id: str) -> bool:
-    """Return whether an exported model can be loaded: its files are where the store says."""
+    """Return whether an exported model can be loaded: its files are where the store locates them."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -124,22 +135,22 @@ def has_files(store: Store, model_id: str) -> bool:
 
 
 def get_champion(store: Store, dataset: str) -> ModelVersion | None:
-    """The version that has the alias, None where none has."""
+    """Return the version with the alias, None where there is none."""
     registered = store.client.search_registered_models(f"name = '{dataset}'")
     number = registered[0].aliases.get(CHAMPION_ALIAS) if registered else None
     return _to_version(store.client.get_model_version(dataset, number)) if number else None
 
 
 def set_champion(store: Store, dataset: str, version: ModelVersion) -> None:
-    """Give a version the alias, and take it from the one that has it."""
+    """Move the alias to a version."""
     store.client.set_registered_model_alias(dataset, CHAMPION_ALIAS, version.number)
 
 
 def download_predictions(store: Store, version: ModelVersion) -> bytes:
-    """What a version's model made of the test set, as its run keeps it.
+    """Return the content of `predictions.csv` of a version's test, from its run.
 
     Raises:
-        UserError: the run has no such file, or is gone.
+        ArtifactError: the run has no such file, or is gone.
     """
     from mlflow.exceptions import MlflowException
 
@@ -147,7 +158,7 @@ def download_predictions(store: Store, version: ModelVersion) -> bytes:
         with TemporaryDirectory() as folder:
             return Path(store.client.download_artifacts(version.run_id, _PREDICTIONS, folder)).read_bytes()
     except (MlflowException, OSError) as error:
-        raise UserError(
+        raise ArtifactError(
             f"the champion {version} cannot be compared: {_PREDICTIONS} of its run {version.run_id} is gone; "
             f"take the alias {CHAMPION_ALIAS} from it on MLflow's page of models to have another one chosen"
         ) from error
@@ -161,11 +172,6 @@ def _to_version(entity: Any) -> ModelVersion:
     return ModelVersion(str(entity.version), model, key, entity.source, entity.run_id, model_id, classes)
 
 
-# MERGED The classes that a registered model answers with: their names in the order of its logits.
-_CLASSES_FILE, _ONNX_FILE = "classes.json", "model.onnx"  # as `export` logs them
-_MAX_NAMES = 5  # names
-
-
 def class_digest_tag(store: Store, model_id: str) -> dict[str, str]:
     """Return the tag of a version of an exported model: 16 hexadecimal digits of the SHA-256 of its class names."""
     names = load_class_names(store, model_id)
@@ -175,7 +181,7 @@ def class_digest_tag(store: Store, model_id: str) -> dict[str, str]:
 def load_class_names(store: Store, model_id: str) -> list[str] | None:
     """Return the classes of an exported model; None where the store does not have them.
 
-    A model that was logged before `classes.json` was written has them in its ONNX file.
+    A model that was logged before `classes.json` existed has them in its ONNX file.
     """
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
@@ -207,7 +213,7 @@ def describe_class_changes(store: Store, champion: ModelVersion, challenger: Mod
     """Return how the challenger's classes differ from the champion's; empty where they do not.
 
     Classes that are not recorded may be other ones; those of one training are the same. Names are read only where the
-    digests in the versions' tags do not tell: the champion's files may be gone.
+    digests in the versions' tags do not decide, because the champion's files may be gone.
     """
     if champion.key == challenger.key or (champion.classes and champion.classes == challenger.classes):
         return ""
@@ -226,5 +232,4 @@ def describe_class_changes(store: Store, champion: ModelVersion, challenger: Mod
 
 
 def _format_names(names: list[str]) -> str:
-    more = len(names) - _MAX_NAMES
-    return ", ".join(map(repr, names[:_MAX_NAMES])) + (f" and {more} more" if more > 0 else "")
+    return join_limited([repr(name) for name in names], _MAX_NAMES)

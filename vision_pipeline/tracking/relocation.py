@@ -1,4 +1,4 @@
-"""A repository that was copied or moved: its database names the artifacts by the folder that it was in before."""
+"""Repair of MLflow's database after its repository was copied or moved: it names artifacts by the former folder."""
 
 import shlex
 import sqlite3
@@ -11,8 +11,8 @@ from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import repo_root
 
 ARTIFACTS = "mlartifacts"  # the folder beside the database
-_SQLITE_TIMEOUT_S = 60  # that SQLite waits while another process writes
-# MLflow's columns that say where files are; no other column has a path of the repository
+_SQLITE_TIMEOUT_S = 60  # SQLite waits so long while another process writes
+# MLflow's columns with the addresses of files; no other column has a path of the repository
 _PATH_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -24,11 +24,13 @@ _PATH_COLUMNS = (
 
 
 def repoint_database(file: Path) -> None:
-    """Have a SQLite database in the repository's root name the artifacts here, and say so where it did not."""
+    """Make a SQLite database in the repository's root name the artifacts here, and report it where it did not."""
     for old in find_former_roots(file):
         here = file.resolve().parent
         with closing(sqlite3.connect(file, timeout=_SQLITE_TIMEOUT_S)) as database, database:
-            counts = {table: _repoint_column(database, table, column, old, here) for table, column in _PATH_COLUMNS}
+            counts = {
+                table: _repoint_column(database, table, column, old=old, here=here) for table, column in _PATH_COLUMNS
+            }
             recorded_dirs = list(_iter_recorded_dirs(database, here))
         logger.info(f"this repository was at {old}; its MLflow runs ({counts['runs']}) now point to {ARTIFACTS} here")
         if missing := _describe_missing(recorded_dirs, old, here):
@@ -38,8 +40,8 @@ def repoint_database(file: Path) -> None:
 def find_former_roots(file: Path) -> list[Path]:
     """Return the folders in which this repository was when a SQLite database in its root was written to.
 
-    A database elsewhere may be shared, and is left as it is. So is an artifact folder that somebody has chosen:
-    it exists, belongs to no repository of this project, and no run of it has its files here.
+    A database elsewhere may be shared, and is left as it is. So is an artifact folder that somebody has chosen: it
+    exists, belongs to no repository of this project, and no run of it has its files here.
     """
     here = file.resolve().parent
     if here != repo_root() or not file.exists():
@@ -65,7 +67,7 @@ def _iter_recorded_roots(database: sqlite3.Connection) -> Iterator[tuple[Path, s
 
 
 def _is_same_folder(root: Path, here: Path) -> bool:
-    """Return whether two paths are one folder, as by a link."""
+    """Return whether two paths are one folder, perhaps by a link."""
     return _exists(root) and root.samefile(here)
 
 
@@ -74,7 +76,7 @@ def _is_custom_location(root: Path) -> bool:
 
 
 def _exists(path: Path) -> bool:
-    """Return whether a path exists for this user, who may not look into the folder of another one."""
+    """Return whether a path exists for this user, who may lack access to another user's folder."""
     try:
         return path.exists()
     except PermissionError:
@@ -86,8 +88,8 @@ def _has_run_files(database: sqlite3.Connection, address: str, here: Path) -> bo
     return any((here / ARTIFACTS / run).exists() for (run,) in database.execute(query, [address]))
 
 
-def _repoint_column(database: sqlite3.Connection, table: str, column: str, old: Path, here: Path) -> int:
-    """Replace one folder by another in the addresses and paths of a column; return how many that were."""
+def _repoint_column(database: sqlite3.Connection, table: str, column: str, *, old: Path, here: Path) -> int:
+    """Replace one folder by another in the addresses and paths of a column; return how many were replaced."""
     count = 0
     for before, after in ((f"{old.as_uri()}/", f"{here.as_uri()}/"), (f"{old}/", f"{here}/")):
         query = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
@@ -105,7 +107,7 @@ def _iter_recorded_dirs(database: sqlite3.Connection, here: Path) -> Iterator[Pa
 
 
 def _describe_missing(recorded_dirs: list[Path], old: Path, here: Path) -> str:
-    """Return what to say of files that did not come along; empty where none is known to be missing."""
+    """Return a warning of files that did not come along; empty where none is known to be missing."""
     left_behind = [path for path in recorded_dirs if _exists(old / path) and not _exists(here / path)]
     if left_behind:
         fix = f"`cp -rn {shlex.quote(str(old / ARTIFACTS))} .` brings them"

@@ -1,4 +1,4 @@
-"""Runs in the store: made, found by what they are of, and closed when their process is gone."""
+"""Runs in the store: created, searched by training, and closed when their process is gone."""
 
 import os
 import socket
@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from vision_pipeline.core.locks import holds_lock, is_locked, lock_path
+from vision_pipeline.core.logging import logger
 from vision_pipeline.tracking.lineage import lineage_tags
 from vision_pipeline.tracking.store import Store
 
-# `key` alone would say little in a table of runs
-_TAG_NAMES = {"key": "pipeline.key"}
+_TAG_NAMES = {"key": "pipeline.key"}  # `key` alone would say little in a table of runs
 RUN_NAME_TAG = "mlflow.runName"
-_LOCK_TAG = "host.lock"  # the lock that a run's process holds: its file's inode, a space, its path
-_MAX_SILENCE_MS = 24 * 3600 * 1000  # milliseconds; a container that is gone has taken its host's name with it
-_MAX_RESULTS = 50_000  # MLflow's own limit; unless told it gives a thousand
+_LOCK_TAG = "host.lock"  # lock that a run's process holds: its file's inode, a space, its path
+_MAX_SILENCE_MS = 24 * 3600 * 1000  # a day; the host name of a container is gone with it
+_MAX_RESULTS = 50_000  # MLflow's own limit; its default is 1,000
 
 
 def create_run(store: Store, subject: dict[str, str], extra_tags: dict[str, Any]) -> str:
-    """The id of a new run.
+    """Create a run and return its id.
 
     Args:
-        store: to make it in.
-        subject: what it is of, such as {"model": "mnist-cnn"}.
-        extra_tags: that runs are filtered by; its `key` becomes the tag `pipeline.key`.
+        store: store of the run.
+        subject: kind and name of what is trained, such as {"model": "mnist-cnn"}.
+        extra_tags: more tags, which runs are filtered by; `key` becomes the tag `pipeline.key`.
     """
     tags = lineage_tags() | lock_tag(extra_tags.get("key", "")) | subject
     tags |= {_TAG_NAMES.get(key, key): str(value) for key, value in extra_tags.items()}
@@ -34,7 +34,7 @@ def create_run(store: Store, subject: dict[str, str], extra_tags: dict[str, Any]
 
 
 def lock_tag(key: str) -> dict[str, str]:
-    """Return, as a tag of a run of the training `key`, the lock that this process holds while the run is open."""
+    """Return a tag for a run of the training `key`: the lock that this process holds while the run is open."""
     for name in filter(holds_lock, (f"train-{key}", f"run-{key}")):
         file = lock_path(name)
         return {_LOCK_TAG: f"{file.stat().st_ino} {file}"}
@@ -42,53 +42,63 @@ def lock_tag(key: str) -> dict[str, str]:
 
 
 def parent_tags(parent: str | None, name: str, seed: int) -> dict[str, str]:
-    """Facts of the run of a model's training with one more seed, below that with the first; else none."""
+    """Return tags that put the run of a further seed below `parent`, the run of the first; none without a parent."""
     return {"mlflow.parentRunId": parent, RUN_NAME_TAG: f"{name}, seed {seed}"} if parent else {}
 
 
 def search_runs(store: Store, condition: str) -> list[Any]:
-    """Runs of the project's experiment, newest first."""
+    """Return the runs of the project's experiment, newest first.
+
+    Args:
+        store: store to search.
+        condition: condition on the runs, in MLflow's grammar; "" for all.
+    """
     order = ["attributes.start_time DESC"]
     return list(store.client.search_runs([store.experiment_id], condition, max_results=_MAX_RESULTS, order_by=order))
 
 
 def finished_run_ids(store: Store, key: str) -> list[str]:
-    """The ids of the finished runs of a training, newest first."""
+    """Return the ids of the finished runs of the training `key`, newest first."""
     matches = search_runs(store, f"tags.`pipeline.key` = '{key}' and attributes.status = 'FINISHED'")
     return [run.info.run_id for run in matches]
 
 
 def stale_run_ids(store: Store, key: str) -> list[str]:
-    """The ids of a training's runs that say they are running, whose process is gone; newest first."""
+    """Return the ids of the training's runs that are RUNNING, but whose process is gone; newest first."""
     return [run.info.run_id for run in find_running_runs(store, key) if _is_dead(store, run)]
 
 
 def find_running_runs(store: Store, key: str) -> list[Any]:
-    """A training's runs that say they are running, newest first."""
+    """Return the training's runs with status RUNNING, newest first."""
     return search_runs(store, f"tags.`pipeline.key` = '{key}' and attributes.status = 'RUNNING'")
 
 
 def training_host(store: Store, key: str) -> str:
-    """The host that trains `key` now, as far as can be told from here; empty where none does."""
+    """Return the host that trains `key` now, as far as can be seen from here; empty where none does."""
     hosts = [run.data.tags.get("host", "?") for run in find_running_runs(store, key) if not _is_dead(store, run)]
     return next(iter(hosts), "")
 
 
 def close_dead_runs(store: Store, condition: str = "") -> int:
-    """How many runs were closed as KILLED: their process was killed outright and could not say so.
+    """Close the runs as KILLED whose process was killed before it could do so.
 
     Args:
-        store: to look in.
-        condition: a condition on the runs, in MLflow's grammar.
+        store: store to search.
+        condition: condition on the runs, in MLflow's grammar.
+
+    Returns:
+        The number of runs closed.
     """
     run_ids = find_dead_runs(store, condition)
+    if run_ids:
+        logger.debug(f"MLflow: runs whose process is gone, closed as KILLED: {', '.join(run_ids)}")
     for run_id in run_ids:
         store.client.set_terminated(run_id, "KILLED")
     return len(run_ids)
 
 
 def find_dead_runs(store: Store, condition: str = "") -> list[str]:
-    """The ids of the runs that `close_dead_runs` would close."""
+    """Return the ids of the runs with status RUNNING whose process is gone."""
     candidates = search_runs(
         store, " and ".join([part for part in (condition, "attributes.status = 'RUNNING'") if part])
     )
@@ -98,7 +108,7 @@ def find_dead_runs(store: Store, condition: str = "") -> list[str]:
 def _is_dead(store: Store, run: Any) -> bool:
     """Return whether a run's process is gone, or where that cannot be seen, whether it has logged nothing for a day.
 
-    The kernel answers for a lock in every container of the machine; a process has another number in each of them.
+    The kernel knows a lock in every container of the machine; a process has another number in each container.
     """
     tags = run.data.tags
     if tags.get("host") == socket.gethostname():
@@ -112,9 +122,9 @@ def _is_dead(store: Store, run: Any) -> bool:
 
 
 def _is_lock_held(lock: str) -> bool | None:
-    """Return whether another process holds the lock that a tag names; None where it is not to be seen from here.
+    """Return whether another process holds the lock that a tag names; None where the lock cannot be seen from here.
 
-    The folder may have moved, or be called otherwise in this container: the file is told by its inode.
+    The folder may have moved, or have another name in this container: the file is recognized by its inode.
     """
     inode, _, path = lock.partition(" ")
     local_file = lock_path(Path(path).name)
@@ -128,7 +138,7 @@ def _is_lock_held(lock: str) -> bool | None:
 
 
 def process_exists(pid: int) -> bool:
-    """Whether a process of this machine is there."""
+    """Return whether a process of this machine exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What is neither shown nor logged: passwords in addresses, and the values of the environment's secrets."""
+"""Redaction of secrets before a text is printed or logged: passwords in addresses, values of secret variables."""
 
 import os
 import re
@@ -8,14 +8,14 @@ _SECRET_VARIABLES = (
     "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD",
 )  # fmt: skip
 _MIN_SECRET_LENGTH = 6  # characters; the value "a" would be found in every text
-# to the last @, slashes included, for who types a password does not always escape it; a quote more likely ends it
+# up to the last @, slashes included, because a typed password is not always escaped; a quote more likely ends it
 _PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]*):(?:[^\s\"'<>]*|\S*)@")
 _TOKEN_IN_URL = re.compile(r"(https?://)[^/\s:@\"'<>]+@")
 _PASSWORD_IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&\s]*")
 
 
 def redact(text: str) -> str:
-    """A text as it may be shown: each password and secret is three asterisks."""
+    """Return a text in which each password and secret is replaced by three asterisks."""
     for secret in filter(None, map(os.environ.get, _SECRET_VARIABLES)):
         if len(secret) >= _MIN_SECRET_LENGTH:
             text = text.replace(secret, _MASK)

@@ -1,4 +1,7 @@
-"""Addresses of databases and stores, absolute: in the throw-away copy of an experiment a relative one would be lost."""
+"""The store of MLflow: its absolute address, and how it is opened: late, once, under a lock.
+
+A relative address would be lost in the throw-away copy of an experiment, so it counts from the repository.
+"""
 
 import os
 from collections.abc import Iterator
@@ -11,22 +14,42 @@ from urllib.parse import unquote, urlsplit
 from vision_pipeline.config.load import load_params
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.locks import file_lock
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import repo_root
 from vision_pipeline.tracking.relocation import ARTIFACTS, repoint_database
 from vision_pipeline.tracking.secrets import redact
 
-_FILE_STORE_VARIABLE = "MLFLOW_ALLOW_FILE_STORE"  # MLflow's variable, by which it goes on writing into folders
+_DEFAULT_URI = "sqlite:///mlflow.db"  # in the repository's root
+_FILE_STORE_VARIABLE = "MLFLOW_ALLOW_FILE_STORE"  # MLflow's variable, by which it still writes into folders
+# Must be set before MLflow is imported. An unreachable server may cost seconds, not minutes.
+_MLFLOW_ENV = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # else one for each file
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # else at each run's end, with the server's password
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store: MLflow's client, its address and the id of the project's experiment."""
+
+    client: Any
+    uri: str
+    experiment_id: str
 
 
 def resolve_store_uri(address: str, setting: str) -> str:
-    """Return the address of an MLflow store, its file or folder counted from the repository; a server's as it is.
+    """Return the address of an MLflow store, its file or folder counted from the repository; a server's unchanged.
 
     Args:
-        address: as somebody has set it.
+        address: address, absolute or relative.
         setting: the variable or key that it is set in, for messages.
 
     Raises:
-        UserError: it is a database in memory, or a folder, which MLflow no longer writes unless it is asked to.
+        UserError: it is a database in memory, or a folder and MLFLOW_ALLOW_FILE_STORE is not set.
     """
     scheme = urlsplit(address).scheme
     if scheme.startswith("sqlite"):
@@ -45,7 +68,7 @@ def resolve_sqlite_uri(address: str, setting: str) -> str:
     """Return a SQLite database's address with its file counted from the repository.
 
     Args:
-        address: as SQLAlchemy takes it: `?` begins options, and `%` is a character by its number.
+        address: in SQLAlchemy's form: `?` begins options, and `%` a character's number.
         setting: the variable, key or option that it is set in, for messages.
 
     Raises:
@@ -59,7 +82,7 @@ def resolve_sqlite_uri(address: str, setting: str) -> str:
 
 
 def database_file(address: str) -> Path | None:
-    """Return the file of an absolute SQLite address, None of another address."""
+    """Return the file of an absolute SQLite address, None for another address."""
     return Path(_split_sqlite_uri(address)[2]) if address.startswith("sqlite") else None
 
 
@@ -71,31 +94,12 @@ def _split_sqlite_uri(address: str) -> tuple[str, str, str, str]:
     return scheme, prefix, unquote(path).removeprefix(prefix), options
 
 
-# MERGED The MLflow store: opened late, once, under a lock.
-# Must be set before MLflow is imported. An unreachable server may cost seconds, not minutes.
-_MLFLOW_ENV = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # of single files
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # of each run that ends, with the server's password
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-
-_DEFAULT_URI = "sqlite:///mlflow.db"  # in the repository's root
-
-
-@dataclass(frozen=True)
-class Store:
-    """An open store: MLflow's client, its address and the project's experiment."""
-
-    client: Any
-    uri: str
-    experiment_id: str
-
-
 def tracking_mode() -> str:
-    """`on`, `off` or `strict`, from the environment variable TRACKING."""
+    """Return `on`, `off` or `strict`, from the environment variable TRACKING.
+
+    Raises:
+        UserError: it has another value.
+    """
     mode = os.environ.get("TRACKING", "on")
     if mode not in ("on", "off", "strict"):
         raise UserError(f"TRACKING is {mode!r}; allowed: on, off, strict")
@@ -106,7 +110,7 @@ def tracking_uri() -> str:
     """Return MLFLOW_TRACKING_URI, else the param, absolute; `auto` is a database in the repository's root.
 
     Raises:
-        UserError: as `absolute`.
+        UserError: it is a database in memory, or a folder.
     """
     (settings,) = load_params("mlflow")
     if address := os.environ.get("MLFLOW_TRACKING_URI"):
@@ -119,20 +123,20 @@ def registry_uri() -> str | None:
     """Return MLFLOW_REGISTRY_URI, absolute; None where models are registered in the store of the runs.
 
     Raises:
-        UserError: as `absolute`.
+        UserError: it is a database in memory, or a folder.
     """
     address = os.environ.get("MLFLOW_REGISTRY_URI")
     return resolve_store_uri(address, "MLFLOW_REGISTRY_URI") if address else None
 
 
 def open_store() -> Store:
-    """Open the store, making database and experiment where there are none.
+    """Open the store, creating database and experiment where there are none.
 
-    Two processes that make the database at once break it, hence the lock. The database of a repository that was
-    copied or moved is mended.
+    Two processes that create the database at once break it, hence the lock. The database of a repository that was
+    copied or moved is repaired.
 
     Raises:
-        UserError: the project's experiment was deleted, or as `absolute`.
+        UserError: the project's experiment was deleted, or the address is a database in memory or a folder.
     """
     for name, value in _MLFLOW_ENV.items():
         os.environ.setdefault(name, value)
@@ -140,6 +144,7 @@ def open_store() -> Store:
 
     (settings,) = load_params("mlflow")
     uri = tracking_uri()
+    logger.debug(redact(f"MLflow: opening the store {uri}"))
     with file_lock("mlflow-open"):
         client = MlflowClient(tracking_uri=uri, registry_uri=registry_uri())
         if file := database_file(uri):
@@ -157,7 +162,7 @@ def open_store() -> Store:
 
 
 def _format_uri_hint() -> str:
-    """Return what a command of MLflow's is to be told besides, which knows the variable and not params.yaml."""
+    """Return the variable that a command of MLflow's needs in addition, because it does not read params.yaml."""
     (settings,) = load_params("mlflow")
     if settings.tracking_uri == "auto" or os.environ.get("MLFLOW_TRACKING_URI"):
         return ""
@@ -165,7 +170,7 @@ def _format_uri_hint() -> str:
 
 
 def _get_or_create_experiment(client: Any, name: str, artifacts: str | None) -> str:
-    """The id of a new experiment, or of the one that another machine has just made: no lock reaches that far."""
+    """Return the id of a new experiment, or of the one that another machine has just created: no lock reaches it."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -177,7 +182,7 @@ def _get_or_create_experiment(client: Any, name: str, artifacts: str | None) -> 
 
 
 def require_store() -> Store:
-    """`open_store`, for a command that is of no use without it.
+    """Open the store for a command that cannot work without it.
 
     Raises:
         UserError: the store cannot be opened.
@@ -191,7 +196,7 @@ def require_store() -> Store:
 
 
 def open_existing() -> Store | None:
-    """The store, for a command that may do without it; None where there is none yet, or TRACKING is off.
+    """Open the store for a command that can work without it; None where there is none yet, or TRACKING is off.
 
     Raises:
         UserError: it cannot be opened.
@@ -203,10 +208,14 @@ def open_existing() -> Store | None:
 
 @contextmanager
 def store_errors(store: Store, consequence: str) -> Iterator[None]:
-    """Say in one line that the store failed inside the block.
+    """Turn a failure of the store inside the block into one line.
+
+    Args:
+        store: the store that is used inside the block.
+        consequence: what was not done then, for the message.
 
     Raises:
-        UserError: it did; `consequence` was not done.
+        UserError: the store failed.
     """
     from mlflow.exceptions import MlflowException
 
@@ -217,6 +226,6 @@ def store_errors(store: Store, consequence: str) -> Iterator[None]:
 
 
 def _locate_artifacts(uri: str) -> str | None:
-    """Return the folder beside the database; a server knows its own."""
+    """Return the folder of artifacts beside a database; None for a server, which has its own."""
     file = database_file(uri)
     return (file.parent / ARTIFACTS).as_uri() if file else None

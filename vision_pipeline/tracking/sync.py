@@ -1,4 +1,4 @@
-"""MLflow as a view of what DVC has: the runs of the workspace's models, restored and completed."""
+"""MLflow as a view of what DVC has: runs of the workspace's models and of DVC's experiments, restored and completed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,16 +30,16 @@ from vision_pipeline.vcs.dvc_lock import DvcLock, md5_tags
 from vision_pipeline.vcs.experiments import DvcExperiment, read_commits
 from vision_pipeline.vcs.git import cat_files, extract_tree
 
-# logs the model to serve under a run, given MLflow's client, the run's id and the model's name; whether it could
+# logs the model to serve, given MLflow's client, the run's id and the model's name; returns whether it could
 LogServedModel = Callable[[Any, str, str], bool]
 
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What became of a model's run.
+    """The outcome of the sync of a model's run.
 
     Attributes:
-        name: of the model.
+        name: name of the model, with its seed where that is not the first.
         status: "present", "restored", "completed" or "skipped".
         note: what was added, why it was skipped, or what is odd; may be empty.
     """
@@ -51,7 +51,15 @@ class SyncResult:
 
 @dataclass(frozen=True)
 class _LocalRun:
-    """What is left of a training of the workspace: its folders, what was logged of it, the run above its own."""
+    """A training of the workspace.
+
+    Attributes:
+        title: name of the model, with its seed where that is not the first.
+        folder: folder with its `training.json`.
+        reports: folder of its reports.
+        records: what its run should have, by part.
+        parent: id of the run of the first seed, None for that one.
+    """
 
     title: str
     folder: Path
@@ -61,7 +69,16 @@ class _LocalRun:
 
 
 def sync_model(store: Store, name: str, lock: DvcLock, log_served_model: LogServedModel) -> Iterator[SyncResult]:
-    """See to it that a model of the workspace has one finished run with all that its stages log, and so each seed.
+    """Give a model of the workspace, and each of its seeds, one finished run with all that its stages log.
+
+    Args:
+        store: store of the runs.
+        name: name of the model.
+        lock: the workspace's dvc.lock.
+        log_served_model: logs the exported model to serve.
+
+    Yields:
+        The outcome for the first seed, then for each further one.
 
     Raises:
         UserError: a report cannot be read, or the store failed.
@@ -82,7 +99,7 @@ def sync_model(store: Store, name: str, lock: DvcLock, log_served_model: LogServ
 def _sync_run(
     store: Store, local_run: _LocalRun, log_more: Callable[[str], list[str]] = lambda run_id: []
 ) -> SyncResult:
-    """Restore or complete the run of a training; `log_more` logs, under a run's id, what no record holds."""
+    """Restore or complete the run of a training; `log_more` logs what no record holds, and returns its parts."""
     training = read_json(local_run.folder / "training.json")
     key = training["key"]
     with file_lock(f"run-{key}"), store_errors(store, f"the run of {local_run.title} was not completed"):
@@ -104,7 +121,7 @@ def _sync_run(
 
 
 def _make_seed_record(name: str, seed: int, lock: DvcLock) -> RunRecord:
-    """The figures of one more seed on the test set; nothing where it was not tested since it was trained."""
+    """Return the test record of one more seed; empty where it was not tested since it was trained."""
     path = model_report_dir(name) / "seeds.csv"
     if not path.exists() or not _is_tested(name, lock):
         return RunRecord({}, {}, {})
@@ -116,7 +133,7 @@ def _is_tested(name: str, lock: DvcLock) -> bool:
 
 
 def collect_records(name: str, lock: DvcLock) -> dict[str, RunRecord]:
-    """What the stages log of a model of the workspace; the files of an older training's test are left out."""
+    """Return what the stages log of a model of the workspace, by part; the test of an older training is left out."""
     reports = model_report_dir(name)
     records = {"training": training_record(reports), "lineage": RunRecord({}, md5_tags(lock, name), {})}
     if (reports / "metrics.json").exists() and _is_tested(name, lock):
@@ -127,7 +144,7 @@ def collect_records(name: str, lock: DvcLock) -> dict[str, RunRecord]:
 
 
 def _explain_skip(store: Store, local_run: _LocalRun, key: str) -> str:
-    """Why a training's files make no run now; empty where they do."""
+    """Return why no run can be made from a training's files now; empty where it can."""
     report, name = local_run.reports / "train.json", local_run.title.partition(",")[0]
     if not report.exists():
         return f"{report} is missing; `dvc checkout` or `dvc repro train@{name}` brings it"
@@ -138,7 +155,7 @@ def _explain_skip(store: Store, local_run: _LocalRun, key: str) -> str:
 
 
 def _log_missing(run: Run, client: Any, records: dict[str, RunRecord]) -> list[str]:
-    """Log what the run lacks; what that was."""
+    """Log what the run lacks; return the names of these parts."""
     added = []
     for part, record in records.items():
         if missing := missing_from_run(client, str(run.id), record):
@@ -148,7 +165,7 @@ def _log_missing(run: Run, client: Any, records: dict[str, RunRecord]) -> list[s
 
 
 def _log_missing_dataset(run: Run, store: Store, inputs: Path) -> list[str]:
-    """Log the data set that the model was trained on, where the run lacks it and it is there."""
+    """Log the data set that the model was trained on, where the run lacks it and the data exist here."""
     run_inputs = store.client.get_run(run.id).inputs
     if (run_inputs and run_inputs.dataset_inputs) or not (inputs / "dataset.json").exists():
         return []
@@ -157,7 +174,7 @@ def _log_missing_dataset(run: Run, store: Store, inputs: Path) -> list[str]:
 
 
 def _lacks_served_model(store: Store, run_id: str, name: str, lock: DvcLock) -> bool:
-    """Return whether there is an ONNX file and the run has no model to serve, or that one's files are gone."""
+    """Return whether there is an ONNX file and the run has no model to serve, or that model's files are gone."""
     outputs = store.client.get_run(run_id).outputs
     models = outputs.model_outputs if outputs else []
     return _is_exported(name, lock, "model.onnx") and not any(has_files(store, model.model_id) for model in models)
@@ -167,9 +184,8 @@ def _is_exported(name: str, lock: DvcLock, file: str) -> bool:
     return (EXPORTS / name / file).exists() and lock.is_consistent(f"export@{name}", f"train@{name}", MODELS / name)
 
 
-# MERGED The MLflow runs of DVC's experiments: tagged, or made again from what git holds.
 def sync_experiment(store: Store, experiment: DvcExperiment) -> dict[str, int]:
-    """Tag the finished run of each of an experiment's models; of one that has no run, make it from git.
+    """Tag the finished run of each model of a DVC experiment; a model without a run gets one from what git holds.
 
     Returns:
         How many were "present", "tagged", "restored", or "unknown": the experiment's dvc.lock has no such training.
@@ -182,31 +198,36 @@ def sync_experiment(store: Store, experiment: DvcExperiment) -> dict[str, int]:
         if not report:
             continue
         with file_lock(f"run-{report['key']}"):
-            counts[_sync_experiment_run(store, experiment, name, report["key"], lock)] += 1
+            counts[_sync_experiment_run(store, experiment, name, key=report["key"], lock=lock)] += 1
     return counts
 
 
-def _sync_experiment_run(store: Store, experiment: DvcExperiment, name: str, key: str, lock: DvcLock) -> str:
+def _sync_experiment_run(store: Store, experiment: DvcExperiment, name: str, *, key: str, lock: DvcLock) -> str:
+    """Tag or make the run of one model; return what was done."""
     tag = {f"dvc.exp.{experiment.name}": "1"}
     for run_id in finished_run_ids(store, key)[:1]:
         if tag.items() <= store.client.get_run(run_id).data.tags.items():
             return "present"
         store.client.set_tag(run_id, *next(iter(tag.items())))
         return "tagged"
-    return "restored" if _restore_experiment_run(store, experiment, name, lock, tag) else "unknown"
+    return "restored" if _restore_experiment_run(store, experiment, name, lock=lock, tag=tag) else "unknown"
 
 
 def _make_settings(name: str, params: dict[str, Any]) -> dict[str, Any]:
-    """What a model was trained with, as its `training.json` has it."""
+    """Return the settings of a training in the form of its `training.json`, from the params of dvc.lock."""
     model = dict(params[f"models.{name}"])
     seed, *_ = model.pop("seeds", None) or [params["seed"]]
     return {"name": name, "seed": seed, "subset_seed": params["seed"], "model": model}
 
 
 def _restore_experiment_run(
-    store: Store, experiment: DvcExperiment, name: str, lock: DvcLock, tag: dict[str, str]
+    store: Store, experiment: DvcExperiment, name: str, *, lock: DvcLock, tag: dict[str, str]
 ) -> bool:
-    """Make a run from what git holds of a model: its training and its test, without pictures, data and exports."""
+    """Make a run from what git holds of a model: its training and its test, without plots, data and exports.
+
+    Returns:
+        False where dvc.lock has no such training.
+    """
     params = lock.params(f"train@{name}")
     if f"models.{name}" not in params:
         return False
@@ -215,7 +236,7 @@ def _restore_experiment_run(
         reports = extract_tree(experiment.commit, model_report_dir(name), Path(folder))
         report = json.loads((reports / "train.json").read_text(encoding="utf-8"))
         settings = _make_settings(name, params) | {field: report[field] for field in HARDWARE_FIELDS if field in report}
-        run = Run(store, restore_run(store, settings, reports, None, tags))
+        run = Run(store, restore_run(store, settings, reports, None, tags=tags))
         if (reports / "metrics.json").exists() and lock.is_consistent(
             f"evaluate@{name}", f"train@{name}", MODELS / name
         ):

@@ -5,31 +5,32 @@ from pathlib import Path
 from typing import Any
 
 from vision_pipeline.config.effective import fill_defaults_at
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError
 
-_STABLE_S, _MAX_WAIT_S = 0.2, 10.0  # seconds without a change; until it is read all the same
+_STABLE_S = 0.2  # a file that did not change for so many seconds is complete
+_MAX_WAIT_S = 10.0  # after so many seconds a file that still changes is read
 
 
 class DvcLock:
-    """A dvc.lock's content; of a stage that it does not know, everything is empty.
+    """The content of a dvc.lock; params and hashes of a stage that it does not contain are empty.
 
     Attributes:
-        stages: by name, what it says of each that has run.
+        stages: the entry of each stage that has run, by name.
     """
 
     def __init__(self, text: str) -> None:
         """Read the text of a dvc.lock, which may be empty.
 
         Raises:
-            UserError: it is no dvc.lock.
+            ArtifactError: it is no dvc.lock.
         """
         from ruamel.yaml import YAML, YAMLError
 
         try:
             self.stages: dict[str, Any] = dict((YAML(typ="safe").load(text) or {}).get("stages") or {})
-        except (YAMLError, AttributeError, TypeError, ValueError) as error:  # those of what is no mapping
+        except (YAMLError, AttributeError, TypeError, ValueError) as error:  # the last three: it is no mapping
             reason = (str(error).splitlines() or [""])[0]
-            raise UserError(f"dvc.lock is damaged ({reason}); `git checkout dvc.lock` mends it") from error
+            raise ArtifactError(f"dvc.lock is damaged ({reason}); `git checkout dvc.lock` mends it") from error
 
     def params(self, stage: str) -> dict[str, Any]:
         """Return the effective values that a stage has run with, by the keys that it declares."""
@@ -57,10 +58,10 @@ def md5_tags(lock: DvcLock, name: str) -> dict[str, str]:
 
 
 def read_workspace_lock() -> DvcLock:
-    """Read the working folder's dvc.lock. DVC writes it in place, piece by piece: it must not change for a moment.
+    """Read the working folder's dvc.lock once it has not changed for a moment, because DVC writes it piece by piece.
 
     Raises:
-        UserError: as `DvcLock`.
+        ArtifactError: it is no dvc.lock.
     """
     file = Path("dvc.lock")
     deadline = time.monotonic() + _MAX_WAIT_S

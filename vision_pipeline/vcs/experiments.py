@@ -21,9 +21,9 @@ class DvcExperiment:
     """A DVC experiment.
 
     Attributes:
-        name: DVC's.
-        commit: that holds its params and reports.
-        baseline: the commit that it began from.
+        name: the name that DVC or the user chose.
+        commit: the commit with its params and reports.
+        baseline: the commit that it started from.
     """
 
     name: str
@@ -84,8 +84,8 @@ class CommitState:
     """The params and reports of a commit, from git.
 
     Attributes:
-        params: of params.yaml.
-        reports: by model of `params`, what its `train.json` and `metrics.json` say together; empty where it has none.
+        params: the effective values of params.yaml.
+        reports: the joined contents of `train.json` and `metrics.json` by model of `params`; empty without files.
     """
 
     params: dict[str, Any]

@@ -9,15 +9,18 @@ from pathlib import Path
 
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.files import write_bytes
+from vision_pipeline.core.logging import logger
 
-_TIMEOUT_S = 10  # for what a training asks; a command that reads many commits may take longer
+_TIMEOUT_S = 10  # for the calls of a training; a command that reads many commits may take longer
+_COMMIT_FIX = "git add -A && git commit -m 'As downloaded'"
+_INIT_FIX = f"git init && {_COMMIT_FIX}"
 
 
 def git_or_empty(*arguments: str, seconds: float | None = _TIMEOUT_S) -> str:
-    """Return git's answer, stripped; empty where it has found nothing.
+    """Return git's output, stripped; empty where it has no result.
 
     Raises:
-        UserError: git did not answer; the message has its own, which often names the fix.
+        UserError: git failed; the line contains git's own message, which often names the fix.
     """
     return _run_git(*arguments, seconds=seconds).decode(errors="replace").strip()
 
@@ -26,17 +29,17 @@ def git_diff(*arguments: str) -> str:
     """Return `git diff` as `git apply` takes it, whatever the user's settings; empty where nothing differs.
 
     Raises:
-        UserError: as `git`.
+        UserError: git failed.
     """
     options = ("--binary", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/")
     return _run_git("diff", *options, *arguments, seconds=_TIMEOUT_S).decode(errors="replace")
 
 
 def git_checked(*arguments: str) -> str:
-    """Return git's answer, as it is.
+    """Return git's output unchanged.
 
     Raises:
-        UserError: as `git`, or it has found nothing.
+        UserError: git failed or has no result.
     """
     return _run_git(*arguments, allow_empty=False).decode(errors="replace")
 
@@ -45,7 +48,7 @@ def show_file(commit: str, path: Path) -> str:
     """Return a text file's content in a commit.
 
     Raises:
-        UserError: as `git_checked`.
+        UserError: git failed, or the commit has no such file.
     """
     return git_checked("show", _make_object_name(commit, path))
 
@@ -67,7 +70,7 @@ def cat_files(files: Sequence[tuple[str, Path]]) -> list[str | None]:
 
 
 def extract_tree(commit: str, folder: Path, target: Path) -> Path:
-    """Write the files of `folder` in a commit below `target`; the folder that they lie in."""
+    """Write the files of `folder` in a commit below `target`; return the folder that contains them."""
     with tarfile.open(fileobj=io.BytesIO(_run_git("archive", commit, folder.as_posix()))) as archive:
         for member in archive:
             file = archive.extractfile(member) if member.isfile() else None
@@ -85,7 +88,7 @@ def locate_project() -> tuple[Path, Path]:
     """Return git's top folder and, relative to it, the project's: `.`, or a folder of a monorepo.
 
     Raises:
-        UserError: as `git_checked`.
+        UserError: git failed.
     """
     top, project = (
         git_checked("rev-parse", option).removesuffix("\n") for option in ("--show-toplevel", "--show-prefix")
@@ -94,8 +97,9 @@ def locate_project() -> tuple[Path, Path]:
 
 
 def _run_git(*arguments: str, stdin: bytes = b"", seconds: float | None = None, allow_empty: bool = True) -> bytes:
-    """Return what git prints; with `allow_empty`, no result (exit code 1, or no message) is an answer, too."""
+    """Return git's output; with `allow_empty`, no result (exit code 1, or no message) is an empty output."""
     command = f"`git {' '.join(arguments)}`"
+    logger.debug(command)
     try:
         result = subprocess.run(["git", *arguments], input=stdin, capture_output=True, timeout=seconds, check=False)
     except OSError as error:
@@ -108,12 +112,8 @@ def _run_git(*arguments: str, stdin: bytes = b"", seconds: float | None = None, 
     raise UserError(f"{command} failed: {message or f'exit code {result.returncode}'}")
 
 
-_COMMIT_FIX = "git add -A && git commit -m 'As downloaded'"
-_INIT_FIX = f"git init && {_COMMIT_FIX}"
-
-
 def explain_missing_commit() -> tuple[str, str] | None:
-    """Return what stands in the way and the fix; None where git's last commit has this folder's dvc.yaml."""
+    """Return the obstacle and the fix; None where git's last commit has this folder's dvc.yaml."""
     try:
         result = subprocess.run(
             ["git", "ls-tree", "HEAD", "--", "dvc.yaml"],
@@ -134,15 +134,15 @@ def explain_missing_commit() -> tuple[str, str] | None:
 
 
 def explain_missing_repository() -> tuple[str, str]:
-    """Return what to say of a folder without `.git`, and the fix."""
+    """Return the line for a folder without `.git`, and the fix."""
     return f"{Path.cwd()} is no git repository, as when it was downloaded as a ZIP file", _INIT_FIX
 
 
 def require_commit() -> None:
-    """Let pass a folder of which git has a commit.
+    """Refuse a folder without a commit.
 
     Raises:
-        UserError: it has none; the message names the fix.
+        UserError: git has no commit of this folder; the message names the fix.
     """
     if problem := explain_missing_commit():
         raise UserError("; fix: ".join(problem))

@@ -1,13 +1,16 @@
-"""Tracked files whose line ends git has changed on the way into the working folder (core.autocrlf)."""
+"""Find files whose line ends git changed on the way into the working folder (core.autocrlf), here and in dvc.lock."""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from vision_pipeline.core.text import join_limited
 from vision_pipeline.vcs.git import explain_missing_commit, git_or_empty
 
-# `git checkout` alone writes nothing: git takes the files for unchanged
+_Conversion = Callable[[bytes], bytes]
+
+# `git checkout` alone writes nothing, because git takes the files for unchanged
 LINE_ENDS_FIX = (
     "git config core.autocrlf false && git rm -rq --cached . && git reset -q --hard (drops what is not committed, "
     "which `git diff --ignore-cr-at-eol` shows), or clone anew"
@@ -23,20 +26,16 @@ def find_converted_files() -> list[str]:
 
 
 def describe_converted(files: list[str]) -> str:
-    """Return what to say of them."""
-    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    return f"{files[0]}{more} have the line ends CRLF here, LF in git: DVC takes them for changed"
-
-
-_Conversion = Callable[[bytes], bytes]
+    """Return the line for files of `find_converted_files`."""
+    return f"{join_limited(files, 1)} have the line ends CRLF here, LF in git: DVC takes them for changed"
 
 
 def find_other_line_ends(root: Path, recorded: Mapping[str, str]) -> list[str]:
     """Return the paths whose recorded MD5 is that of other line ends than they have here.
 
     Args:
-        root: of a clone, as git has made it.
-        recorded: by path, the MD5 of dvc.lock; of a folder that of its list of files, which ends with `.dir`.
+        root: the folder of a fresh clone.
+        recorded: the MD5 in dvc.lock by path; a folder's is that of its list of files and ends with `.dir`.
     """
     existing = {path: md5 for path, md5 in recorded.items() if (root / path).exists()}
     return [
@@ -48,14 +47,12 @@ def find_other_line_ends(root: Path, recorded: Mapping[str, str]) -> list[str]:
 
 
 def explain_line_ends(paths: Iterable[str]) -> list[str]:
-    """Return one line of the files whose line ends were others; none without such a file."""
-    first, *more = [*paths, ""]
-    if not first:
+    """Return one line for files of `find_other_line_ends`; no line without such a file."""
+    if not (files := list(paths)):
         return []
-    others = f" and {len(more) - 1} more" if len(more) > 1 else ""
     return [
-        f"line ends: {first}{others} had other line ends (CRLF or LF) when dvc.lock was made than the commit has; "
-        "`vision doctor` there says how to mend it"
+        f"line ends: {join_limited(files, 1)} had other line ends (CRLF or LF) when dvc.lock was made than the commit "
+        "has; `vision doctor` there says how to mend it"
     ]
 
 
@@ -68,7 +65,7 @@ def _to_lf(text: bytes) -> bytes:
 
 
 def _compute_dvc_md5(path: Path, convert: _Conversion) -> str:
-    """Return what DVC would call a file or a folder whose texts were changed."""
+    """Return the MD5 that DVC would record for a file or folder after `convert` on its text files."""
     if path.is_file():
         content = path.read_bytes()
         return _md5_hex(content if b"\0" in content else convert(content))  # git converts no binary file

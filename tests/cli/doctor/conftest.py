@@ -10,7 +10,7 @@ import pytest
 from dvc.repo import Repo
 from tiny_project import git
 
-from vision_pipeline.cli.doctor import hardware as machine
+from vision_pipeline.cli.doctor import hardware
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> 
         git(*command)
     git("config", "user.email", "x@example.com")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(machine, "count_visible_gpus", lambda: 0)
+    monkeypatch.setattr(hardware, "count_visible_gpus", lambda: 0)
     for name in ("DATA_MIRROR", "DVC_ROOT", "TRACKING", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     return root

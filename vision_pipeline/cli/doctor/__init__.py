@@ -1,1 +1,1 @@
-"""TODO"""
+"""`vision doctor`: checks of environment, hardware, data and of what killed processes have left."""

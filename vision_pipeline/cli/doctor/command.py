@@ -1,4 +1,4 @@
-"""`vision doctor`: what of this machine and environment stands in the way, and how to mend it."""
+"""`vision doctor`: problems of environment, hardware, data and leftovers, each with its fix."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -6,11 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vision_pipeline.cli.doctor import data, environment
-from vision_pipeline.cli.doctor import hardware as disk
-from vision_pipeline.cli.doctor import hardware as machine
-from vision_pipeline.cli.doctor import stale_state as leftovers
-from vision_pipeline.cli.doctor import stale_state as tracking
+from vision_pipeline.cli.doctor import data, environment, hardware, stale_state
 from vision_pipeline.cli.doctor.finding import PROBLEM, Finding, problem
 from vision_pipeline.core.errors import UserError
 
@@ -45,24 +41,24 @@ def _list_checks(offline: bool) -> dict[str, Callable[[], Iterator[Finding]]]:
         "identity": environment.check_git_identity,
         "DVC": environment.check_dvc,
         "params": data.check_params,
-        "device": machine.check_device,
-        "cores": machine.check_cores,
-        "memory": machine.check_memory,
-        "disk": disk.check_disk_space,
-        "folder": disk.check_writable,
-        "links": disk.check_links,
-        "locks": leftovers.check_locks,
-        "leftovers": leftovers.check_partial_files,
-        "stash": leftovers.check_stash,
-        "MLflow": tracking.check_mlflow,
-        "Optuna": tracking.check_optuna,
+        "device": hardware.check_device,
+        "cores": hardware.check_cores,
+        "memory": hardware.check_memory,
+        "disk": hardware.check_disk_space,
+        "folder": hardware.check_writable,
+        "links": hardware.check_links,
+        "locks": stale_state.check_locks,
+        "leftovers": stale_state.check_partial_files,
+        "stash": stale_state.check_stash,
+        "MLflow": stale_state.check_mlflow,
+        "Optuna": stale_state.check_optuna,
         "copies": data.check_experiments,
         "sources": partial(data.check_sources, offline),
     }
 
 
 def _run_check(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """What a check finds; what it refuses to go on with is a problem, too, and says its fix itself."""
+    """Yield the findings of a check; a UserError is a problem, too, and its message has the fix."""
     try:
         yield from check()
     except UserError as error:

@@ -1,4 +1,4 @@
-"""params.yaml, and the data and weights that it asks for."""
+"""Checks of params.yaml, and of the data and weights that it names."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from vision_pipeline.sources.catalog import read_entry
 
 
 def check_params() -> Iterator[Finding]:
-    """Whether params.yaml is valid, and every path that it names is there."""
+    """Check that params.yaml is valid, and that every path in it exists."""
     errors = list_validation_errors() or list(check_paths_exist(*load_params("datasets", "policies")))
     if errors:
         yield problem(f"params.yaml: {'; '.join(errors)}", "change that; `git diff params.yaml` shows your edits")
@@ -25,16 +25,16 @@ def check_params() -> Iterator[Finding]:
 
 
 def check_experiments() -> Iterator[Finding]:
-    """Whether a copy of the project, in which DVC runs experiments, would have all that they need."""
+    """Check that a copy of the project, in which DVC runs experiments, would have all that they need."""
     findings = [note(*obstacle) for obstacle in find_obstacles(parse_file(PARAMS, safe_load))]
     yield from findings or [ok("DVC can run experiments in a copy of what git and DVC track")]
 
 
 def check_sources(offline: bool) -> Iterator[Finding]:
-    """What is at hand and could be better, and what is not at hand and cannot be had.
+    """Check for data and weights that could be better, and for those that are missing and cannot be had.
 
     Args:
-        offline: ask no host.
+        offline: look in DATA_MIRROR only.
     """
     datasets, backbones = load_params("datasets", "backbones")
     notices = [*iter_data_status(datasets, RAW, not offline), *iter_weight_status(backbones, WEIGHTS, not offline)]
@@ -49,12 +49,12 @@ def check_sources(offline: bool) -> Iterator[Finding]:
 
 
 def _check_missing_dataset(name: str, dataset: AnyDatasetConfig, offline: bool) -> list[Finding]:
-    """Return what keeps a public data set that is not here yet from being fetched."""
+    """Return what keeps a missing public data set from being fetched."""
     return [] if offline and dataset.source in ("auto", "official") else _check_available(name, dataset, offline)
 
 
 def _check_available(name: str, dataset: AnyDatasetConfig, offline: bool) -> list[Finding]:
-    """Whether the mirror or a host has it; asked as what would take the place of a stand-in."""
+    """Return a finding where neither the mirror nor a host has a data set, searched as a stand-in's replacement."""
     if dataset.source == "stand-in":
         return []
     with TemporaryDirectory() as folder:

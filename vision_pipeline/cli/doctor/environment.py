@@ -1,10 +1,9 @@
-"""Python, its packages and the programs that the pipeline calls."""
+"""Checks of Python, its packages, and the programs that the pipeline calls: git and DVC."""
 
 import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -18,16 +17,17 @@ from vision_pipeline.cli.doctor.finding import Finding, note, ok, problem
 from vision_pipeline.cli.pipeline.dvc import open_repository
 from vision_pipeline.core.environment import INSTALL_COMMAND, code_root, find_checkout
 from vision_pipeline.core.system import find_version_mismatches
+from vision_pipeline.core.text import join_limited
 from vision_pipeline.vcs.git import explain_missing_commit, git_or_empty
 from vision_pipeline.vcs.line_ends import LINE_ENDS_FIX, describe_converted, find_converted_files
 
 _LOCK_FILE, _PROJECT_FILE = Path("requirements.lock"), Path("pyproject.toml")
 _TESTED_PYTHON = "3.11"
-_MAX_NAMES = 5  # packages
+_MAX_NAMES = 5  # packages named in a line
 
 
 def check_python() -> Iterator[Finding]:
-    """Whether it is the tested version."""
+    """Check that Python has the tested version."""
     version = platform.python_version()
     if version.startswith(f"{_TESTED_PYTHON}."):
         yield ok(f"Python {version}")
@@ -38,7 +38,7 @@ def check_python() -> Iterator[Finding]:
 
 
 def check_code() -> Iterator[Finding]:
-    """Say which checkout's code runs, and whether the environment has another one installed."""
+    """Check that the code that runs is the installed checkout."""
     root, installed = code_root(), _find_installed_checkout()
     if installed == root or find_checkout() is None:
         yield ok(f"the code of {root} runs")
@@ -49,9 +49,8 @@ def check_code() -> Iterator[Finding]:
 
 def _find_installed_checkout() -> Path | None:
     """Return the checkout that `pip install -e` has put into this environment, else the folder of the packages."""
-    site_packages = [
-        path for path in sys.path if path.endswith("-packages")
-    ]  # not the build's notes in the checkout itself
+    # without the checkout itself, which has the metadata of its build
+    site_packages = [path for path in sys.path if path.endswith("-packages")]
     for distribution in distributions(name="vision-pipeline", path=site_packages):
         source = json.loads(distribution.read_text("direct_url.json") or "{}")
         if source.get("dir_info", {}).get("editable"):
@@ -61,7 +60,7 @@ def _find_installed_checkout() -> Path | None:
 
 
 def check_packages() -> Iterator[Finding]:
-    """Those of requirements.lock: without what pyproject.toml names stages fail; others may change last bits."""
+    """Check the packages of requirements.lock: without those of pyproject.toml stages fail; others may change bits."""
     if not (_LOCK_FILE.exists() and _PROJECT_FILE.exists()):
         yield problem(f"{_LOCK_FILE} or {_PROJECT_FILE} is missing", "run from the repository's root")
         return
@@ -78,25 +77,18 @@ def check_packages() -> Iterator[Finding]:
     ]
     fix = f"pip install -r {_LOCK_FILE}"
     if required_missing := [name for name in missing if name in required]:
-        yield problem(f"missing: {_format_names(required_missing)}", fix)
+        yield problem(f"missing: {join_limited(required_missing, _MAX_NAMES)}", fix)
     if optional := [name for name in missing if name not in required]:
-        yield note(f"missing, and perhaps not needed: {_format_names(optional)}", fix)
+        yield note(f"missing, and perhaps not needed: {join_limited(optional, _MAX_NAMES)}", fix)
     if mismatch_lines:
-        yield note(
-            f"other versions than in {_LOCK_FILE}: {_format_names(mismatch_lines)}; results may differ in their last bits",
-            fix,
-        )
+        versions = join_limited(mismatch_lines, _MAX_NAMES)
+        yield note(f"other versions than in {_LOCK_FILE}: {versions}; results may differ in their last bits", fix)
     if not mismatches:
         yield ok(f"all are as in {_LOCK_FILE}")
 
 
-def _format_names(names: list[str]) -> str:
-    more = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
 def check_programs() -> Iterator[Finding]:
-    """`python` and `dvc`, which must be this environment's, for DVC runs the `python` that it finds on PATH."""
+    """Check that `python` and `dvc` are this environment's: DVC runs the `python` that it finds on PATH."""
     env_bin = Path(sys.executable).parent.resolve()
     fix = f". {Path(sys.prefix) / 'bin' / 'activate'}"
     for name in ("python", "dvc"):
@@ -110,16 +102,15 @@ def check_programs() -> Iterator[Finding]:
 
 
 def check_git() -> Iterator[Finding]:
-    """Whether git is there, and has a commit of this folder."""
+    """Check that git is installed, and has a commit of this folder."""
     if missing := explain_missing_commit():
         yield problem(*missing)
         return
-    result = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    yield ok(f"commit {result.stdout.strip()}")
+    yield ok(f"commit {git_or_empty('rev-parse', '--short', 'HEAD')}")
 
 
 def check_line_ends() -> Iterator[Finding]:
-    """Whether the files have the line ends here that git has."""
+    """Check that the files have the line ends here that they have in git."""
     if files := find_converted_files():
         yield problem(describe_converted(files), LINE_ENDS_FIX)
     else:
@@ -127,7 +118,7 @@ def check_line_ends() -> Iterator[Finding]:
 
 
 def check_git_identity() -> Iterator[Finding]:
-    """Say whether git knows who commits, which every DVC experiment does; DVC guesses no name as git may."""
+    """Check that git has a name and an address for commits, which every DVC experiment makes; DVC guesses none."""
     missing = [
         key for key in ("name", "email") if not (_is_in_environment(key) or git_or_empty("config", f"user.{key}"))
     ]
@@ -143,6 +134,6 @@ def _is_in_environment(key: str) -> bool:
 
 
 def check_dvc() -> Iterator[Finding]:
-    """Say whether DVC opens this repository: `repository` refuses with the fix."""
+    """Check that DVC opens this repository; `open_repository` raises an error with the fix."""
     with open_repository():
         yield ok("the repository opens")

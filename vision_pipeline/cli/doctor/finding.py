@@ -1,4 +1,4 @@
-"""What `vision doctor` finds."""
+"""The findings of `vision doctor`."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ OK, NOTE, PROBLEM = "ok", "note", "PROBLEM"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """A finding of a check.
 
     Attributes:
         level: `OK`; `NOTE`, which is worth knowing and stops nothing; or `PROBLEM`.
-        message: what is so, in a line.
+        message: the finding, in a line.
         fix: what to do about it, empty where there is nothing to do.
     """
 
@@ -21,15 +21,15 @@ class Finding:
 
 
 def ok(message: str) -> Finding:
-    """All is well."""
+    """Return a finding that all is well."""
     return Finding(OK, message)
 
 
 def note(message: str, fix: str) -> Finding:
-    """Something worth knowing, and what could be done."""
+    """Return a finding that is worth knowing, and what could be done."""
     return Finding(NOTE, message, fix)
 
 
 def problem(message: str, fix: str) -> Finding:
-    """Something that fails now or will, and how to mend it."""
+    """Return a finding of something that fails now or will, and its fix."""
     return Finding(PROBLEM, message, fix)

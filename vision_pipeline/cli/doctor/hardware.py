@@ -1,4 +1,4 @@
-"""The machine: device, cores and memory."""
+"""Checks of the hardware: device, cores, memory and disk."""
 
 import os
 import shutil
@@ -11,16 +11,19 @@ from vision_pipeline.cli.pipeline.schedule import count_visible_gpus, default_jo
 from vision_pipeline.config.load import load_params
 from vision_pipeline.core.system import count_available_cpus
 
-_GB = 10**9
-_STAGE_MEMORY = _GB  # memory; a training of photos takes half of it (benchmarks/results.md)
+_GB = 10**9  # bytes
+_DATA = 2.3 * _GB  # `make` on real images leaves so much (README, "Time, disk, cleaning up")
+_ARRAYS_TWICE = 2 * _DATA  # with a copy in DVC's cache
+_WRITTEN_DIRS = (".", ".git", ".dvc", "data", "models", "exports", "reports")
+_STAGE_MEMORY = _GB  # bytes; a training of photos takes half of it (benchmarks/results.md)
 _MEMINFO, _CPU_QUOTA = Path("/proc/meminfo"), Path("/sys/fs/cgroup/cpu.max")
 
 
 def check_device() -> Iterator[Finding]:
-    """What `device`, `precision` and `threads` come to here, and whether torch sees the GPU that has a driver."""
+    """Report the device, precision and threads in use, and check that torch sees a GPU that has a driver."""
     try:
         import torch
-    except (ImportError, OSError) as error:  # OSError: a library of CUDA's is damaged
+    except (ImportError, OSError) as error:  # OSError: a library of CUDA is damaged
         yield problem(f"torch cannot be imported: {error}", "pip install --force-reinstall -r requirements.lock")
         return
     from vision_pipeline.runtime.device import setup_runtime
@@ -34,13 +37,13 @@ def check_device() -> Iterator[Finding]:
     requested, precision, threads = load_params("device", "precision", "threads")
     runtime = setup_runtime(requested, precision, threads, has_convolutions=True)
     yield ok(
-        f"`device: {requested}` is {runtime.device.type} ({runtime.device_name}), `precision: {precision}` of networks with "
-        f"convolutions {runtime.precision} ({runtime.precision_reason}), `threads: {threads}` is {runtime.threads}"
+        f"`device: {requested}` is {runtime.device.type} ({runtime.device_name}), `precision: {precision}` of networks "
+        f"with convolutions {runtime.precision} ({runtime.precision_reason}), `threads: {threads}` is {runtime.threads}"
     )
 
 
 def check_cores() -> Iterator[Finding]:
-    """How many may be used, and whether `threads` asks for more."""
+    """Check that `threads` fits the cores that may be used."""
     available = count_available_cpus()
     (threads,) = load_params("threads")
     cpu_share = _read_cpu_share(available)
@@ -48,7 +51,8 @@ def check_cores() -> Iterator[Finding]:
         yield note(f"`threads: {threads}` on {available} cores wait for one another", "threads: 0 in params.yaml")
     elif cpu_share < (threads or available):
         yield note(
-            f"{threads or available} threads share the time of {cpu_share:.1f} cores, which the container is limited to",
+            f"{threads or available} threads share the time of {cpu_share:.1f} cores, "
+            "which the container is limited to",
             f"threads: {max(1, int(cpu_share))} in params.yaml",
         )
     else:
@@ -56,7 +60,7 @@ def check_cores() -> Iterator[Finding]:
 
 
 def _read_cpu_share(cores: int) -> float:
-    """The cores whose time a container's limit leaves; all without one."""
+    """Return the number of cores whose time a container's limit leaves; all without a limit."""
     if not _CPU_QUOTA.exists():
         return cores
     quota, period = _CPU_QUOTA.read_text().split()
@@ -64,7 +68,7 @@ def _read_cpu_share(cores: int) -> float:
 
 
 def check_memory() -> Iterator[Finding]:
-    """Whether it is enough for as many stages as run at once."""
+    """Check that memory is enough for the stages that run at once."""
     if not _MEMINFO.exists():
         yield ok("not known on this system")
         return
@@ -79,19 +83,12 @@ def check_memory() -> Iterator[Finding]:
         yield ok(free_text)
 
 
-# MERGED The disk: its space, whether it may be written, and what its file system can.
-_GIGABYTE = 10**9
-_DATA = 2.3 * _GIGABYTE  # what `make` on real images leaves (README, "Time, disk, cleaning up")
-_ARRAYS_TWICE = 2 * _DATA  # with a copy in DVC's cache
-_WRITTEN_DIRS = (".", ".git", ".dvc", "data", "models", "exports", "reports")
-
-
 def check_disk_space() -> Iterator[Finding]:
-    """Whether the pipeline's data still fit."""
+    """Check that the pipeline's data still fit on the disk."""
     free = shutil.disk_usage(".").free
-    free_text = f"{free / _GIGABYTE:.1f} GB free"
+    free_text = f"{free / _GB:.1f} GB free"
     if free < _DATA:
-        message = f"{free_text}; the pipeline on real images needs {_DATA / _GIGABYTE:.1f} GB"
+        message = f"{free_text}; the pipeline on real images needs {_DATA / _GB:.1f} GB"
         yield problem(
             message, "`dvc gc --workspace` empties DVC's cache of what is not in use, `data.limit` asks for less"
         )
@@ -102,7 +99,7 @@ def check_disk_space() -> Iterator[Finding]:
 
 
 def check_writable() -> Iterator[Finding]:
-    """Whether what the stages write into may be written."""
+    """Check that this user may write into the folders of the stages."""
     unwritable = [name for name in _WRITTEN_DIRS if Path(name).exists() and not os.access(name, os.W_OK | os.X_OK)]
     if unwritable:
         yield problem(
@@ -113,7 +110,7 @@ def check_writable() -> Iterator[Finding]:
 
 
 def check_links() -> Iterator[Finding]:
-    """Whether DVC can link a file to its cache here, which it does else by a copy; tried in a temporary folder."""
+    """Check that DVC can link a file to its cache here, instead of a copy; tried in a temporary folder."""
     from dvc_objects.fs import system
 
     link_functions: dict[str, Callable[[str, str], None]] = {"reflink": system.reflink, "hardlink": system.hardlink}

@@ -1,4 +1,4 @@
-"""What processes that were killed have left behind, and what those that run hold."""
+"""Checks for what killed processes have left: locks, partial files, git's stash, open runs, damaged databases."""
 
 import json
 import socket
@@ -15,11 +15,12 @@ from vision_pipeline.tracking.search import process_exists
 from vision_pipeline.vcs.git import git_or_empty
 
 _DVC_TMP = Path(".dvc/tmp")
+_OPTUNA_FILE = Path("optuna.db")
 _OUTPUT_DIRS = (DATA, MODELS, EXPORTS, REPORTS, Path(".ckpt"), Path(".cache"))
 
 
 def check_locks() -> Iterator[Finding]:
-    """Those of DVC and of the stages: held by a process that runs, or noted by one that is gone."""
+    """Check the locks of DVC and of the stages: held by a running process, or left by one that is gone."""
     lock, lock_files = _DVC_TMP / "lock", sorted(_DVC_TMP.glob("locks/*"))
     running = [
         f"{path.name} ({_describe_holder(path)})" for path in (lock, *lock_files) if path.exists() and is_locked(path)
@@ -44,13 +45,13 @@ def check_locks() -> Iterator[Finding]:
 
 
 def _describe_holder(path: Path) -> str:
-    """Its number, where it has written it."""
+    """Return the process that a lock's file names."""
     text = path.read_text(errors="replace").strip()
     return f"process {text}" if text.isdigit() else "process unknown"
 
 
 def _find_dead_holder(path: Path) -> int | None:
-    """Return this host's dead holder of DVC's lock where `core.hardlink_lock` is on: PATH|HOST|PROCESS|NUMBER."""
+    """Return the dead process of this host that a lock names as PATH|HOST|PROCESS|NUMBER (`core.hardlink_lock`)."""
     fields = path.read_text(errors="replace").strip().rsplit("|", 3) if path.exists() else []
     if len(fields) < 4 or fields[1] != socket.gethostname() or not fields[2].isdigit():
         return None
@@ -58,14 +59,14 @@ def _find_dead_holder(path: Path) -> int | None:
 
 
 def _collect_pids(content: dict[str, Any]) -> set[int]:
-    """The processes of DVC's rwlock: of each path one that writes it, or several that read it."""
+    """Return the processes in DVC's rwlock: for each path one that writes it, or several that read it."""
     writers = list(content.get("write", {}).values())
     readers = [entry for entries in content.get("read", {}).values() for entry in entries]
     return {int(entry["pid"]) for entry in writers + readers}
 
 
 def check_partial_files() -> Iterator[Finding]:
-    """Files and folders with a temporary name whose process is gone; of a folder it is not known."""
+    """Check for files and folders with a temporary name whose process is gone; a folder's process is unknown."""
     partial = [path for folder in _OUTPUT_DIRS for path in sorted(folder.rglob(".*.partial")) if _is_abandoned(path)]
     if partial:
         yield note(
@@ -81,7 +82,7 @@ def _is_abandoned(path: Path) -> bool:
 
 
 def check_stash() -> Iterator[Finding]:
-    """What `dvc exp run` puts aside in git's stash, and brings back unless it is killed."""
+    """Check git's stash, where `dvc exp run` stores changes, and leaves them when it is killed."""
     entries = git_or_empty("stash", "list").splitlines()
     if entries:
         yield note(
@@ -92,12 +93,8 @@ def check_stash() -> Iterator[Finding]:
         yield ok("git's stash is empty")
 
 
-# MERGED The databases of runs: MLflow's and Optuna's.
-_OPTUNA_FILE = Path("optuna.db")
-
-
 def check_mlflow() -> Iterator[Finding]:
-    """Whether its store opens, and which of its runs are of processes that were killed."""
+    """Check that MLflow's store opens, and has no open run of a killed process."""
     from vision_pipeline.tracking.search import find_dead_runs
     from vision_pipeline.tracking.secrets import redact
     from vision_pipeline.tracking.store import open_existing, store_errors
@@ -121,7 +118,7 @@ def check_mlflow() -> Iterator[Finding]:
 
 
 def _format_former_roots() -> str:
-    """Return where the repository was when its database was written to, "" where it was here or there is none."""
+    """Return the former folders of the repository in its database, "" where there are none."""
     from vision_pipeline.tracking.relocation import find_former_roots
     from vision_pipeline.tracking.store import database_file, tracking_mode, tracking_uri
 
@@ -129,12 +126,12 @@ def _format_former_roots() -> str:
         return ""
     try:
         return ", ".join(map(str, find_former_roots(file)))
-    except sqlite3.DatabaseError:  # what is wrong with it, opening it says
+    except sqlite3.DatabaseError:  # opening it reports what is wrong
         return ""
 
 
 def check_optuna() -> Iterator[Finding]:
-    """Whether the sweeps' database is whole; it is read without Optuna, which would bring an old one up to date."""
+    """Check that the sweeps' database is whole; it is read without Optuna, which would migrate an old one."""
     if not _OPTUNA_FILE.exists():
         yield ok("no sweep yet")
         return

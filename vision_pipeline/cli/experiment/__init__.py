@@ -1,1 +1,1 @@
-"""TODO"""
+"""`vision experiment`: comparisons of models, described by the files of experiments/."""

@@ -1,6 +1,6 @@
 """Obstacles to DVC's experiments: `dvc exp run --temp` runs in a throw-away copy of what git and DVC track.
 
-`vision experiment` and `vision sweep` ask before any work, `vision check` and `vision doctor` in any case.
+`vision experiment` and `vision sweep` look for them before any work, `vision check` and `vision doctor` in any case.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError, UserError
 from vision_pipeline.sources.image_files import match_skip_pattern
 from vision_pipeline.vcs.git import explain_missing_commit, git_or_empty
 
@@ -24,16 +24,16 @@ class Obstacle(NamedTuple):
     fix: str
 
     def __str__(self) -> str:
-        """Return the line for people."""
+        """Return message and fix in a line."""
         return f"{self.message}; {self.fix}"
 
 
 def require_copyable(params: Mapping[str, Any], models: Collection[str]) -> None:
-    """Let pass an experiment that trains `models` in a copy of the project.
+    """Check that an experiment can train `models` in a copy of the project.
 
     Args:
-        params: the whole of them, as the experiment has them.
-        models: their names.
+        params: all of the experiment's params.
+        models: names of the models.
 
     Raises:
         UserError: something keeps it from running; each obstacle is a line.
@@ -48,17 +48,16 @@ def find_obstacles(params: Mapping[str, Any], models: Collection[str] | None = N
     """Yield what keeps experiments from running in a copy of the project; nothing where git has no commit to copy.
 
     Args:
-        params: the whole of them.
-        models: that are to be trained; None: any.
+        params: all params.
+        models: names of the models to train; None for all.
     """
-    if explain_missing_commit():  # `require_commit` and `vision doctor` say so
+    if explain_missing_commit():  # reported by `require_commit` and `vision doctor`
         return
     yield from _check_location()
     for key, path in _collect_paths(params, models).items():
         yield from _check_path(key, path)
-    if code := [
-        file for folder in ("stages", "vision_pipeline") for file in _list_untracked(folder) if file.endswith(".py")
-    ]:
+    untracked = [file for folder in ("stages", "vision_pipeline") for file in _list_untracked(folder)]
+    if code := [file for file in untracked if file.endswith(".py")]:
         yield Obstacle(f"git does not track {', '.join(code)}, so experiments lack it", f"`git add {shlex.join(code)}`")
 
 
@@ -80,16 +79,17 @@ def _check_location() -> Iterator[Obstacle]:
 
 def _find_cache_dir() -> str:
     """Return the path of DVC's cache, without opening DVC's repository, which would write into it."""
-    from dvc.config import Config, ConfigError
+    from dvc.config import Config
+    from dvc.config import ConfigError as DvcConfigError
 
     try:
         return str(Config(str(Path.cwd() / ".dvc"))["cache"].get("dir", Path.cwd() / ".dvc/cache"))
-    except ConfigError as error:
-        raise UserError(f"DVC cannot read its settings in .dvc: {error}; mend the file") from error
+    except DvcConfigError as error:
+        raise ConfigError(f"DVC cannot read its settings in .dvc: {error}; mend the file") from error
 
 
 def _collect_paths(params: Mapping[str, Any], models: Collection[str] | None) -> dict[str, str]:
-    """Return by key the paths that models need, of their data set and of their policies' pictures."""
+    """Return by key the paths that models need: of their data set and of their policies' style pictures."""
     datasets, policies = params["datasets"], params["policies"]
     if models is not None:
         chosen = [params["models"][name] for name in models]
@@ -141,10 +141,9 @@ def _is_dvc_tracked(path: str) -> bool:
 
 
 def _list_untracked(path: str) -> list[str]:
-    """Return the files of a path that git does not track, but for those that no stage reads, such as hidden ones."""
-    listed = git_or_empty(
-        "ls-files", "--others", "-z", "--", _make_pathspec(path), seconds=None
-    )  # of many images it takes long
+    """Return the files of a path that git does not track, without those that no stage reads, such as hidden ones."""
+    # many images take longer than git's usual limit
+    listed = git_or_empty("ls-files", "--others", "-z", "--", _make_pathspec(path), seconds=None)
     files, depth = listed.split("\0"), len(Path(path).parts)
     return [file for file in files if file and not any(map(match_skip_pattern, Path(file).parts[depth:]))]
 

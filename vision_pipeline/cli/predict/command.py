@@ -1,4 +1,4 @@
-"""`vision predict`: what a trained model says of images, as a table, as JSON and as a picture; how a text goes on."""
+"""`vision predict`: a model's predictions for images, as a table, as JSON and as a picture; texts that it continues."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from vision_pipeline.cli.predict.input_images import InputImage, expand_paths, read_input_images, sample_test_images
+from vision_pipeline.cli.checkpoints import get_prepared_dir, resolve_checkpoint
+from vision_pipeline.cli.input_images import InputImage, expand_paths, read_input_images, sample_test_images
 from vision_pipeline.cli.predict.prediction_report import (
     Prediction,
     format_prediction_table,
@@ -19,11 +20,9 @@ from vision_pipeline.cli.predict.prediction_report import (
     replace_unprintable,
 )
 from vision_pipeline.cli.predict.text_generation import DEFAULT_LENGTH, generate_text
-from vision_pipeline.config.fields import did_you_mean
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError, DataError, UserError
 from vision_pipeline.core.files import write_text
 from vision_pipeline.core.logging import logger
-from vision_pipeline.core.paths import EXPORTS, PREPARED
 from vision_pipeline.core.progress import track
 from vision_pipeline.data.decode import get_grey_bits
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from vision_pipeline.models.checkpoint import Checkpoint
     from vision_pipeline.runtime.device import Runtime
 
-MAX_PLOTTED = 24  # images in the picture
+MAX_PLOTTED = 24  # images in the plot
 _LARGEST_SEED = 2**63 - 1
 
 
@@ -68,34 +67,18 @@ def predict(
     if checkpoint.provenance.get("status") == "stand-in":
         logger.warning(f"{checkpoint.name} was trained on stand-in data: what it says of real ones means little")
     if prompt is not None:
-        text = generate_text(checkpoint, prompt, length or DEFAULT_LENGTH, temperature or 0.0, top_k or 0, seed)
+        text = generate_text(
+            checkpoint, prompt, length=length or DEFAULT_LENGTH, temperature=temperature or 0.0, top_k=top_k or 0,
+            seed=seed,
+        )  # fmt: skip
         report = {"model": checkpoint.name, "prompt": prompt, "text": text}
         _print_report(report, "\n".join(replace_unprintable(line) for line in text.split("\n")), json_file)
         return
-    input_images = (
-        sample_test_images(_get_test_set_dir(checkpoint), random, seed, checkpoint.input_shape, checkpoint.class_names)
-        if random
-        else read_input_images(
-            files, checkpoint.input_shape, checkpoint.class_names, get_grey_bits(checkpoint.provenance)
-        )
-    )
-    tracked_images = track(input_images, "predicting", random or len(files))
-    predictions = [
-        _drop_pixels(index, prediction) for index, prediction in enumerate(predict_all(checkpoint, tracked_images))
-    ]
-    _save_plot(output, predictions, checkpoint.class_names)
-    _print_report(
-        predictions_to_json(checkpoint.name, predictions, checkpoint.class_names),
-        format_prediction_table(predictions, checkpoint.class_names),
-        json_file,
-    )
-    if all(prediction.probabilities is None for prediction in predictions):
-        raise UserError("none of these images could be read")
+    input_images = _open_images(checkpoint, files, random, seed)
+    _predict_images(checkpoint, track(input_images, "predicting", random or len(files)), output, json_file)
 
 
-def _check_text_options(
-    prompt: str | None, length: int | None, temperature: float | None, top_k: int | None
-) -> None:  # fmt: skip
+def _check_text_options(prompt: str | None, length: int | None, temperature: float | None, top_k: int | None) -> None:
     if prompt is None and (length, temperature, top_k) != (None, None, None):
         raise UserError("--length, --temperature and --top-k say how a text goes on: they need --prompt TEXT")
     if not isfinite(temperature or 0.0):
@@ -103,7 +86,7 @@ def _check_text_options(
 
 
 def _check_inputs(checkpoint: "Checkpoint", prompt: str | None) -> None:
-    """Refuse images for a text's model, and a text for any other."""
+    """Refuse images for a model of a text, and a text for any other model."""
     from vision_pipeline.models.checkpoint import is_token_model
 
     name, is_text_model = checkpoint.name, is_token_model(checkpoint) and not checkpoint.input_shape
@@ -116,26 +99,41 @@ def _check_inputs(checkpoint: "Checkpoint", prompt: str | None) -> None:
 
 
 def _print_report(report: dict[str, Any], plain_text: str, json_file: str | None) -> None:
-    """Print the answer, as JSON where `-` asks for it, and write the JSON to a file where one is named."""
+    """Print the report, as JSON where `json_file` is `-`; write the JSON where it names a file."""
     json_text = json.dumps(report, indent=2, ensure_ascii=False)
     typer.echo(json_text if json_file == "-" else plain_text)
     if json_file not in (None, "-"):
         write_text(Path(str(json_file)), json_text + "\n")
 
 
-def resolve_checkpoint(model: str) -> Path:
-    """The checkpoint that a person means by a path or by the name of an exported model."""
-    if Path(model).is_file():
-        return Path(model)
-    exported = EXPORTS / model / "checkpoint.pth"
-    if Path(model).suffix == "" and Path(model).name == model and exported.is_file():
-        return exported
-    names = sorted(path.parent.name for path in EXPORTS.glob("*/checkpoint.pth"))
-    raise UserError(f"{model} is neither a checkpoint nor an exported model; {did_you_mean(model, names)}")
+def _open_images(checkpoint: "Checkpoint", files: list[Path], num_random: int, seed: int) -> Iterator[InputImage]:
+    """Yield images of the test set where a number of them is asked for, else those in `files`."""
+    shape, class_names = checkpoint.input_shape, checkpoint.class_names
+    if num_random:
+        folder = get_prepared_dir(checkpoint)
+        return sample_test_images(folder, num_random, seed=seed, shape=shape, class_names=class_names)
+    return read_input_images(files, shape, class_names, get_grey_bits(checkpoint.provenance))
+
+
+def _predict_images(
+    checkpoint: "Checkpoint", images: Iterable[InputImage], output: Path, json_file: str | None
+) -> None:
+    """Write the plot and print the report of the predictions for `images`.
+
+    Raises:
+        DataError: none of them could be read.
+    """
+    class_names = checkpoint.class_names
+    predictions = [_drop_pixels(index, prediction) for index, prediction in enumerate(predict_all(checkpoint, images))]
+    _save_plot(output, predictions, class_names)
+    report = predictions_to_json(checkpoint.name, predictions, class_names)
+    _print_report(report, format_prediction_table(predictions, class_names), json_file)
+    if all(prediction.probabilities is None for prediction in predictions):
+        raise DataError("none of these images could be read")
 
 
 def predict_all(checkpoint: "Checkpoint", images: Iterable[InputImage]) -> Iterator[Prediction]:
-    """The answers to `images`, in order, batch by batch."""
+    """Yield the predictions for `images`, in order, batch by batch."""
     from vision_pipeline.models.checkpoint import build_pixel_model
     from vision_pipeline.runtime.device import setup_runtime
     from vision_pipeline.runtime.inference import choose_inference_batch_size
@@ -152,19 +150,19 @@ def predict_all(checkpoint: "Checkpoint", images: Iterable[InputImage]) -> Itera
 
 
 def _predict_probabilities(network: "nn.Module", pixels: list[np.ndarray], runtime: "Runtime") -> Iterator[np.ndarray]:
-    """Of each image, float64 (classes,), with the sum 1."""
+    """Return each image's probabilities, float64 (classes,), whose sum is 1."""
     from vision_pipeline.runtime.inference import predict_logits
 
     if not pixels:
         return iter(())
     logits = predict_logits(network, np.stack(pixels), runtime).double()
     if not logits.isfinite().all():
-        raise UserError("the model gives scores that are not finite; train it with a lower lr")
+        raise ArtifactError("the model gives scores that are not finite; train it with a lower lr")
     return iter(logits.softmax(1).numpy())
 
 
 def _drop_pixels(index: int, prediction: Prediction) -> Prediction:
-    """Without pixels, unless the picture shows them: a folder may hold more than fits into memory."""
+    """Drop an image's pixels unless the plot shows it, because a folder may hold more than fits into memory."""
     return prediction if index < MAX_PLOTTED else replace(prediction, image=replace(prediction.image, pixels=None))
 
 
@@ -173,10 +171,3 @@ def _save_plot(path: Path, predictions: list[Prediction], class_names: list[str]
 
     if readable := [prediction for prediction in predictions if prediction.image.pixels is not None]:
         plot_predictions(path, readable, class_names)
-
-
-def _get_test_set_dir(checkpoint: "Checkpoint") -> Path:
-    name = str(checkpoint.training.get("dataset", ""))
-    if not name or Path(name).name != name:
-        raise UserError(f"the checkpoint of {checkpoint.name} does not say which data set it was trained on")
-    return PREPARED / name

@@ -1,4 +1,4 @@
-"""The picture of predictions: each image beside the bars of its probabilities."""
+"""The plot of predictions: each image beside the bars of its probabilities."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from vision_pipeline.cli.predict.input_images import InputImage
+from vision_pipeline.cli.input_images import InputImage
 from vision_pipeline.cli.predict.prediction_report import Prediction, replace_unprintable
 from vision_pipeline.core.fonts import cut_to_width, measure_width, truncate
 from vision_pipeline.evaluation.plot_style import BLUE, GREEN, INK, MUTED, RED, plot_style, save_figure
@@ -20,12 +20,12 @@ _OTHER_COLOUR = "#c3cbd5"
 
 
 def plot_predictions(path: Path, predictions: Sequence[Prediction], class_names: Sequence[str]) -> None:
-    """Draw images with their most probable classes; green is right, red is wrong, blue where the truth is unknown.
+    """Draw images with their most probable classes: green is right, red is wrong, blue is of unknown truth.
 
     Args:
-        path: of the PNG.
-        predictions: of readable images, with their pixels.
-        class_names: by index.
+        path: the PNG to write.
+        predictions: predictions for readable images, with their pixels.
+        class_names: class names by index.
     """
     columns = min(_MAX_COLUMNS, len(predictions))
     rows = -(-len(predictions) // columns)
@@ -50,7 +50,7 @@ def _plot_image(axes: Axes, image: InputImage) -> None:
 
 
 def _truncate_start(name: str) -> str:
-    """The end of a name: rows and photos of a series differ there."""
+    """Return the end of a name, where rows of a set and photos of a series differ."""
     line = replace_unprintable(name)
     return line if measure_width(line) <= _MAX_NAME_WIDTH else "…" + cut_to_width(line[::-1], _MAX_NAME_WIDTH - 1)[::-1]
 

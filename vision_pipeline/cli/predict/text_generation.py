@@ -1,4 +1,4 @@
-"""How `vision predict` goes on with a text, symbol by symbol."""
+"""Generation of text by a recurrent model, symbol by symbol."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,24 @@ if TYPE_CHECKING:
 DEFAULT_LENGTH = 200
 
 
-def generate_text(checkpoint: "Checkpoint", prompt: str, length: int, temperature: float, top_k: int, seed: int) -> str:
-    """The prompt and what follows it: each symbol that is chosen is the network's next input.
+def generate_text(
+    checkpoint: "Checkpoint", prompt: str, *, length: int, temperature: float, top_k: int, seed: int
+) -> str:
+    """Continue a text: each symbol that is chosen becomes the network's next input.
 
     Args:
-        checkpoint: of a text's model.
-        prompt: one symbol or more, read from the zero state.
-        length: symbols altogether, those of the prompt included.
-        temperature: 0 chooses the likeliest symbol; else one is drawn by the softmax of the logits divided by it.
-        top_k: draw among that many of the likeliest symbols, 0: among all.
-        seed: of the draws.
+        checkpoint: a model of a text.
+        prompt: the beginning of the text, one symbol or more, which the network reads from its zero state.
+        length: number of symbols of the result, those of the prompt included.
+        temperature: 0 chooses the most probable symbol; else the logits are divided by it, and one is sampled.
+        top_k: number of the most probable symbols to sample from; 0 for all.
+        seed: seed of the sampling.
+
+    Returns:
+        The prompt and the text that follows.
 
     Raises:
-        UserError: the model has not learnt a symbol of the prompt, or the prompt is empty or too long.
+        UserError: a symbol of the prompt is not in the model's vocabulary, or the prompt is empty or too long.
     """
     import torch
 
@@ -56,13 +61,12 @@ def _encode_prompt(checkpoint: "Checkpoint", prompt: str) -> list[int]:
 
 
 def _sample_next_token(logits: "Tensor", temperature: float, top_k: int, generator: Any) -> int:
-    """The number of a symbol, by the logits (classes,) of all."""
+    """Return the index of a symbol, sampled by the logits (classes,)."""
     import torch
 
     if temperature == 0:
         return int(logits.argmax())
     top_logits, top_token_ids = logits.double().topk(min(top_k or len(logits), len(logits)))
-    probabilities = ((top_logits - top_logits.max()) / temperature).softmax(
-        0
-    )  # the least temperature makes no infinity
+    # without the largest logit, the smallest temperature gives no infinity
+    probabilities = ((top_logits - top_logits.max()) / temperature).softmax(0)
     return int(top_token_ids[torch.multinomial(probabilities, 1, generator=generator)])

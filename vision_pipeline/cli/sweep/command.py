@@ -1,24 +1,26 @@
-"""`vision sweep`: a search for a model's best values, each trial a DVC experiment and an MLflow run."""
+"""`vision sweep`: a search for a model's best values; each trial is a DVC experiment and an MLflow run."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vision_pipeline.cli.pipeline.forecast import describe_time
 from vision_pipeline.cli.pipeline.obstacles import require_copyable
+from vision_pipeline.cli.pipeline.schedule import describe_time
 from vision_pipeline.cli.pipeline.temp_experiment import read_workspace_params
 from vision_pipeline.cli.sweep.search_space import SWEEPS, SweepConfig, read_sweep
 from vision_pipeline.config.effective import fill_defaults
 from vision_pipeline.config.named_files import print_list
 from vision_pipeline.core.errors import UserError
 from vision_pipeline.core.files import write_text
+from vision_pipeline.core.logging import logger
 from vision_pipeline.core.paths import REPORTS
+from vision_pipeline.tracking.secrets import redact
 from vision_pipeline.vcs.git import require_commit
 
 if TYPE_CHECKING:
     from optuna import Study
 
-_MIN_TRIALS_FOR_IMPORTANCE = 4  # finished trials, to tell what their metric depends on
+_MIN_TRIALS_FOR_IMPORTANCE = 4  # finished trials from which the importance of each key is estimated
 
 
 def sweep(
@@ -35,25 +37,24 @@ def sweep(
     if not name:
         print_list(SWEEPS, lambda sweep_name: read_sweep(sweep_name, params).description)
         return
-    from vision_pipeline.cli.sweep.trials import SweepRunner, remaining_trials
+    from vision_pipeline.cli.sweep.trials import SweepRunner, count_remaining_trials
     from vision_pipeline.tracking.optuna_trial import storage_errors
 
     config, address = read_sweep(name, params), _resolve_storage_url(storage)
     require_commit()
     require_copyable(params, [config.model])
+    logger.debug(f"{name}: trials are kept in {redact(address)}")
     with storage_errors(address):
         runner = SweepRunner(name, config, params, address)
-        num_remaining, epochs = (
-            remaining_trials(runner.study, config),
-            params["models"][config.model]["train"].get("epochs"),
-        )
+        num_remaining = count_remaining_trials(runner.study, config)
+        epochs = params["models"][config.model]["train"].get("epochs")
         typer.echo(f"{name}: {num_remaining} trial(s) to go; {describe_time(config.model, [epochs] * num_remaining)}")
         runner.run()
     report_trials(name, config, runner.study)
 
 
 def report_trials(name: str, config: SweepConfig, study: "Study") -> None:
-    """Write and show what became of a sweep's trials."""
+    """Print a sweep's table, and write it and the figures."""
     from vision_pipeline.cli.sweep.trials_plot import plot_parallel_coordinates, plot_param_importance
     from vision_pipeline.cli.sweep.trials_table import STATE_NAMES, render_trials_markdown, tabulate_trials
 
@@ -71,7 +72,7 @@ def report_trials(name: str, config: SweepConfig, study: "Study") -> None:
 
 
 def compute_importance(study: "Study", seed: int) -> dict[str, float]:
-    """By key, its share of the metric's variance among the finished trials.
+    """Return, by key, its share of the metric's variance among the finished trials.
 
     Source: Hutter, Hoos and Leyton-Brown, An efficient approach for assessing hyperparameter importance, ICML 2014.
     """
@@ -81,10 +82,10 @@ def compute_importance(study: "Study", seed: int) -> dict[str, float]:
 
 
 def _resolve_storage_url(storage: str) -> str:
-    """The database's address; SQLite's file must be named in full, for trials run elsewhere.
+    """Return the database's address, with SQLite's file as an absolute path because trials run in other folders.
 
     Raises:
-        UserError: it is no address, its driver is missing, or the database lives in this process alone.
+        UserError: it is no address, its driver is missing, or the database is in memory.
     """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -96,7 +97,7 @@ def _resolve_storage_url(storage: str) -> str:
         url = make_url(address)
         url.get_dialect().import_dbapi()
     except ArgumentError:
-        # what was typed is not shown: it may hold a password
+        # the message does not repeat the address, which may hold a password
         raise UserError("--storage is no address; one is, for example, sqlite:////shared/optuna.db") from None
     except ImportError as error:
         raise UserError(f"--storage: {error}; install the database's driver, or name another's") from None

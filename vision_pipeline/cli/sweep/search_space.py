@@ -1,25 +1,22 @@
-"""A sweep as a file of sweeps/, and the values that it searches."""
+"""A sweep's file in sweeps/, and the values that it searches."""
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from vision_pipeline.cli.param_overrides import ParamDict, apply_overrides
 from vision_pipeline.config.fields import Name, StrictModel, did_you_mean
 from vision_pipeline.config.load import list_validation_errors_in, raise_if_invalid
 from vision_pipeline.config.named_files import load_named
-from vision_pipeline.core.dicts import set_nested
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ConfigError
 
 SWEEPS = Path("sweeps")  # NAME.yaml
 
-ParamDict = dict[str, Any]  # by dotted key of a model: `train.lr`
-
 
 class SearchDimension(StrictModel):
-    """What one key may be: a number from `low` to `high`, a whole one where both are whole, or one of `choices`."""
+    """The values of one key: numbers from `low` to `high`, whole ones where both are whole, or `choices`."""
 
     low: int | float | None = None
     high: int | float | None = None
@@ -38,19 +35,19 @@ class SearchDimension(StrictModel):
 
     @property
     def ends(self) -> list[Any]:
-        """The choices, or the range's ends."""
+        """The choices, or the ends of the range."""
         return [self.low, self.high] if self.choices is None else self.choices
 
 
 class PruneConfig(StrictModel):
-    """A training ends early where its best epoch so far is worse than half of the finished trials were by then."""
+    """The rule for ending a training early: its best epoch is worse than half of the finished trials were by then."""
 
     after_trials: Annotated[int, Field(ge=1, description="finished trials before the first is ended early")]
     after_epochs: Annotated[int, Field(ge=1, description="of a training before it may be ended")]
 
 
 class SweepConfig(StrictModel):
-    """What a file of sweeps/ says."""
+    """The content of a file of sweeps/."""
 
     description: Annotated[str, Field(alias="about")]
     model: Name
@@ -62,39 +59,31 @@ class SweepConfig(StrictModel):
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
-        """Where the better values of the metric lie."""
+        """The direction of better values of the metric."""
         return "minimize" if self.metric == "val_loss" else "maximize"
 
 
 def read_sweep(name: str, params: ParamDict) -> SweepConfig:
-    """Read a sweep, and hold it against params.yaml, whose model it varies.
+    """Read a sweep, and validate its space with the model of params.yaml that it varies.
 
     Raises:
-        UserError: params.yaml is not valid, there is no sweep of that name, its file does not say what it must, there is
-            no such model, or an end of the space is nothing that the model can be; the message names file and key.
+        ConfigError: params.yaml is not valid, there is no sweep of that name, its file is not valid, there is no such
+            model, or the model cannot have a value of the space; the message names file and key.
     """
     raise_if_invalid(params)
     sweep, file = load_named(SWEEPS, name, SweepConfig), SWEEPS / f"{name}.yaml"
     if sweep.model not in params["models"]:
-        raise UserError(f"{file}: model is {sweep.model!r}; {did_you_mean(sweep.model, list(params['models']))}")
+        raise ConfigError(f"{file}: model is {sweep.model!r}; {did_you_mean(sweep.model, list(params['models']))}")
     errors = _validate_space(sweep, params)
     if sweep.prune and params["models"][sweep.model]["train"]["optimizer"] == "lbfgs":
         errors.append(f"prune: {sweep.model} is trained by L-BFGS, which has no epochs; leave it out")
     if errors:
-        raise UserError(f"{file} is not valid:\n  " + "\n  ".join(errors))
+        raise ConfigError(f"{file} is not valid:\n  " + "\n  ".join(errors))
     return sweep
 
 
-def apply_overrides(model: ParamDict, overrides: ParamDict) -> ParamDict:
-    """A copy of a model's entry with other values by dotted key."""
-    updated = deepcopy(model)
-    for key, value in overrides.items():
-        set_nested(updated, key.split("."), value)
-    return updated
-
-
 def _validate_space(sweep: SweepConfig, params: ParamDict) -> list[str]:
-    """What is wrong with the space: each end of it is a model, and all of them are validated at once."""
+    """Return the errors of the space: each of its ends becomes a model, and all are validated together."""
     ends = [(key, value) for key, dimension in sweep.space.items() for value in dimension.ends]
     base = params["models"][sweep.model]
     models = {f"end-{i}": apply_overrides(base, {key: value}) for i, (key, value) in enumerate(ends)}

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from vision_pipeline.cli.experiment.results_table import format_metric, to_markdown_row
+from vision_pipeline.cli.metric_format import STAND_IN_WARNING, format_metric, render_markdown_table
 from vision_pipeline.cli.sweep.search_space import SweepConfig
 from vision_pipeline.evaluation.tables import table_to_records
 
@@ -14,14 +14,17 @@ STATE_NAMES = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned", Tri
 
 
 def tabulate_trials(name: str, sweep: SweepConfig, trials: Sequence[FrozenTrial]) -> pd.DataFrame:
-    """`trial`, `state`, the values by dotted key, the metric, `epochs` and `data`, by the trial's number.
+    """Return a sweep's table.
 
-    Of a pruned trial the metric is that of its last epoch; of a failed one there is none.
+    The metric of a pruned trial is that of its last epoch; a failed trial has none.
 
     Args:
-        name: of the sweep.
+        name: name of the sweep.
         sweep: its file.
-        trials: in one of `STATES`.
+        trials: its trials by number, each in one of the states of `STATE_NAMES`.
+
+    Returns:
+        The columns `trial`, `state`, the values by dotted key, the metric, `epochs` and `data`.
     """
     columns = ["trial", "state", *sweep.space, sweep.metric, "epochs", "data"]
     return pd.DataFrame([_make_row(name, sweep, trial) for trial in trials], columns=columns)
@@ -38,7 +41,7 @@ def _make_row(name: str, sweep: SweepConfig, trial: FrozenTrial) -> dict[str, An
 
 
 def rank_trials(sweep: SweepConfig, rows: pd.DataFrame) -> pd.DataFrame:
-    """Finished trials, the best first; then the pruned ones and the failed ones, by number."""
+    """Return the rows in another order: finished trials, the best first, then pruned and failed ones by number."""
     order = rows["state"].map(list(STATE_NAMES.values()).index)
     value = rows[sweep.metric].astype(float) * (-1 if sweep.direction == "maximize" else 1)
     keys = pd.DataFrame({"order": order, "value": value.where(order == 0, 0.0)})
@@ -46,25 +49,23 @@ def rank_trials(sweep: SweepConfig, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def render_trials_markdown(name: str, sweep: SweepConfig, rows: pd.DataFrame) -> str:
-    """The table as a Markdown page, which says how the best trial is taken over."""
+    """Return the table as a Markdown page, with the command that takes the best trial over."""
     lines = [f"# {name}", "", sweep.description + ".", ""]
     if "stand-in" in set(rows["data"]):
-        lines += ["> **Warning.** Measured on stand-in data; compare it with nothing published.", ""]
+        lines += [STAND_IN_WARNING, ""]
     columns = [column for column in map(str, rows) if column != "data"]
     ranked_rows = rank_trials(sweep, rows)
-    lines += [to_markdown_row(columns), to_markdown_row(["--"] * len(columns))]
-    lines += [
-        to_markdown_row([format_metric(column, row[column]) for column in columns])
-        for row in table_to_records(ranked_rows)
-    ]
+    cells = [[format_metric(column, row[column]) for column in columns] for row in table_to_records(ranked_rows)]
+    lines += render_markdown_table(columns, cells)
     return "\n".join([*lines, "", describe_trials(sweep, rows), "", *_describe_best(sweep, ranked_rows), ""])
 
 
 def describe_trials(sweep: SweepConfig, rows: pd.DataFrame) -> str:
-    """What became of the trials, and what their figures are worth."""
+    """Return how many trials ended in which state, and how reliable their metrics are."""
     counts = rows["state"].value_counts()
     state_counts = ", ".join(f"{counts[state]} {state}" for state in STATE_NAMES.values() if state in counts)
-    return f"Trials of {sweep.model}: {state_counts}. Validation split, one seed: the best of many looks better than it is."
+    note = "Validation split, one seed: the best of many looks better than it is."
+    return f"Trials of {sweep.model}: {state_counts}. {note}"
 
 
 def _describe_best(sweep: SweepConfig, ranked_rows: pd.DataFrame) -> list[str]:
@@ -72,5 +73,5 @@ def _describe_best(sweep: SweepConfig, ranked_rows: pd.DataFrame) -> list[str]:
         return []
     best = ranked_rows.iloc[0]
     metric_text = f"{sweep.metric.replace('_', ' ')} {format_metric(sweep.metric, best[sweep.metric])}"
-    return [f"The best: {best['trial']}, {metric_text}. Take it over and test it once: `dvc exp apply {best['trial']}`, "
-            "then `vision repro`."]  # fmt: skip
+    command = f"`dvc exp apply {best['trial']}`, then `vision repro`"
+    return [f"The best: {best['trial']}, {metric_text}. Take it over and test it once: {command}."]

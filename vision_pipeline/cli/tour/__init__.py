@@ -1,1 +1,1 @@
-"""TODO"""
+"""`vision tour`: the chapters of the tour, a module each, in the order of `command._CHAPTERS`."""

@@ -12,9 +12,9 @@ _FOUR = torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).view(1, 2, 2, 1)
 
 
 def _augment(pixels: Tensor, **steps: object) -> Tensor:
-    """uint8 (N, H, W, 1) by a policy with these steps alone: float32 (N, 1, H, W), 0 to 255."""
+    """Augment uint8 (N, H, W, 1) by a policy with these steps alone; returns float32 (N, 1, H, W), 0 to 255."""
     policy = AugmentationPolicy(name="tour", dataset=None, steps=TransformConfig.model_validate(steps))
-    return policy.apply(pixels, torch.arange(len(pixels)), 0, 1, 0, slice(None)) * 255
+    return policy.apply(pixels, torch.arange(len(pixels)), seed=0, epoch=1, step=0) * 255
 
 
 def flips_and_turns(data: TourData) -> None:

@@ -28,9 +28,7 @@ def transfer(data: TourData) -> None:
     The weights here are random, for the pretrained ones would have to be fetched; the sizes are the same.
     """
     features = create_backbone("torchvision", "densenet121")
-    network = attach_head(
-        features, [0.0] * 1024, [1.0] * 1024, build_model("transfer", mlp_settings(256, dropout=0.2), [1024], 2)
-    )
+    network = attach_head(features, build_model("transfer", mlp_settings(256, dropout=0.2), [1024], 2))
     print("feature part:", count_parameters(features), "(all, trained)")
     print("with its classifier:", count_parameters(network), tuple(network(torch.zeros(4, 3, 64, 64)).shape))
 
@@ -38,13 +36,13 @@ def transfer(data: TourData) -> None:
 def freezing(data: TourData) -> None:
     """Frozen layers get no gradient, and they stay in evaluation mode, or batch norm would still move its averages."""
     features = create_backbone("torchvision", "resnet18")
-    network = attach_head(features, [0.0] * 512, [1.0] * 512, build_model("transfer", mlp_settings(), [512], 2)).train()
+    network = attach_head(features, build_model("transfer", mlp_settings(), [512], 2)).train()
     before = {name: tensor.clone() for name, tensor in features.state_dict().items()}
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(trained, lr=0.003)
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(trainable, lr=0.003)
     cross_entropy(network(torch.randn(4, 3, 64, 64)), torch.tensor([0, 1, 0, 1])).backward()
     optimizer.step()
-    print("the optimizer has", sum(parameter.numel() for parameter in trained), "numbers")
+    print("the optimizer has", sum(parameter.numel() for parameter in trainable), "numbers")
     print("features unchanged:", all(torch.equal(before[name], after) for name, after in features.state_dict().items()))
 
 

@@ -45,9 +45,5 @@ def a_checkpoint(data: TourData) -> None:
         checkpoint = load_checkpoint(path)
     rebuilt: Any = build_from_checkpoint(checkpoint)
     print(checkpoint.architecture, checkpoint.settings)
-    print(
-        "same scores:",
-        torch.equal(rebuilt(data.load_images()), network(data.load_images())),
-        "dropout:",
-        rebuilt.dropout.p,
-    )
+    same_scores = torch.equal(rebuilt(data.load_images()), network(data.load_images()))
+    print("same scores:", same_scores, "dropout:", rebuilt.dropout.p)

@@ -1,4 +1,4 @@
-"""`vision tour`: the ideas behind the pipeline, step by step, each as a few lines of code that are run for real."""
+"""`vision tour`: the ideas behind the pipeline, step by step, each as a few lines of code that are run."""
 
 import ast
 import inspect
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Step = Callable[[TourData], None]
 
 _CHAPTERS = (
-    "images", "learning", "keeping", "building", "operations", "convolutions", "augmenting", "layers", "derivatives",
-    "sequences",
+    "images", "learning", "checkpointing", "building", "operations", "convolutions", "augmenting", "layers",
+    "derivatives", "sequences",
 )  # fmt: skip
 
 
@@ -30,12 +30,8 @@ def tour(
     """Walk through tensors, training, checkpoints, convolutions and more, step by step; it takes seconds."""
     all_steps = load_steps()
     if list_steps:
-        typer.echo(
-            "\n".join(
-                f"{number:3}  {name:26}{_get_doc_lines(step_function)[0]}"
-                for number, (name, step_function) in enumerate(all_steps.items(), 1)
-            )
-        )
+        for number, (name, step_function) in enumerate(all_steps.items(), 1):
+            typer.echo(f"{number:3}  {name:26}{_get_doc_lines(step_function)[0]}")
         return
     selected = {_resolve_step_name(step, list(all_steps)): None} if step else dict.fromkeys(all_steps)
     from vision_pipeline.cli.tour.tour_data import TourData
@@ -48,7 +44,7 @@ def tour(
 
 
 def load_steps() -> "dict[str, Step]":
-    """The steps by name, in order: the public functions of the chapters' files."""
+    """Return the steps by name, in order: the public functions of the chapters' modules."""
     modules = [import_module(f"vision_pipeline.cli.tour.{chapter}") for chapter in _CHAPTERS]
     return {
         name.replace("_", "-"): function
@@ -59,7 +55,7 @@ def load_steps() -> "dict[str, Step]":
 
 
 def show_step(number: int, name: str, step: "Step", data: "TourData") -> None:
-    """What a step says, its code and what it prints; it draws as if it came first."""
+    """Print a step's docstring and code, then run it; its random numbers do not depend on earlier steps."""
     import torch
 
     typer.echo(f"\n{number}. {name} ({import_module(step.__module__).__doc__})\n")
@@ -71,7 +67,7 @@ def show_step(number: int, name: str, step: "Step", data: "TourData") -> None:
 
 
 def get_step_code(step: "Step") -> str:
-    """The lines of a step after its docstring."""
+    """Return the lines of a step after its docstring."""
     source = dedent(inspect.getsource(step))
     (function,) = ast.parse(source).body
     assert isinstance(function, ast.FunctionDef)
@@ -87,6 +83,5 @@ def _resolve_step_name(requested: str, names: list[str]) -> str:
         return names[int(requested) - 1]
     if requested in names:
         return requested
-    raise UserError(
-        f"there is no step {requested!r}; {did_you_mean(requested, names)} (`vision tour --list` lists them)"
-    )
+    hint = did_you_mean(requested, names)
+    raise UserError(f"there is no step {requested!r}; {hint} (`vision tour --list` lists them)")

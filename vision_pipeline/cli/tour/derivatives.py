@@ -8,7 +8,7 @@ from vision_pipeline.models.layers import get_activation
 
 
 def _compute_slope(name: str, points: list[float]) -> Tensor:
-    """The derivative of an activation by autograd, float64, at each of these numbers."""
+    """Compute the derivative of an activation by autograd at each of the points, float64."""
     z = torch.tensor(points, dtype=torch.float64, requires_grad=True)
     get_activation(name)(z).sum().backward()
     assert z.grad is not None

@@ -29,9 +29,8 @@ def gradients(data: TourData) -> None:
     cross_entropy(network(data.load_images()), data.load_batch().targets).backward()
     first_gradient = weight.grad.clone()
     cross_entropy(network(data.load_images()), data.load_batch().targets).backward()
-    print(
-        "after the first and the second:", tuple(first_gradient.shape), torch.allclose(weight.grad, 2 * first_gradient)
-    )
+    doubled = torch.allclose(weight.grad, 2 * first_gradient)
+    print("after the first and the second:", tuple(first_gradient.shape), doubled)
 
 
 def a_step(data: TourData) -> None:
@@ -62,7 +61,6 @@ def a_prediction(data: TourData) -> None:
     probabilities = data.trained_network(data.preprocess(inputs)).softmax(1)
     index = int(torch.randint(len(targets), ()))
     predicted, confidence = probabilities[index].argmax(), probabilities[index].max()
-    print(
-        f"image {index} is a {targets[index]}: {predicted} with {confidence:.0%}, the sum is {probabilities[index].sum():.4f}"
-    )
+    total = probabilities[index].sum()
+    print(f"image {index} is a {targets[index]}: {predicted} with {confidence:.0%}, the sum is {total:.4f}")
     print(f"right of all: {(probabilities.argmax(1) == targets).float().mean():.0%}")

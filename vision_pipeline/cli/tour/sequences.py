@@ -63,5 +63,5 @@ def unrolled(data: TourData) -> None:
 
 
 def _one_hot_encode(text: str) -> Tensor:
-    """One-hot letters, float32 (1, steps, 4)."""
+    """Return one-hot letters, float32 (1, steps, 4)."""
     return one_hot(torch.tensor([[_LETTERS.index(letter) for letter in text]]), 4).float()

@@ -1,39 +1,40 @@
-"""What differs between a training that a commit records and the one made again from it here."""
+"""Likely causes of another result: differences between a recorded training and its repetition here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vision_pipeline.cli.verify.snapshot import CloneSnapshot, checkpoint_versions
-from vision_pipeline.core.dicts import flatten_dict
+from vision_pipeline.core.dicts import diff_dicts
 from vision_pipeline.core.system import find_version_mismatches, get_library_versions
+from vision_pipeline.core.text import join_limited
 from vision_pipeline.tracking.lineage import HARDWARE_FIELDS
 
-# of train.json: what a training's key is made of, beside the params, which dvc.lock has
+# fields of train.json that a training's key is made of, beside the params, which dvc.lock has
 _COMPARED_FIELDS = ("seed", "data", "code", "synthetic", *HARDWARE_FIELDS)
-_MAX_PACKAGES = 6  # packages
+_MAX_PACKAGES = 6  # packages named in a line
 
 
 @dataclass(frozen=True)
 class InputChanges:
-    """What the stages read here and is not what dvc.lock says that they have read; a line each."""
+    """Inputs that the stages read here and that differ from those in dvc.lock; a line each."""
 
     params: list[str]
     data: list[str]
     code: list[str]
 
     def to_lines(self) -> list[str]:
-        """All of them."""
+        """Return all lines."""
         return [*self.params, *self.data, *self.code]
 
 
 def compare_inputs(stages: Sequence[str], before: CloneSnapshot, after: CloneSnapshot) -> InputChanges:
-    """Compare what dvc.lock recorded with what the stages were given in the clone.
+    """Compare the inputs in dvc.lock with those that the stages read in the clone.
 
     Args:
-        stages: that were run again; what they hand to one another is no input, nor are other line ends.
-        before: of the commit.
-        after: of the clone once they have run.
+        stages: names of the stages that were run again; their own outputs and other line ends are not compared.
+        before: snapshot of the commit.
+        after: snapshot of the clone once the stages have run.
     """
     own_outputs = before.converted | {path for stage in stages for path in before.lock.hashes(stage, "outs")}
     params: dict[str, None] = {}
@@ -53,21 +54,20 @@ def compare_inputs(stages: Sequence[str], before: CloneSnapshot, after: CloneSna
 
 
 def _compare_params(recorded: dict[str, Any], here: dict[str, Any]) -> Iterator[str]:
-    old, new = flatten_dict(recorded), flatten_dict(here)
-    for key in dict.fromkeys([*old, *new]):
-        if old.get(key) != new.get(key):
-            yield f"{key}: {old.get(key, 'none')} in dvc.lock, {new.get(key, 'none')} in params.yaml"
+    for key, values in diff_dicts(recorded, here).items():
+        old, new = ("none" if value is None else value for value in values)
+        yield f"{key}: {old} in dvc.lock, {new} in params.yaml"
 
 
-def find_causes(name: str, commit: str, was_trained: bool, before: CloneSnapshot, after: CloneSnapshot) -> list[str]:
-    """What of hardware, settings and packages differs here from what a model records; one line each.
+def find_causes(name: str, commit: str, *, was_trained: bool, before: CloneSnapshot, after: CloneSnapshot) -> list[str]:
+    """Return how hardware, settings and packages differ here from those that a model records; one line each.
 
     Args:
-        name: of the model.
-        commit: that records it.
-        was_trained: whether it was trained here, so that its `train.json` is of here.
-        before: of the commit.
-        after: of the clone once the stages have run.
+        name: name of the model.
+        commit: commit that records it.
+        was_trained: whether it was trained here, so that the clone's `train.json` describes the hardware here.
+        before: snapshot of the commit.
+        after: snapshot of the clone once the stages have run.
     """
     recorded = before.reports[name]["train"]
     here = after.reports[name]["train"] if was_trained else _describe_runtime(after.params)
@@ -82,7 +82,7 @@ def find_causes(name: str, commit: str, was_trained: bool, before: CloneSnapshot
 
 
 def _describe_runtime(params: dict[str, Any]) -> dict[str, Any]:
-    """Of this machine as a test uses it: its precision is always fp32 and tells nothing."""
+    """Return the fields of train.json for a test on this hardware, without precision, which is always fp32."""
     from vision_pipeline.runtime.device import setup_runtime
 
     metadata = setup_runtime(params["device"], "fp32", params["threads"], has_convolutions=False).metadata()
@@ -90,7 +90,7 @@ def _describe_runtime(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _compare_packages(checkpoint_packages: dict[str, str] | None, requirements: str) -> Iterator[str]:
-    """Those that a checkpoint names, then those of requirements.lock, which also draw its pictures."""
+    """Yield the packages whose version differs from the checkpoint's, then those that differ from requirements.lock."""
     here = get_library_versions()
     if checkpoint_packages is None:
         yield "packages: unknown, for the commit's checkpoint cannot be read, as where DVC's cache lacks it"
@@ -104,5 +104,4 @@ def _compare_packages(checkpoint_packages: dict[str, str] | None, requirements: 
         f"{package} {installed or 'missing'} ({locked})" for package, (locked, installed) in mismatches.items()
     ]
     if descriptions:
-        more = f" and {len(descriptions) - _MAX_PACKAGES} more" if len(descriptions) > _MAX_PACKAGES else ""
-        yield f"packages that are not as in requirements.lock: {', '.join(descriptions[:_MAX_PACKAGES])}{more}"
+        yield f"packages that are not as in requirements.lock: {join_limited(descriptions, _MAX_PACKAGES)}"

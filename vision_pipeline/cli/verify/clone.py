@@ -1,4 +1,7 @@
-"""A clean clone of a commit, in which stages of its dvc.lock are run again without touching the repository here."""
+"""A clean clone of a commit, in which stages of its dvc.lock run again without touching the repository here.
+
+The clone takes from DVC's cache what it need not make again.
+"""
 
 import os
 import shutil
@@ -12,12 +15,13 @@ from typing import Any
 import typer
 
 from vision_pipeline.cli.pipeline.dvc import dvc_command, dvc_env, open_repository, prefix_lines, stage_graph
-from vision_pipeline.core.errors import UserError
+from vision_pipeline.core.errors import ArtifactError, DataError, UserError
+from vision_pipeline.core.logging import logger
 from vision_pipeline.sources.mirror import MIRROR_VARIABLE, find_mirror_root
 from vision_pipeline.vcs.git import git_checked, locate_project
 
-HASH_STATE = Path(".dvc/tmp/state")  # where the clone's DVC remembers which files have which hash
-# Nothing in it names a folder outside of the clone: a path can hold what DVC's settings cannot.
+HASH_STATE = Path(".dvc/tmp/state")  # the clone's DVC stores here which files have which hash
+# No setting names a folder outside of the clone: a path can have characters that DVC's settings cannot.
 _DVC_CONFIG = f"""[core]
     analytics = false
     check_update = false
@@ -26,16 +30,19 @@ _DVC_CONFIG = f"""[core]
     dir = cache
     type = "reflink,copy"
 """
-# what DVC tells a stage's process; this command may run in one
+# set by DVC in a stage's process, which may run this command
 _STAGE_VARIABLES = ("DVC_STAGE", "DVC_EXP_", "DVC_SITE_CACHE_DIR")
 
 
 @contextmanager
 def clone_commit(commit: str) -> Iterator[Path]:
-    """A clone of the repository here at `commit`, in a temporary folder; it reads DVC's cache here.
+    """Yield the project's folder in a clone of the repository at `commit`; its DVC reads the cache here.
 
-    Files are copied out of the cache, so that nothing in the clone is a link to it. DVC starts nothing there that
-    outlives it, to report or to look for a newer DVC: that writes into the folder while it is removed.
+    The clone is in a temporary folder. Files are copied out of the cache, so that nothing in the clone is a link to it.
+    DVC's analytics and its check for updates are off: their processes would write into the folder while it is removed.
+
+    Raises:
+        UserError: the commit does not have this project.
     """
     with open_repository() as repo:
         cache = Path(repo.cache.local_cache_dir)
@@ -55,16 +62,18 @@ def clone_commit(commit: str) -> Iterator[Path]:
 
 
 def rerun_stages(root: Path, stages: Sequence[str]) -> None:
-    """Have DVC run `stages` in the clone, whatever it knows of them, and note hashes in the clone's dvc.lock.
+    """Run `stages` in the clone by DVC in any case, so that the clone's dvc.lock has their hashes.
 
-    No run cache is asked, no training's state is there to go on from, MLflow is off, nothing goes into DVC's cache.
+    There is no run cache and no training's state to resume, MLflow is off, and nothing goes into DVC's cache.
 
     Raises:
         UserError: one of them failed.
     """
+    logger.debug(f"dvc repro in the clone {root}: {' '.join(stages)}")
     process = subprocess.Popen(
         dvc_command("repro", "--force", "--single-item", "--no-run-cache", "--no-commit", *stages),
-        cwd=root, env=_make_clone_env(root), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        cwd=root, env=_make_clone_env(root),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
     assert process.stdout is not None
     started: set[str] = set()
@@ -76,17 +85,16 @@ def rerun_stages(root: Path, stages: Sequence[str]) -> None:
 
 
 def _make_clone_env(root: Path) -> dict[str, str]:
-    """Of the clone's stages: their repository is the clone, wherever this command was begun."""
+    """Return the environment of the clone's stages, whose repository is the clone, wherever this command runs."""
     env = {name: value for name, value in dvc_env().items() if not name.startswith(_STAGE_VARIABLES)}
-    mirror = find_mirror_root()  # a relative one counts from the repository here
+    mirror = find_mirror_root()  # a relative one counts from the repository here, not from the clone
     env |= {MIRROR_VARIABLE: str(mirror)} if mirror else {}
     return env | {"DVC_ROOT": str(root), "TRACKING": "off", "PWD": os.fspath(root)}
 
 
-# MERGED Which stages a clone runs to verify models, and what it takes from DVC's cache instead.
 @contextmanager
 def _open_clone(root: Path) -> Iterator[Any]:
-    """Its repository, with `root` as the working folder: DVC names stages by their way from there."""
+    """Yield the clone's DVC repository, with `root` as the working folder: DVC names stages relative to it."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -98,17 +106,20 @@ def _open_clone(root: Path) -> Iterator[Any]:
 
 
 def fetch_or_plan(root: Path, requested: Sequence[str], train: bool) -> list[str]:
-    """Bring what the stages `requested` read from DVC's cache; all stages to run, in order.
-
-    Those whose outs the cache lacks are among them: the clone then makes its own data.
+    """Check out from DVC's cache what the stages `requested` read, and plan the stages whose outputs it lacks.
 
     Args:
-        root: of the clone.
+        root: folder of the project in the clone.
         requested: stages of dvc.lock, each after those that it depends on.
-        train: whether trainings may be among them.
+        train: whether trainings may run.
+
+    Returns:
+        All stages to run, in order.
 
     Raises:
-        UserError: what is missing cannot be made again, or only by a training.
+        UserError: the commit's dvc.yaml has no such stage.
+        ArtifactError: a model is missing, and trainings may not run.
+        DataError: data are missing that no stage makes.
     """
     with _open_clone(root) as repo:
         graph, stages = stage_graph(repo), {stage.addressing: stage for stage in repo.index.stages}
@@ -132,37 +143,37 @@ def fetch_or_plan(root: Path, requested: Sequence[str], train: bool) -> list[str
         if cached:
             repo.checkout(sorted(cached), force=True)
         _require_inputs([stages[name] for name in order])
-    # what DVC noted of the copies it noted of the cache: hashes are to come from the bytes
+    # DVC has taken the hashes of these copies from the cache; they should be computed from the bytes
     shutil.rmtree(root / HASH_STATE, ignore_errors=True)
     return order
 
 
 def _require_inputs(stages: Sequence[Any]) -> None:
-    """Let pass stages whose inputs are here, or made by another of them.
+    """Check that the inputs of all stages exist, or are made by another of them.
 
     Raises:
-        UserError: one reads a file or a folder that neither git nor DVC tracks.
+        DataError: a stage reads a file or a folder that neither git nor DVC tracks.
     """
     outputs = [Path(out.fs_path) for stage in stages for out in stage.outs]
     for stage in stages:
         for dependency in stage.deps:
             path = Path(dependency.fs_path)
             if dependency.protocol == "local" and not path.exists() and not any(map(path.is_relative_to, outputs)):
-                raise UserError(
+                raise DataError(
                     f"{stage.addressing} is to run again, for DVC's cache lacks what it made, but the commit has no "
                     f"{dependency}; track it with git or `dvc add`, or name its full path in params.yaml, and commit"
                 )
 
 
 def _is_cached(stage: Any) -> bool:
-    """Whether DVC's cache has all that a stage has written and git does not keep."""
+    """Return whether DVC's cache has all outputs of a stage that git does not track."""
     return not any(out.changed_cache() for out in stage.outs if out.use_cache)
 
 
 def _check_can_rerun(name: str, stage: Any, train: bool) -> None:
     if not stage.cmd:
-        raise UserError(f"{name} is not in DVC's cache; `dvc fetch` brings it")
+        raise DataError(f"{name} is not in DVC's cache; `dvc fetch` brings it")
     if name.startswith("train@") and not train:
-        raise UserError(
+        raise ArtifactError(
             f"models/{name.removeprefix('train@')} is not in DVC's cache; `dvc fetch`, or go without --evaluate"
         )

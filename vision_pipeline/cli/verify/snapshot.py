@@ -1,4 +1,4 @@
-"""What a clone records of its models: dvc.lock, reports, the checkpoints' facts."""
+"""Snapshots of what a clone records of its models: dvc.lock, reports, versions in the checkpoints."""
 
 import hashlib
 import json
@@ -17,16 +17,16 @@ from vision_pipeline.vcs.line_ends import find_other_line_ends
 
 @dataclass(frozen=True)
 class CloneSnapshot:
-    """Of a clone at one moment.
+    """The state of a clone at one moment.
 
     Attributes:
         lock: its dvc.lock.
-        models: of params.yaml, that it says have been trained and tested.
-        reports: by model, `train.json` and `metrics.json`; of one that was not tested {}.
-        params: the whole of params.yaml.
-        modified_outputs: by model, its outputs that lie here and are not those that the lock has.
-        requirements: the text of requirements.lock, empty where there is none.
-        converted: what dvc.lock hashed with other line ends than it has here.
+        models: models of params.yaml that dvc.lock has as trained and tested.
+        reports: by model, the content of `train` and `metrics`.json; {} where a file is missing.
+        params: content of params.yaml.
+        modified_outputs: by model, its outputs that exist here and differ from dvc.lock.
+        requirements: text of requirements.lock, empty where there is none.
+        converted: paths that dvc.lock has hashed with other line ends than they have here.
     """
 
     lock: DvcLock
@@ -39,7 +39,7 @@ class CloneSnapshot:
 
 
 def take_snapshot(root: Path) -> CloneSnapshot:
-    """What the clone in `root` records now."""
+    """Return the present state of the clone in `root`."""
     lock = DvcLock(_read_text(root / "dvc.lock"))
     trained = [name.removeprefix("train@") for name in lock.stages if name.startswith("train@")]
     params = safe_load(_read_text(root / PARAMS)) or {}
@@ -50,7 +50,7 @@ def take_snapshot(root: Path) -> CloneSnapshot:
 
 
 def take_git_snapshot(root: Path) -> CloneSnapshot:
-    """Return the record of a fresh clone, which has git's files only, and what has other line ends in them."""
+    """Return the state of a fresh clone, which has git's files only, and the paths that have other line ends there."""
     snapshot = take_snapshot(root)
     sides = [snapshot.lock.hashes(stage, side) for stage in snapshot.lock.stages for side in ("deps", "outs")]
     hashes = {path: md5 for side in sides for path, md5 in side.items()}
@@ -70,12 +70,13 @@ def _find_modified_outputs(root: Path, lock: DvcLock, name: str) -> list[str]:
     return [path for path, md5 in outs.items() if (root / path).is_file() and md5 != _compute_md5(root / path)]
 
 
-def _compute_md5(file: Path) -> str:
-    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+def _compute_md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def checkpoint_versions(name: str, commit: str) -> dict[str, str] | None:
-    """The versions that the commit's checkpoint names; None where it cannot be read, as without DVC's cache."""
+    """Return the package versions in the commit's checkpoint of a model; None where DVC's cache lacks it."""
     from dvc.exceptions import DvcException
     from dvc_data.index import DataIndexDirError
 

@@ -1,4 +1,4 @@
-"""Where the test accuracy of one more training of a model may lie."""
+"""The verdict on a model: identical by MD5, else within the prediction interval of its accuracy, else different."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,28 +8,35 @@ from vision_pipeline.cli.verify.causes import compare_inputs, find_causes
 from vision_pipeline.cli.verify.snapshot import CloneSnapshot
 from vision_pipeline.vcs.line_ends import explain_line_ends
 
-_TOLERANCE = 1e-6  # of the figures in metrics.json
+IDENTICAL, WITHIN, DIFFERENT = "identical", "within the seed band", "different"
+_TOLERANCE = 1e-6  # metrics.json has rounded figures
+_UNKNOWN_CAUSE = (
+    "nothing that is recorded differs: a package that is not in requirements.lock, or a stage that draws anew"
+)
 
 
 @dataclass(frozen=True)
 class PredictionInterval:
-    """An interval of test accuracy, both ends included, and by what it is known."""
+    """An interval of test accuracy, both ends included, and what it is computed from."""
 
     low: float
     high: float
     basis: str
 
     def contains(self, accuracy: float) -> bool:
-        """Whether it lies inside."""
+        """Return whether an accuracy lies inside."""
         return self.low - _TOLERANCE <= accuracy <= self.high + _TOLERANCE
 
 
 def make_prediction_interval(metrics: dict[str, Any]) -> PredictionInterval:
-    """The 95 % band of a model's `metrics.json`.
+    """Return the 95 % interval of the test accuracy of one more training of a model.
 
-    Of several seeds the prediction interval for one more, mean ± t · sd · √(1 + 1/n), which is wide for few: with three
-    seeds five standard deviations to each side. Of one seed no spread is known; the Wilson interval, which is what the
-    choice of the test items would change, stands in for it.
+    With several seeds it is the prediction interval for one more, mean ± t · sd · √(1 + 1/n), which is wide for few
+    seeds: five standard deviations to each side with three. With one seed the spread is unknown; the Wilson interval,
+    which is the effect of the choice of test items, is taken instead.
+
+    Args:
+        metrics: content of the model's `metrics.json`.
 
     Source: Hahn, Factors for calculating two-sided prediction intervals, JASA 64 (1969).
     """
@@ -47,13 +54,9 @@ def make_prediction_interval(metrics: dict[str, Any]) -> PredictionInterval:
     )
 
 
-# MERGED Whether what was made again is what was recorded: by MD5, else by test accuracy.
-IDENTICAL, WITHIN, DIFFERENT = "identical", "within the seed band", "different"
-
-
 @dataclass(frozen=True)
 class Output:
-    """An output of dvc.lock: the MD5 recorded, and that of what was made here, None where nothing was."""
+    """An output of dvc.lock: the recorded MD5, and that of the output here, None where there is none."""
 
     path: str
     recorded: str
@@ -61,21 +64,21 @@ class Output:
 
     @property
     def identical(self) -> bool:
-        """Whether it has the recorded bytes."""
+        """Return whether the output has the recorded bytes."""
         return self.recorded == self.here
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """On a model.
+    """The verdict on a model.
 
     Attributes:
-        model: its name.
+        model: name of the model.
         status: the worst of its outputs: `IDENTICAL`, `WITHIN` or `DIFFERENT`.
-        outputs: of its stages.
-        accuracy: on the test set, as recorded and here.
-        band: where the accuracy may lie that is not the recorded one.
-        causes: what differs here from what was recorded, and may be why; one line each.
+        outputs: outputs of its stages.
+        accuracy: test accuracy, recorded and here.
+        band: interval in which another accuracy than the recorded one may lie.
+        causes: differences that may have caused another result; one line each.
     """
 
     model: str
@@ -86,16 +89,25 @@ class Verdict:
     causes: list[str]
 
     def output_status(self, output: Output) -> str:
-        """What is said of one output."""
+        """Return the status of one output."""
         return IDENTICAL if output.identical else WITHIN if self.status == WITHIN else DIFFERENT
 
 
-def compare_model(name: str, kinds: Sequence[str], commit: str, before: CloneSnapshot, after: CloneSnapshot) -> Verdict:
-    """The verdict on the model `name`, whose stages `kinds` were run again.
+def compare_model(
+    name: str, kinds: Sequence[str], *, commit: str, before: CloneSnapshot, after: CloneSnapshot
+) -> Verdict:
+    """Return the verdict on a model whose stages were run again.
 
-    Params or data that are not the recorded ones make it different, whatever came out: the record tells of another
-    training. So do reports in git that are not those of dvc.lock. Other code, packages or hardware may still give a
-    figure within the band.
+    Params or data that differ from the recorded ones make it different, whatever the result: the record is of another
+    training. So do reports in git that differ from dvc.lock. Other code, packages or hardware may still give an
+    accuracy within the band.
+
+    Args:
+        name: name of the model.
+        kinds: stages that were run again: "train", "evaluate", "export".
+        commit: commit that records the model.
+        before: snapshot of the commit.
+        after: snapshot of the clone once the stages have run.
     """
     stages = [f"{kind}@{name}" for kind in kinds]
     outputs = _compare_outputs(stages, before, after)
@@ -114,19 +126,14 @@ def compare_model(name: str, kinds: Sequence[str], commit: str, before: CloneSna
         status = IDENTICAL
     else:
         status = WITHIN if band.contains(accuracy[1]) else DIFFERENT
-    reasons = [] if same else find_causes(name, commit, "train" in kinds, before, after)
+    reasons = [] if same else find_causes(name, commit, was_trained="train" in kinds, before=before, after=after)
     recorded_paths = {path for stage in stages for side in ("deps", "outs") for path in before.lock.hashes(stage, side)}
     reasons = [*explain_line_ends(sorted(recorded_paths & before.converted)), *inputs.to_lines(), *modified, *reasons]
     return Verdict(name, status, outputs, accuracy, band, reasons or [_UNKNOWN_CAUSE] * (not same))
 
 
-_UNKNOWN_CAUSE = (
-    "nothing that is recorded differs: a package that is not in requirements.lock, or a stage that draws anew"
-)
-
-
 def compare_data(stages: Sequence[str], before: CloneSnapshot, after: CloneSnapshot) -> list[Output]:
-    """The outputs of those stages that are no model's, which were run because DVC's cache lacks them."""
+    """Return the outputs of the stages of data, which were run because DVC's cache lacks them."""
     return _compare_outputs(
         [name for name in stages if not name.startswith(("train@", "evaluate@", "export@"))], before, after
     )

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from vision_pipeline.core.limits import MAX_IMAGE_BYTES
+from vision_pipeline.core.limits import IMAGE_SUFFIXES, MAX_IMAGE_BYTES
 from vision_pipeline.data.readers.raw import RawDataset, RawExample, corrupt_file_error, find_single_file
 
 # CLASS/FILE.jpg, one folder down or not; Thumbs.db and read-me files do not match
-_IMAGE_NAME = re.compile(r"(?:[^/]+/)?(?P<name>(?P<folder>[^/]+)/[^/]+\.jpe?g)", re.IGNORECASE)
+_SUFFIX = "|".join(map(re.escape, IMAGE_SUFFIXES))
+_IMAGE_NAME = re.compile(rf"(?:[^/]+/)?(?P<name>(?P<folder>[^/]+)/[^/]+(?:{_SUFFIX}))", re.IGNORECASE)
 _ENCRYPTED_FLAG = 0x1
 # zipfile raises ValueError at a name that is no UTF-8, RuntimeError at a compression or version that it does not know
 _ZIP_ERRORS = (OSError, zipfile.BadZipFile, ValueError, RuntimeError)
