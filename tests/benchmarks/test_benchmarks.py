@@ -89,9 +89,9 @@ def test_what_would_be_trained_otherwise_is_refused(name, changes, why):
 )
 def test_precision_is_chosen_as_for_a_training(name, convolutional, monkeypatch):
     calls = []
-    monkeypatch.setattr(common, "setup_runtime", lambda *values: calls.append(values) or CPU)
+    monkeypatch.setattr(common, "setup_runtime", lambda *args, **kwargs: calls.append((args, kwargs)) or CPU)
     setup_runtime_for(name, load_model_config(name), "cpu")
-    assert calls == [("cpu", "auto", 0, convolutional)]
+    assert calls == [(("cpu", "auto", 0), {"has_convolutions": convolutional})]
 
 
 def test_a_task_begins_with_the_models_weights():
