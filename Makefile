@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 JOBS ?=
+# packages whose tests take little; those of whole stages, commands, exports and the pipeline are left to `make test`
+QUICK_TESTS := $(addprefix tests/,augmentation config core data evaluation gan models runtime sources style_transfer \
+	training vcs test_architecture.py test_systems_table.py)
 # DVC runs `python` from PATH: it must be the environment's own
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run setup here test test-slow lint ui clean help
+.PHONY: run setup here test test-quick test-slow lint ui clean help
 .DEFAULT_GOAL := run
 
 run: setup  ## set up, run the pipeline, print the leaderboard (the default)
@@ -37,6 +40,9 @@ $(INSTALLED): requirements.lock pyproject.toml | here
 
 test: setup  ## run the tests, minutes
 	$(BIN)/python -m pytest
+
+test-quick: setup  ## run the quick tests, two minutes: before each commit
+	$(BIN)/python -m pytest -m "not slow and not long" $(QUICK_TESTS)
 
 test-slow: setup  ## run the tests that take long, half an hour
 	$(BIN)/python -m pytest -m slow

@@ -1,7 +1,8 @@
-"""`make` in a folder whose environment was made for another one."""
+"""`make` in a folder whose environment was made for another one, and its target of quick tests."""
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,14 @@ def test_an_environment_elsewhere_may_be_linked(folder: Path) -> None:
     (folder / ".venv").symlink_to(real)
     (real / "bin/pip").write_text(f"#!{real.resolve()}/bin/python\n")
     assert setup(folder) == (0, "")
+
+
+def test_the_quick_tests_are_there_and_test_runs_them_too(repository: Path) -> None:
+    """`make test` runs the whole folder tests/ and leaves out `slow` alone."""
+    makefile = (repository / "Makefile").read_text()
+    quick = makefile.partition("QUICK_TESTS := $(addprefix tests/,")[2].partition(")")[0].replace("\\\n", " ").split()
+    assert len(quick) > 10
+    assert [name for name in quick if not (repository / "tests" / name).exists()] == []
+    options = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    assert options["testpaths"] == ["tests"] and "-m 'not slow'" in options["addopts"]
+    assert "\n\t$(BIN)/python -m pytest\n" in makefile

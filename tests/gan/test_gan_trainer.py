@@ -78,6 +78,7 @@ def every_step(monkeypatch):
     monkeypatch.setattr(checkpointing, "_MAX_SAVE_SHARE", float("inf"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_killed_anywhere_it_ends_with_the_same_bits(precision, every_step, tmp_path):
     runtime = Runtime(torch.device("cpu"), precision, 1, "test")

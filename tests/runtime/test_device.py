@@ -61,6 +61,7 @@ def test_as_many_stages_at_once_as_there_are_cores_for_their_threads(
     assert Runtime(torch.device("cuda"), "fp32", threads, "a GPU").max_parallel_stages == 4  # one core each feeds it
 
 
+@pytest.mark.long
 def test_stages_at_once_take_a_gpu_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))

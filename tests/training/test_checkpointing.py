@@ -71,6 +71,7 @@ def images_task(architecture: str) -> TrainTask:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
 @pytest.mark.parametrize("make", [a_task, *(partial(images_task, name) for name in SETTINGS_OF)])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -30,7 +30,9 @@ def trained(folder: Path, size: int) -> Observed:
     return [torch.load(folder / f"{rank}.pt") for rank in range(size)]
 
 
-@pytest.fixture(scope="module", params=[2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module", params=[pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.slow)]
+)
 def processes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Observed:
     return trained(tmp_path_factory.mktemp("ranks"), request.param)
 

@@ -19,6 +19,8 @@ from tiny_model import write_set
 from stages import train
 from vision_pipeline.training.distributed import num_processes
 
+pytestmark = pytest.mark.long
+
 MODEL, EPOCHS = "mnist-mlp", 100
 _yaml = YAML()
 

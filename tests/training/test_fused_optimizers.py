@@ -36,6 +36,7 @@ def test_five_steps_give_the_bits_of_torchs_optimizer(ours, torchs):
     assert all(torch.equal(one, other) for one, other in zip(own, theirs, strict=True))
 
 
+@pytest.mark.long
 def test_a_training_does_not_import_the_compiler():
     program = "import sys; import tiny_training as t; from vision_pipeline.training.trainer import fit; "
     for optimizer in ("sgd", "adamw"):
