@@ -56,8 +56,6 @@ def check_parity(
             )
             for name, load in formats.items()
         }
-    for name, comparison in comparisons.items():
-        logger.debug(f"{name}: largest gap of a logit {comparison['max_logit_gap']:.3g}")
     return {
         "images": len(inputs),
         "device": runtime.device.type,
@@ -88,6 +86,7 @@ def compare_logits(
             f"{format_name}: a logit of test image {worst} is {gaps[worst]:.3g} away from the fp32 eager model's; "
             f"allowed by export.max_logit_gap: {max_logit_gap:g}"
         )
+    logger.debug(f"{format_name}: largest gap of a logit {gaps[worst]:.3g}")
     differing = np.flatnonzero(logits.argmax(axis=1) != reference_logits.argmax(axis=1))
     margins = np.diff(np.sort(reference_logits, axis=1)[:, -2:], axis=1)[:, 0]
     if violations := [int(index) for index in differing if margins[index] >= max_logit_gap]:
