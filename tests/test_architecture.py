@@ -15,7 +15,7 @@ PACKAGES = (
 )  # fmt: skip
 MAX_PACKAGES, MAX_PAIRS, MAX_MODULE_LINES, MAX_FUNCTION_LINES = 16, 50, 300, 50
 WORN_WORDS = {"told", "found", "given", "about", "known", "wanted", "asked", "shown", "learnt"}
-# public names that several modules define for a reason: architectures have one interface, steps of the tour are commands
+# defined by several modules for a reason: architectures have one interface, steps of the tour are commands
 SHARED_NAMES = {"build", "gradients"}
 
 SOURCES = {

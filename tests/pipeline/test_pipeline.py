@@ -109,7 +109,8 @@ def test_adding_an_architecture_retrains_nothing(clones, params):
     content["models"]["mnist-new"] = {**content["models"]["mnist-mlp"], "architecture": "perceptron"}
     yaml.dump(content, params)
     try:
-        clones[0].run("python", "-c", "from vision_pipeline.config import load; load('models.mnist-new')")
+        code = "from vision_pipeline.config.load import load_params; load_params('models.mnist-new')"
+        clones[0].run("python", "-c", code)
         # -k: in a dry run the new model's evaluation misses what its training would have made
         would_run, _ = clones[0].start("dvc", "repro", "--dry", "-k").communicate()
     finally:
