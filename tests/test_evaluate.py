@@ -68,7 +68,7 @@ def write_set(folder: Path, kind: str, inputs: np.ndarray, targets: np.ndarray =
 
 
 def write_model(
-    name: str, architecture: str, shape: list[int], mean: float, std: float, key: str = "0123456789abcdef"
+    name: str, architecture: str, shape: list[int], *, mean: float, std: float, key: str = "0123456789abcdef"
 ) -> None:
     """Write a linear model: the logit of the second class is 10 times the mean of the inputs, the first is 0."""
     dimensions = int(np.prod(shape))

@@ -89,10 +89,10 @@ def test_the_mistakes_drawn_are_the_surest_ones(tmp_path: Path) -> None:
     predictions = make_predictions(logits, targets)
     for file, count in (("one.png", 1), ("two.png", 2)):
         plot_mistakes(tmp_path / file, predictions, images=images, class_names=["cat", "dog"], max_mistakes=count)
-    one, two = read_pixels(tmp_path / "one.png"), read_pixels(tmp_path / "two.png")
-    assert [count_pixels(one, colour) > 10_000 for colour in colours] == [False, False, True]
-    assert [count_pixels(two, colour) > 10_000 for colour in colours] == [False, True, True]
-    columns = [np.flatnonzero((two == colour).all(axis=2).any(axis=0))[0] for colour in (colours[2], colours[1])]
+    first, second = read_pixels(tmp_path / "one.png"), read_pixels(tmp_path / "two.png")
+    assert [count_pixels(first, colour) > 10_000 for colour in colours] == [False, False, True]
+    assert [count_pixels(second, colour) > 10_000 for colour in colours] == [False, True, True]
+    columns = [np.flatnonzero((second == colour).all(axis=2).any(axis=0))[0] for colour in (colours[2], colours[1])]
     assert columns[0] < columns[1]
 
 
@@ -107,7 +107,7 @@ def test_no_mistakes_says_so_in_the_picture(tmp_path: Path) -> None:
     predictions = make_predictions(np.eye(2), np.array([0, 1]))
     images = np.zeros((2, 8, 8, 1), np.uint8)
     plot_mistakes(tmp_path / "m.png", predictions, images=images, class_names=["cat", "dog"], max_mistakes=9)
-    green = (47, 143, 91)  # of the sentence
+    green = (47, 143, 91)  # colour of the sentence
     assert count_pixels(read_pixels(tmp_path / "m.png"), green) > 50
 
 
